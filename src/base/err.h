@@ -1,0 +1,88 @@
+/* err: one error value for the whole program, and what each code means at
+ * the three edges where it is rendered: HTTP, command line, log.
+ */
+#ifndef PG_ERR_H
+#define PG_ERR_H
+
+#include "base.h"
+
+/* code, wire name (PROTOCOL section 2), HTTP status, exit status.
+ * The first row with a wire name is what that name decodes to. */
+#define PG_ERR_LIST(X)                                                  \
+	X(HOST, "HostError", 400, 1)                                    \
+	X(AUTH, "AuthenticationError", 401, 4)                          \
+	X(FORBIDDEN, "ForbiddenError", 403, 7)                          \
+	X(NOT_HANDLED, "NotHandledError", 422, 1)                       \
+	X(INVALID_AGENT, "InvalidAgentError", 404, 3)                   \
+	X(SERIAL, "SerializationError", 400, 1)                         \
+	X(TRANSFER, "TransferError", 400, 1)                            \
+	X(INACTIVE, "PagletInactiveError", 400, 7)                      \
+	X(CRASHED, "PagletCrashedError", 400, 1)                        \
+	X(LIFECYCLE, "LifecycleError", 400, 7)                          \
+	X(CLEANUP, "ResourceCleanupError", 400, 1)                      \
+	X(CONTRACT, "ServiceContractError", 400, 1)                     \
+	X(NO_SERVICE, "ServiceNotFoundError", 400, 3)                   \
+	X(QUOTA, "StorageQuotaError", 400, 7)                           \
+	X(REMOTE, "RemoteHostError", 400, 1)                            \
+	X(MAILBOX_FULL, "MailboxFullError", 503, 7)                     \
+	/* Finer codes of ours that share a wire name with one above. */ \
+	X(CONFLICT, "HostError", 400, 7)                                \
+	X(NOT_FOUND, "HostError", 400, 3)                               \
+	X(USAGE, "HostError", 400, 2)                                   \
+	X(SLOW, "HostError", 408, 6)                                    \
+	X(LIMIT, "HostError", 413, 7)                                   \
+	X(URI_LIMIT, "HostError", 414, 7)                               \
+	X(HEAD_LIMIT, "HostError", 431, 7)                              \
+	X(METHOD, "HostError", 501, 1)                                  \
+	X(BUSY, "HostError", 503, 7)                                    \
+	X(UNREACHABLE, "RemoteHostError", 400, 5)                       \
+	X(TIMEOUT, "RemoteHostError", 400, 6)                           \
+	X(SYS, "RemoteHostError", 500, 1)                               \
+	X(NOMEM, "RemoteHostError", 500, 1)                             \
+	X(UNFORESEEN, "RemoteHostError", 500, 1)
+
+enum pg_code {
+	PG_E_OK,
+#define X(code, wire, status, exit) PG_E_##code,
+	PG_ERR_LIST(X)
+#undef X
+	PG_E_COUNT
+};
+
+/* Detail of one failure. Zeroed by the caller; code stays PG_E_OK until
+ * pg_fail. at is a byte offset into the input where that makes sense. */
+struct pg_err {
+	enum pg_code code;
+	int sys; /* errno, or 0 */
+	size_t at;
+	char msg[400];
+};
+
+/* Record a failure and return -1. errno is taken into e->sys for PG_E_SYS.
+ * e may be NULL. Control bytes in the text are replaced. */
+PG_FN int pg_fail(struct pg_err *e, enum pg_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Same, with e->at set and " at byte N" appended. */
+PG_FN int pg_fail_at(struct pg_err *e, enum pg_code code, size_t at,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* A failed system call: message "WHAT: strerror(errno)"; code PG_E_SYS. */
+PG_FN int pg_fail_sys(struct pg_err *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Put "context: " before the message. Returns -1. */
+PG_FN int pg_wrap(struct pg_err *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+PG_FN const char *pg_code_wire(enum pg_code code);
+/* Token of the code, lower case ("conflict"). */
+PG_FN const char *pg_code_token(enum pg_code code);
+PG_FN int pg_code_status(enum pg_code code);
+PG_FN int pg_code_exit(enum pg_code code);
+
+/* The code for a wire name; PG_E_REMOTE for an unknown one. token, when not
+ * empty, picks the finer code that shares the wire name. */
+PG_FN enum pg_code pg_code_from_wire(struct pg_str wire, struct pg_str token);
+
+#endif

@@ -1,0 +1,65 @@
+/* client: HTTP requests to other hosts, asynchronous on the loop, with a pool
+ * of idle connections, deadlines, and peers that speak HTTP/1.0.
+ */
+#ifndef PG_CLIENT_H
+#define PG_CLIENT_H
+
+#include "../codec/http1.h"
+#include "../codec/url.h"
+#include "../os/file.h"
+#include "../os/loop.h"
+#include "../os/work.h"
+
+#define PG_CLIENT_IDLE_MAX 64              /* pooled connections in all */
+#define PG_CLIENT_IDLE_TIME (15 * PG_SEC)  /* in the pool; less than servers keep them */
+#define PG_CLIENT_SEGMENTS_MAX 4
+
+struct pg_client;
+struct pg_call;
+
+/* A piece of a request body: text borrowed until done, or (part of) a bulk,
+ * of which the client takes its own reference. */
+struct pg_segment {
+	struct pg_str text;
+	struct pg_bulk *bulk;
+	size_t off, len; /* of bulk */
+};
+
+struct pg_request {
+	const char *method;
+	struct pg_str url;      /* absolute; copied */
+	struct pg_str bearer;   /* API key, or empty; copied */
+	const char *content_type; /* NULL: no body */
+	struct pg_segment body[PG_CLIENT_SEGMENTS_MAX];
+	size_t nbody;
+	int64_t timeout;  /* ns for the whole exchange, look-up included */
+	size_t max_reply; /* bytes of reply body accepted */
+	bool fresh;       /* never reuse a pooled connection */
+};
+
+struct pg_response {
+	int status; /* 0: no answer, see err */
+	const struct pg_http1_head *head;
+	struct pg_bulk *body; /* NULL: empty. Take a reference to keep it. */
+	/* With status 0: PG_E_UNREACHABLE or PG_E_TIMEOUT, message
+	 * "Could not reach URL: why". */
+	struct pg_err err;
+	/* The request, or a part of it, may have arrived at the peer. */
+	bool maybe_sent;
+};
+
+/* Called exactly once, on the loop, never before pg_client_start returns.
+ * The response is valid during the call only. */
+typedef void pg_client_done(void *arg, const struct pg_response *r);
+
+PG_FN struct pg_client *pg_client_new(struct pg_loop *l, struct pg_work *w,
+    struct pg_err *e);
+/* Cancels what is under way without calling back. */
+PG_FN void pg_client_free(struct pg_client *c);
+/* Bad URLs and failed look-ups too are told through done. */
+PG_FN struct pg_call *pg_client_start(struct pg_client *c,
+    const struct pg_request *r, pg_client_done *done, void *arg);
+/* Forget a call; done will not be called. */
+PG_FN void pg_call_cancel(struct pg_call *call);
+
+#endif

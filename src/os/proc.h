@@ -1,0 +1,40 @@
+/* proc: children that are this same executable, with one socket on fd 3 and
+ * nothing else inherited.
+ */
+#ifndef PG_PROC_H
+#define PG_PROC_H
+
+#include "../base/err.h"
+
+#include <sys/types.h>
+
+#define PG_PROC_FD 3
+
+/* A descriptor of this executable (AT_EXECFN, else /proc/self/exe), close-
+ * on-exec, so that children can be started without /proc and after the file
+ * was replaced. */
+PG_FN int pg_proc_self(struct pg_err *e);
+
+struct pg_proc {
+	pid_t pid;
+	int pidfd; /* readable when it has ended; the owner closes it */
+};
+
+/* Start the executable behind exe with argv and envp; sock becomes its fd 3
+ * (this process closes its own copy itself). stdin is /dev/null, stdout goes
+ * to our stderr; its own process group; signals back to default and
+ * unblocked. Loop thread only: the child's death signal is tied to the thread
+ * that started it. */
+PG_FN int pg_proc_spawn(int exe, char *const argv[], char *const envp[],
+    int sock, struct pg_proc *out, struct pg_err *e);
+
+/* First thing in a child's main: ask for SIGKILL when the parent dies, and
+ * exit at once if it already has (getppid() is not `parent`). Core dumps off;
+ * sets the process name. */
+PG_FN void pg_proc_enter(pid_t parent, const char *name);
+
+/* Reap pid (must have ended or been killed). Returns the exit status, or
+ * -signal as Python writes it. */
+PG_FN int pg_proc_reap(pid_t pid);
+
+#endif
