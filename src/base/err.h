@@ -6,44 +6,44 @@
 
 #include "base.h"
 
-/* code, wire name (PROTOCOL section 2), HTTP status, exit status.
+/* code, its token, wire name (PROTOCOL section 2), HTTP status, exit status.
  * The first row with a wire name is what that name decodes to. */
 #define PG_ERR_LIST(X)                                                  \
-	X(HOST, "HostError", 400, 1)                                    \
-	X(AUTH, "AuthenticationError", 401, 4)                          \
-	X(FORBIDDEN, "ForbiddenError", 403, 7)                          \
-	X(NOT_HANDLED, "NotHandledError", 422, 1)                       \
-	X(INVALID_AGENT, "InvalidAgentError", 404, 3)                   \
-	X(SERIAL, "SerializationError", 400, 1)                         \
-	X(TRANSFER, "TransferError", 400, 1)                            \
-	X(INACTIVE, "PagletInactiveError", 400, 7)                      \
-	X(CRASHED, "PagletCrashedError", 400, 1)                        \
-	X(LIFECYCLE, "LifecycleError", 400, 7)                          \
-	X(CLEANUP, "ResourceCleanupError", 400, 1)                      \
-	X(CONTRACT, "ServiceContractError", 400, 1)                     \
-	X(NO_SERVICE, "ServiceNotFoundError", 400, 3)                   \
-	X(QUOTA, "StorageQuotaError", 400, 7)                           \
-	X(REMOTE, "RemoteHostError", 400, 1)                            \
-	X(MAILBOX_FULL, "MailboxFullError", 503, 7)                     \
+	X(HOST, "host", "HostError", 400, 1)                            \
+	X(AUTH, "auth", "AuthenticationError", 401, 4)                  \
+	X(FORBIDDEN, "forbidden", "ForbiddenError", 403, 7)             \
+	X(NOT_HANDLED, "not_handled", "NotHandledError", 422, 1)        \
+	X(INVALID_AGENT, "invalid_agent", "InvalidAgentError", 404, 3)  \
+	X(SERIAL, "serial", "SerializationError", 400, 1)               \
+	X(TRANSFER, "transfer", "TransferError", 400, 1)                \
+	X(INACTIVE, "inactive", "PagletInactiveError", 400, 7)          \
+	X(CRASHED, "crashed", "PagletCrashedError", 400, 1)             \
+	X(LIFECYCLE, "lifecycle", "LifecycleError", 400, 7)             \
+	X(CLEANUP, "cleanup", "ResourceCleanupError", 400, 1)           \
+	X(CONTRACT, "contract", "ServiceContractError", 400, 1)         \
+	X(NO_SERVICE, "no_service", "ServiceNotFoundError", 400, 3)     \
+	X(QUOTA, "quota", "StorageQuotaError", 400, 7)                  \
+	X(REMOTE, "remote", "RemoteHostError", 400, 1)                  \
+	X(MAILBOX_FULL, "mailbox_full", "MailboxFullError", 503, 7)     \
 	/* Finer codes of ours that share a wire name with one above. */ \
-	X(CONFLICT, "HostError", 400, 7)                                \
-	X(NOT_FOUND, "HostError", 400, 3)                               \
-	X(USAGE, "HostError", 400, 2)                                   \
-	X(SLOW, "HostError", 408, 6)                                    \
-	X(LIMIT, "HostError", 413, 7)                                   \
-	X(URI_LIMIT, "HostError", 414, 7)                               \
-	X(HEAD_LIMIT, "HostError", 431, 7)                              \
-	X(METHOD, "HostError", 501, 1)                                  \
-	X(BUSY, "HostError", 503, 7)                                    \
-	X(UNREACHABLE, "RemoteHostError", 400, 5)                       \
-	X(TIMEOUT, "RemoteHostError", 400, 6)                           \
-	X(SYS, "RemoteHostError", 500, 1)                               \
-	X(NOMEM, "RemoteHostError", 500, 1)                             \
-	X(UNFORESEEN, "RemoteHostError", 500, 1)
+	X(CONFLICT, "conflict", "HostError", 400, 7)                    \
+	X(NOT_FOUND, "not_found", "HostError", 400, 3)                  \
+	X(USAGE, "usage", "HostError", 400, 2)                          \
+	X(SLOW, "slow", "HostError", 408, 6)                            \
+	X(LIMIT, "limit", "HostError", 413, 7)                          \
+	X(URI_LIMIT, "uri_limit", "HostError", 414, 7)                  \
+	X(HEAD_LIMIT, "head_limit", "HostError", 431, 7)                \
+	X(METHOD, "method", "HostError", 501, 1)                        \
+	X(BUSY, "busy", "HostError", 503, 7)                            \
+	X(UNREACHABLE, "unreachable", "RemoteHostError", 400, 5)        \
+	X(TIMEOUT, "timeout", "RemoteHostError", 400, 6)                \
+	X(SYS, "sys", "RemoteHostError", 500, 1)                        \
+	X(NOMEM, "nomem", "RemoteHostError", 500, 1)                    \
+	X(UNFORESEEN, "unforeseen", "RemoteHostError", 500, 1)
 
 enum pg_code {
 	PG_E_OK,
-#define X(code, wire, status, exit) PG_E_##code,
+#define X(code, token, wire, status, exit) PG_E_##code,
 	PG_ERR_LIST(X)
 #undef X
 	PG_E_COUNT
@@ -59,7 +59,8 @@ struct pg_err {
 };
 
 /* Record a failure and return -1. errno is taken into e->sys for PG_E_SYS.
- * e may be NULL. Control bytes in the text are replaced. */
+ * e may be NULL. What is not printable UTF-8 in the text is replaced.
+ * errno survives; arguments may point into e. */
 PG_FN int pg_fail(struct pg_err *e, enum pg_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -74,6 +75,10 @@ PG_FN int pg_fail_sys(struct pg_err *e, const char *fmt, ...)
 /* Put "context: " before the message. Returns -1. */
 PG_FN int pg_wrap(struct pg_err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Length of the printable UTF-8 character that s starts with; 0 if there is
+ * none: a control character, ill-formed bytes, a cut sequence, the end. */
+PG_FN size_t pg_printable(struct pg_str s);
 
 PG_FN const char *pg_code_wire(enum pg_code code);
 /* Token of the code, lower case ("conflict"). */

@@ -9,7 +9,7 @@
 /* First block of an arena that allocates at all, bytes. */
 #define PG_ARENA_BLOCK 2048
 
-/* Zeroed memory of n bytes (n * m for _array); aborts when there is none. */
+/* Zeroed memory of n bytes; aborts when there is none. */
 PG_FN void *pg_alloc(size_t n);
 /* Like realloc; aborts when there is none. */
 PG_FN void *pg_realloc(void *p, size_t n);
@@ -41,5 +41,12 @@ PG_FN struct pg_str pg_arena_printf(struct pg_arena *a, const char *fmt, ...)
 /* Forget everything but keep the first block for reuse. */
 PG_FN void pg_arena_reset(struct pg_arena *a);
 PG_FN void pg_arena_fini(struct pg_arena *a);
+
+#ifdef PG_TEST
+/* Tests: let the n-th checked allocation from here fail, once: that is
+ * pg_try_realloc, growth of a pg_buf, and each pg_arena_alloc in an arena that
+ * has a max. 0 disarms. */
+void pg_mem_fail_after(long n);
+#endif
 
 #endif
