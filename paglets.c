@@ -1,0 +1,137 @@
+/* paglets: one binary that is a host, a client and a relay of agents.
+ *
+ * A host is a process that gives agents a place to live and speaks HTTP and
+ * JSON with whoever asks for them. An agent ("paglet") is a small program
+ * with a name, a state and a mailbox; each active one is a process of its
+ * own, a child of its host, so that a crash hurts nobody else. Agents can
+ * be asked, cloned, put to sleep, woken, and moved to another host with
+ * their state. Hosts that know each other are a mesh.
+ *
+ * This file is the whole program: it includes the parts of src/ in layer
+ * order. A part may use what is included above it and nothing below; a call
+ * that must go up is a function pointer handed down (`make layers` checks).
+ * To read the code, begin with the headers, which say what each part knows,
+ * and follow one message: net/server.h hands over a request, the host finds
+ * the agent and its mailbox, agent/frame.h carries it to the child, and
+ * agent/runtime.h calls the handler there.
+ */
+#include "src/base/base.h"
+
+/* base: memory, errors, containers, time. Knows no system calls but memory and
+ * time, and nothing of what the bytes mean. */
+#if __has_include("src/base/err.c")
+#include "src/base/err.c"
+#endif
+#if __has_include("src/base/mem.c")
+#include "src/base/mem.c"
+#endif
+#if __has_include("src/base/buf.c")
+#include "src/base/buf.c"
+#endif
+#if __has_include("src/base/map.c")
+#include "src/base/map.c"
+#endif
+#if __has_include("src/base/log.c")
+#include "src/base/log.c"
+#endif
+#if __has_include("src/base/clock.c")
+#include "src/base/clock.c"
+#endif
+
+/* codec: bytes in, values out. Does no I/O, keeps no state between calls but what
+ * the caller holds; every input is hostile. */
+#if __has_include("src/codec/value.c")
+#include "src/codec/value.c"
+#endif
+#if __has_include("src/codec/json.c")
+#include "src/codec/json.c"
+#endif
+#if __has_include("src/codec/pickle.c")
+#include "src/codec/pickle.c"
+#endif
+#if __has_include("src/codec/url.c")
+#include "src/codec/url.c"
+#endif
+#if __has_include("src/codec/http1.c")
+#include "src/codec/http1.c"
+#endif
+#if __has_include("src/codec/sha256.c")
+#include "src/codec/sha256.c"
+#endif
+
+/* os: Linux: durable files, sockets, the event loop, blocking jobs, children.
+ * Knows descriptors, not what travels over them. */
+#if __has_include("src/os/file.c")
+#include "src/os/file.c"
+#endif
+#if __has_include("src/os/rand.c")
+#include "src/os/rand.c"
+#endif
+#if __has_include("src/os/sock.c")
+#include "src/os/sock.c"
+#endif
+#if __has_include("src/os/loop.c")
+#include "src/os/loop.c"
+#endif
+#if __has_include("src/os/work.c")
+#include "src/os/work.c"
+#endif
+#if __has_include("src/os/proc.c")
+#include "src/os/proc.c"
+#endif
+
+/* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
+#if __has_include("src/net/server.c")
+#include "src/net/server.c"
+#endif
+#if __has_include("src/net/client.c")
+#include "src/net/client.c"
+#endif
+
+/* agent: the child side: frames to the host, C classes, built-in classes. Knows
+ * its host only as the other end of a socket. */
+#if __has_include("src/agent/frame.c")
+#include "src/agent/frame.c"
+#endif
+#if __has_include("src/agent/runtime.c")
+#include "src/agent/runtime.c"
+#endif
+#if __has_include("src/agent/class/counter.c")
+#include "src/agent/class/counter.c"
+#endif
+
+/* host: agents, their mailboxes and children, the mesh, moves, the API. */
+#if __has_include("src/host/mailbox.c")
+#include "src/host/mailbox.c"
+#endif
+#if __has_include("src/host/child.c")
+#include "src/host/child.c"
+#endif
+#if __has_include("src/host/registry.c")
+#include "src/host/registry.c"
+#endif
+#if __has_include("src/host/mesh.c")
+#include "src/host/mesh.c"
+#endif
+#if __has_include("src/host/move.c")
+#include "src/host/move.c"
+#endif
+#if __has_include("src/host/api.c")
+#include "src/host/api.c"
+#endif
+
+/* cli: words and flags in, exit codes out; one file per group of commands. */
+#if __has_include("src/cli/cli.c")
+#include "src/cli/cli.c"
+#endif
+
+#define PAGLETS_VERSION "0.1.0"
+
+#ifndef PAGLETS_LIB
+int
+main(void)
+{
+	puts("paglets " PAGLETS_VERSION);
+	return 0;
+}
+#endif
