@@ -16,6 +16,7 @@
  * agent/runtime.h calls the handler there.
  */
 #include "src/base/base.h"
+#pragma GCC diagnostic ignored "-Wunused-function"
 
 /* base: memory, errors, containers, time. Knows no system calls but memory and
  * time, and nothing of what the bytes mean. */
@@ -81,9 +82,6 @@
 #endif
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
-#if __has_include("src/net/server.c")
-#include "src/net/server.c"
-#endif
 #if __has_include("src/net/client.c")
 #include "src/net/client.c"
 #endif
@@ -98,31 +96,6 @@
 #endif
 #if __has_include("src/agent/class/counter.c")
 #include "src/agent/class/counter.c"
-#endif
-
-/* host: agents, their mailboxes and children, the mesh, moves, the API. */
-#if __has_include("src/host/mailbox.c")
-#include "src/host/mailbox.c"
-#endif
-#if __has_include("src/host/child.c")
-#include "src/host/child.c"
-#endif
-#if __has_include("src/host/registry.c")
-#include "src/host/registry.c"
-#endif
-#if __has_include("src/host/mesh.c")
-#include "src/host/mesh.c"
-#endif
-#if __has_include("src/host/move.c")
-#include "src/host/move.c"
-#endif
-#if __has_include("src/host/api.c")
-#include "src/host/api.c"
-#endif
-
-/* cli: words and flags in, exit codes out; one file per group of commands. */
-#if __has_include("src/cli/cli.c")
-#include "src/cli/cli.c"
 #endif
 
 #define PAGLETS_VERSION "0.1.0"
