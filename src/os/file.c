@@ -269,7 +269,7 @@ bulk_inspect(int fd, size_t max, size_t *n, struct pg_err *e)
 PG_FN struct pg_bulk *
 pg_bulk_open(int fd, size_t max, struct pg_err *e)
 {
-	size_t n;
+	size_t n = 0;
 
 	if (bulk_inspect(fd, max, &n, e) < 0) {
 		if (fd >= 0)
@@ -349,6 +349,8 @@ spool_gathers(const struct pg_spool *s, size_t n)
 PG_FN int
 pg_spool_put(struct pg_spool *s, struct pg_str bytes, struct pg_err *e)
 {
+	if (s->buf.failed)
+		return pg_fail(e, PG_E_NOMEM, "an earlier piece was lost");
 	if (bytes.n > SSIZE_MAX - s->n ||
 	    (s->max != 0 && s->n + bytes.n > s->max))
 		return pg_fail(e, PG_E_LIMIT, "over %zu bytes", s->max);
@@ -359,9 +361,12 @@ pg_spool_put(struct pg_spool *s, struct pg_str bytes, struct pg_err *e)
 			return pg_fail(e, PG_E_NOMEM, "no memory");
 		return 0;
 	}
-	if (spool_to_memfd(s, e) < 0 || spool_flush(s, e) < 0)
+	if (spool_to_memfd(s, e) < 0 || spool_flush(s, e) < 0 ||
+	    spool_write(s, bytes, e) < 0) {
+		s->buf.failed = true;
 		return -1;
-	return spool_write(s, bytes, e);
+	}
+	return 0;
 }
 
 PG_FN int
@@ -390,7 +395,10 @@ pg_spool_finish(struct pg_spool *s, struct pg_err *e)
 {
 	struct pg_bulk *b = NULL;
 
-	if (s->fd_plus1 == 0) {
+	if (s->buf.failed) {
+		/* n counts what was lost: mapping that much would fault. */
+		pg_fail(e, PG_E_NOMEM, "an earlier piece was lost");
+	} else if (s->fd_plus1 == 0) {
 		b = bulk_heap(s->buf.p, s->buf.n);
 		s->buf = PG_BUF_INIT(s->buf.max);
 	} else if (spool_flush(s, e) == 0) {

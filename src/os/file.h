@@ -10,7 +10,8 @@
 /* Bytes that stay on the heap; more go to a memfd. */
 #define PG_BULK_HEAP_MAX (64 * 1024)
 
-/* Append the whole file at path to b. PG_E_LIMIT over b->max, PG_E_SYS. */
+/* Append the whole file at path to b. PG_E_LIMIT over b->max, PG_E_NOMEM,
+ * PG_E_SYS; b then holds what it held before. */
 PG_FN int pg_file_read(const char *path, struct pg_buf *b, struct pg_err *e);
 /* Replace the file at path as one step that survives a crash: temporary in
  * the same folder, fsync, rename, fsync of the folder. mode as open(2). */
@@ -54,12 +55,14 @@ struct pg_spool {
 	size_t max;        /* 0 = none */
 };
 
-/* PG_E_LIMIT over max, PG_E_SYS (no memory for the memfd). */
+/* PG_E_LIMIT over max, which changes nothing; PG_E_NOMEM, PG_E_SYS, after
+ * which the spool takes no more and does not finish. */
 PG_FN int pg_spool_put(struct pg_spool *s, struct pg_str bytes,
     struct pg_err *e);
 /* For struct pg_out: arg is the spool. */
 PG_FN int pg_spool_spill(void *arg, struct pg_str bytes, struct pg_err *e);
-/* Everything so far as bulk; the spool is empty afterwards. */
+/* Everything so far as bulk, NULL with e on failure; the spool is empty
+ * afterwards in either case. */
 PG_FN struct pg_bulk *pg_spool_finish(struct pg_spool *s, struct pg_err *e);
 PG_FN void pg_spool_fini(struct pg_spool *s);
 
