@@ -32,16 +32,16 @@ TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 E2E := $(wildcard test/e2e/[0-9][0-9]-*.sh)
 MBEDTLS = build/mbedtls-src/include
+$(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) build/musl build/one \
+	$(FUZZERS:fuzz_%=build/fuzz/corpus_%))
 
-.PHONY: all lib dist test check unit check-one replay e2e layers symbols portable fuzz demo bench clean
+.PHONY: all lib dist test check unit check-one e2e layers symbols portable fuzz demo bench clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: paglets
 
 # Product
-
 build/musl/paglets.o build/musl/libpaglets.o: build/musl/%.o: paglets.c | $(MBEDTLS)
-	@mkdir -p $(@D)
 	$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) $(if $(filter lib%,$*),-DPAGLETS_LIB) -c -o $@ $<
 paglets: build/musl/paglets.o build/musl/libmbedcrypto.a
 	$(MUSL_CC) $(LDFLAGS) -o $@ $^
@@ -63,36 +63,29 @@ build/%/libmbedcrypto.a: third_party/mbedtls.sh third_party/paglets_mbedtls_conf
 
 # Tests: each links with the parts, compiled alone, that its line "parts:"
 # names; a line "wrap:" names functions that it puts its own in place of.
-
 vpath %.c src test/unit test/fuzz
-comma := ,
 line = $(shell sed -n 's,^/\* $(1): \(.*\) \*/$$,\1,p' $(2))
 define links_with_parts
 build/unit/$(notdir $1): $(patsubst %,build/unit/%.o,$(call line,parts,$1.c))
-build/unit/$(notdir $1): WRAP = $(addprefix -Wl$(comma)--wrap=,$(call line,wrap,$1.c))
+build/unit/$(notdir $1): WRAP = $(patsubst %,-Xlinker --wrap=%,$(call line,wrap,$1.c))
 endef
 $(foreach t,$(TESTS:%=test/unit/%) $(FUZZERS:%=test/fuzz/%),$(eval $(call links_with_parts,$t)))
 
 build/unit/%.o: %.c | $(MBEDTLS)
-	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(SAN) -DPG_TEST -c -o $@ $<
 build/unit/test_%: build/unit/test_%.o build/san/libmbedcrypto.a
 	$(CC) $(SAN) $(WRAP) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lcmocka
 build/unit/fuzz_%: build/unit/fuzz_%.o build/unit/replay.o build/san/libmbedcrypto.a
 	$(CC) $(SAN) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a
 build/one/test_%: test/unit/test_%.c paglets.c build/san/libmbedcrypto.a
-	@mkdir -p $(@D)
 	$(CC) $(STD) $(SAN) -w -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka
 build/fuzz/fuzz_%: test/fuzz/fuzz_%.c build/glibc/libmbedcrypto.a
-	@mkdir -p $(@D)/corpus_$*
 	$(CLANG) $(STD) $(SAN) -fsanitize=fuzzer -DPG_TEST -MF $@.d -o $@ $< \
 		$(patsubst %,src/%.c,$(call line,parts,$<)) build/glibc/libmbedcrypto.a
 
 # Gates
-
 UNIT = $(TESTS:%=build/unit/%)
 REPLAY = $(foreach f,$(FUZZERS),"build/unit/$f test/data/$(f:fuzz_%=%)")
-WITHOUT_WRAPS = $(foreach t,$(TESTS),$(if $(call line,wrap,test/unit/$t.c),,build/one/$t))
 
 test:
 	scripts/setup
@@ -101,11 +94,9 @@ check: layers symbols portable dist paglets $(UNIT) $(FUZZERS:%=build/unit/%)
 	test/run $(UNIT) $(REPLAY) $(E2E)
 unit: $(UNIT)
 	test/run $(UNIT)
-replay: $(FUZZERS:%=build/unit/%)
-	test/run $(REPLAY)
 e2e: paglets
 	test/run $(E2E)
-check-one: $(WITHOUT_WRAPS)
+check-one: $(foreach t,$(TESTS),$(if $(call line,wrap,test/unit/$t.c),,build/one/$t))
 	test/run $^
 layers: $(PARTS:%=build/unit/%.o)
 	scripts/layers $(PARTS)
