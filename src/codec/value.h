@@ -11,6 +11,7 @@
 
 #include "../base/err.h"
 #include "../base/mem.h"
+#include "float.h"
 
 /* Containers within containers, both codecs, both directions. */
 #define PG_VALUE_DEPTH_MAX 1000
@@ -62,7 +63,8 @@ PG_FN struct pg_value *pg_value_null(struct pg_arena *a);
 PG_FN struct pg_value *pg_value_bool(struct pg_arena *a, bool b);
 PG_FN struct pg_value *pg_value_int(struct pg_arena *a, int64_t i);
 /* An integer from its decimal text ("-0", leading zeros and a sign are
- * accepted); INT when it fits, else BIG. NULL for junk or too many digits. */
+ * accepted); INT when it fits, else BIG, which borrows its digits from s.
+ * NULL for junk or more than PG_VALUE_DIGITS_MAX digits after leading zeros. */
 PG_FN struct pg_value *pg_value_decimal(struct pg_arena *a, struct pg_str s);
 PG_FN struct pg_value *pg_value_float(struct pg_arena *a, double f);
 PG_FN struct pg_value *pg_value_str(struct pg_arena *a, struct pg_str s);
@@ -81,7 +83,8 @@ PG_FN int pg_value_put(struct pg_arena *a, struct pg_value *dict,
 PG_FN int pg_value_set(struct pg_arena *a, struct pg_value *dict,
     struct pg_str key, struct pg_value *val);
 /* Remove duplicate keys: the last value wins and stands where the first key
- * stood. Linear in time whatever the keys. -1: arena at its ceiling. */
+ * stood. Linear in time whatever the keys. -1: no memory for the table that
+ * this takes (and gives back). */
 PG_FN int pg_value_seal(struct pg_arena *a, struct pg_value *dict);
 
 /* Accessors accept NULL and the wrong type, giving NULL or the default. */
@@ -118,7 +121,9 @@ PG_FN int pg_field_dict_opt(const struct pg_value *dict, const char *key,
 /* A deep copy in arena a, borrowing nothing from v. Iterative. -1: ceiling. */
 PG_FN int pg_value_copy(struct pg_arena *a, const struct pg_value *v,
     struct pg_value **out);
-/* Equal in type and content; dict order does not matter, NaN equals NaN. */
+/* Equal in type and content, with dicts sealed; their order does not matter,
+ * NaN equals NaN, 0.0 and -0.0 differ. false for what is deeper than
+ * PG_VALUE_DEPTH_MAX. */
 PG_FN bool pg_value_eq(const struct pg_value *a, const struct pg_value *b);
 
 /* A walk over the leaves and containers of v without recursion, for encoders.
@@ -141,23 +146,20 @@ struct pg_walk {
 	const struct pg_value *v; /* what the last step was about */
 	struct pg_str key;        /* of v, when its container is a dict */
 	bool in_dict, first;      /* v's container; v is its first member */
+	const struct pg_value *root; /* until the first step */
 	size_t depth;
 	struct pg_walk_level stack[PG_VALUE_DEPTH_MAX];
 };
 
+/* v NULL is walked as null. */
 PG_FN void pg_walk_start(struct pg_walk *w, const struct pg_value *v);
 PG_FN enum pg_walk_step pg_walk_next(struct pg_walk *w);
-
-/* Shortest decimal text that reads back as the same double and looks like a
- * float, as Python's repr writes it ("1.0", "1e+16", "1e-07", "nan" and "inf"
- * as NaN, Infinity). out holds PG_FLOAT_TEXT bytes; returns the length. */
-#define PG_FLOAT_TEXT 32
-PG_FN size_t pg_float_text(double f, char out[PG_FLOAT_TEXT]);
-/* A JSON/Python float literal to a double, correctly rounded. false: junk. */
-PG_FN bool pg_float_parse(struct pg_str s, double *out);
 
 /* Bytes of valid UTF-8 at the start of s; surrogates count as valid only with
  * surrogates set (PROTOCOL section 1). Equal to s.n when all is well. */
 PG_FN size_t pg_utf8_valid(struct pg_str s, bool surrogates);
+/* The character that s begins with, surrogates included. Returns its bytes;
+ * 0 when s is empty or does not begin with a character. */
+PG_FN size_t pg_utf8_char(struct pg_str s, uint32_t *out);
 
 #endif
