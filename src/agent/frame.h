@@ -85,7 +85,7 @@ struct pg_frame_reader {
 	int fds[PG_FRAME_FDS_MAX];
 	unsigned nfds;
 	struct pg_bulk *bulk; /* of the frame last taken */
-	size_t max_bulk;      /* bytes a passed memfd may have; 0 = none */
+	size_t max_bulk;      /* bytes a passed memfd may have; 0 = no limit */
 };
 
 /* Read once from a socket. >0 bytes, 0 end, -1 with errno (EAGAIN), or errno
@@ -95,6 +95,9 @@ PG_FN ssize_t pg_frame_fill(struct pg_frame_reader *r, int sock);
  * more bytes are needed, -1 for a violation of the protocol (PG_E_HOST). */
 PG_FN int pg_frame_next(struct pg_frame_reader *r, struct pg_frame *f,
     struct pg_err *e);
+/* Give the bytes that the frame last taken borrows (not its bulk) to the
+ * caller, who frees kept: the frame then outlives further calls on r. */
+PG_FN void pg_frame_keep(struct pg_frame_reader *r, struct pg_buf *kept);
 PG_FN void pg_frame_reader_fini(struct pg_frame_reader *r);
 
 /* A frame to be sent: header and what is inline, and a descriptor to pass. */
