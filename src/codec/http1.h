@@ -12,7 +12,12 @@
 #define PG_HTTP1_TARGET_MAX (8 * 1024) /* bytes of a request target */
 #define PG_HTTP1_FIELDS_MAX 100        /* header fields */
 #define PG_HTTP1_CHUNK_EXT_MAX 1024    /* bytes of one chunk-size line */
-#define PG_HTTP1_TRAILER_MAX (8 * 1024) /* bytes of all trailers */
+#define PG_HTTP1_TRAILER_MAX (8 * 1024) /* bytes of all trailers, no line ends */
+#define PG_HTTP1_LENGTH_MAX ((uint64_t)INT64_MAX) /* of a body or chunk */
+/* Bytes of chunk framing that any body may have, and beyond them for each
+ * byte of data: a body is not to be made of extensions. */
+#define PG_HTTP1_FRAMING_FREE (64 * 1024)
+#define PG_HTTP1_FRAMING_RATIO 8
 
 struct pg_http1_field {
 	struct pg_str name, value; /* value without white space around it */
@@ -30,7 +35,9 @@ struct pg_http1_head {
 	bool chunked;
 	bool has_length;
 	uint64_t length;
-	bool keep_alive;      /* the peer is willing to go on after this */
+	/* The peer is willing to go on after this; false too for a response
+	 * that only the end of the connection ends. */
+	bool keep_alive;
 	bool expect_continue; /* Expect: 100-continue */
 };
 
@@ -39,15 +46,17 @@ struct pg_http1_head {
  * PG_HTTP1_HEAD_MAX (PG_E_HEAD_LIMIT), a request target over its limit
  * (PG_E_URI_LIMIT), or bytes no head may hold: bare CR or LF, NUL (PG_E_HOST).
  * *scan (0 at first, kept by the caller between calls on a growing buffer)
- * remembers how far the search came. Up to two empty lines before a request
- * are counted as part of it (RFC 9112 section 2.2). */
+ * remembers how far the search came; it is 0 again after a head was found. Up
+ * to two empty lines before a request are counted as part of it (RFC 9112
+ * section 2.2). */
 PG_FN ssize_t pg_http1_head_end(struct pg_str in, size_t *scan,
     struct pg_err *e);
 
-/* Parse a complete head of n bytes as found by pg_http1_head_end. -1 with
- * PG_E_HOST (syntax, smuggling: TE with CL, differing CLs, obs-fold, space
- * before a colon, differing Hosts, missing Host on 1.1, TE other than a final
- * chunked, TE on 1.0), PG_E_HEAD_LIMIT (too many fields), PG_E_URI_LIMIT. */
+/* Parse a complete head as found by pg_http1_head_end. Does not rely on what
+ * that checked; *out is worth nothing after a failure. -1 with PG_E_HOST
+ * (syntax, smuggling: TE with CL, differing CLs, obs-fold, space before a
+ * colon, differing Hosts, missing Host on 1.1, TE other than a final chunked,
+ * TE on 1.0), PG_E_HEAD_LIMIT (too many fields), PG_E_URI_LIMIT. */
 PG_FN int pg_http1_request_parse(struct pg_str head,
     struct pg_http1_head *out, struct pg_err *e);
 PG_FN int pg_http1_response_parse(struct pg_str head,
@@ -68,12 +77,14 @@ enum pg_http1_body_kind {
 
 enum pg_http1_chunk_state {
 	PG_CHUNK_SIZE,
+	PG_CHUNK_BWS, /* white space between size and ';' */
 	PG_CHUNK_EXT,
 	PG_CHUNK_SIZE_LF,
 	PG_CHUNK_DATA,
 	PG_CHUNK_DATA_CR,
 	PG_CHUNK_DATA_LF,
-	PG_CHUNK_TRAILER,
+	PG_CHUNK_TRAILER, /* empty line or name of a trailer */
+	PG_CHUNK_TRAILER_VALUE,
 	PG_CHUNK_TRAILER_LF,
 	PG_CHUNK_END
 };
@@ -83,6 +94,7 @@ struct pg_http1_body {
 	enum pg_http1_body_kind kind;
 	uint64_t left;  /* of the body or the present chunk */
 	uint64_t total; /* body bytes handed out so far */
+	uint64_t framing; /* bytes of chunk framing so far */
 	enum pg_http1_chunk_state state;
 	size_t line;    /* bytes of the present size or trailer line */
 	size_t trailer; /* bytes of all trailers */
