@@ -43,11 +43,12 @@ unpack() {
 }
 
 # Repositories that apt is configured with, whatever the format of its
-# lists; security and update archives hold no complete suite.
+# lists and whether or not they were ever fetched; security archives hold no
+# complete suite.
 servers() {
-	apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' \
-	    'Created-By: Packages' 2>/dev/null |
-	    awk '$2 == "main" && !/security/ && !seen[$1]++ { print $1 }'
+	apt-get update --print-uris 2>/dev/null |
+	    sed -n "s,^'\(.*\)/dists/[^']*/InRelease'.*,\1,p" |
+	    awk '!/security/ && !seen[$0]++'
 }
 
 # fetch SERVER SUITE: leave the tarball in build/apt. All state of apt is
