@@ -243,11 +243,12 @@ pg_base64_decode(struct pg_str in, char *out)
 	return to - out;
 }
 
-/* Give bytes to the receiver; its first failure stays in o->err. */
+/* Give bytes to the receiver; its first failure stays in o->err. Nothing goes
+ * out after a piece that the buffer had no room for. */
 static void
 out_spill(struct pg_out *o, struct pg_str bytes)
 {
-	if (o->err.code != PG_E_OK || bytes.n == 0)
+	if (o->err.code != PG_E_OK || o->buf.failed || bytes.n == 0)
 		return;
 	if (o->spill(o->arg, bytes, &o->err) < 0 && o->err.code == PG_E_OK)
 		pg_fail(&o->err, PG_E_UNFORESEEN, "output was refused");
