@@ -10,9 +10,10 @@
 
 #define PG_PROC_FD 3
 
-/* A descriptor of this executable (AT_EXECFN, else /proc/self/exe), close-
+/* A descriptor of this executable (/proc/self/exe, else AT_EXECFN), close-
  * on-exec, so that children can be started without /proc and after the file
- * was replaced. */
+ * was replaced. Call once, at start, before the working folder changes; also
+ * sees to it that children leave an exit status (SIGCHLD not ignored). */
 PG_FN int pg_proc_self(struct pg_err *e);
 
 struct pg_proc {
@@ -23,7 +24,8 @@ struct pg_proc {
 /* Start the executable behind exe with argv and envp; sock becomes its fd 3
  * (this process closes its own copy itself). stdin is /dev/null, stdout goes
  * to our stderr; its own process group; signals back to default and
- * unblocked. Loop thread only: the child's death signal is tied to the thread
+ * unblocked. An exec that fails is reported here. 0 to 2 must be open in this
+ * process. Loop thread only: the child's death signal is tied to the thread
  * that started it. */
 PG_FN int pg_proc_spawn(int exe, char *const argv[], char *const envp[],
     int sock, struct pg_proc *out, struct pg_err *e);

@@ -1,0 +1,243 @@
+/* test_work: shows that jobs run on other threads, beside each other and with
+ * signals blocked, and come back on the loop's thread exactly once; that the
+ * queue has its limit; that ending waits for what runs and drops the rest.
+ */
+/* parts: base/err base/mem base/clock base/log os/loop os/work */
+#include "os/work.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct pg_loop *loop;
+static struct pg_work *work;
+static int gate[2]; /* jobs that wait read from here */
+
+struct task {
+	struct pg_job job;
+	pthread_t ran_on;
+	bool blocked; /* signals were */
+	int runs, dones;
+};
+
+static int ndone;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	ndone = 0;
+	loop = pg_loop_new(NULL);
+	work = pg_work_new(loop, NULL);
+	return work == NULL || pipe(gate) < 0 ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	pg_work_free(work);
+	pg_loop_free(loop);
+	close(gate[0]);
+	if (gate[1] >= 0)
+		close(gate[1]);
+	return 0;
+}
+
+static void
+open_gate(void)
+{
+	close(gate[1]);
+	gate[1] = -1;
+}
+
+static void
+run_note(struct pg_job *j)
+{
+	struct task *t = PG_CONTAINER(j, struct task, job);
+	sigset_t mask;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	t->blocked = sigismember(&mask, SIGINT) && sigismember(&mask, SIGSEGV);
+	t->ran_on = pthread_self();
+	t->runs++;
+}
+
+static void
+run_wait(struct pg_job *j)
+{
+	char c;
+
+	(void)!read(gate[0], &c, 1);
+	run_note(j);
+}
+
+static void
+on_done(struct pg_job *j)
+{
+	PG_CONTAINER(j, struct task, job)->dones++;
+	ndone++;
+}
+
+static void
+turn_until(int n)
+{
+	int64_t end = pg_now() + 20 * PG_SEC;
+
+	while (ndone < n && pg_now() < end)
+		assert_int_equal(pg_loop_turn(loop, PG_SEC, NULL), 0);
+	assert_int_equal(ndone, n);
+}
+
+static void
+task_submit(struct task *t, void (*run)(struct pg_job *))
+{
+	*t = (struct task){ .job = { .run = run, .done = on_done } };
+	assert_int_equal(pg_work_submit(work, &t->job, NULL), 0);
+}
+
+static void
+test_round_trip(void **state)
+{
+	struct task t[100];
+	sigset_t mask;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		task_submit(&t[i], run_note);
+	/* done comes from the loop, never from within. */
+	assert_int_equal(ndone, 0);
+	turn_until(100);
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(t[i].runs, 1);
+		assert_int_equal(t[i].dones, 1);
+		assert_true(t[i].blocked);
+		assert_false(pthread_equal(t[i].ran_on, pthread_self()));
+	}
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	assert_false(sigismember(&mask, SIGINT));
+}
+
+/* All but one worker held up: the others' jobs are done meanwhile. */
+static void
+test_beside_each_other(void **state)
+{
+	struct task slow[PG_WORK_THREADS - 1], quick[10];
+	int i;
+
+	(void)state;
+	for (i = 0; i < PG_WORK_THREADS - 1; i++)
+		task_submit(&slow[i], run_wait);
+	for (i = 0; i < 10; i++)
+		task_submit(&quick[i], run_note);
+	turn_until(10);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(quick[i].dones, 1);
+	open_gate();
+	turn_until(10 + PG_WORK_THREADS - 1);
+}
+
+static void
+done_again(struct pg_job *j)
+{
+	struct task *t = PG_CONTAINER(j, struct task, job);
+
+	ndone++;
+	if (++t->dones < 5)
+		assert_int_equal(pg_work_submit(work, j, NULL), 0);
+}
+
+static void
+test_submit_from_done(void **state)
+{
+	struct task t = { .job = { .run = run_note, .done = done_again } };
+
+	(void)state;
+	assert_int_equal(pg_work_submit(work, &t.job, NULL), 0);
+	turn_until(5);
+	assert_int_equal(t.runs, 5);
+}
+
+/* The queue takes PG_WORK_QUEUE_MAX beside those that run, and no more. */
+static void
+test_queue_limit(void **state)
+{
+	static struct task running[PG_WORK_THREADS], t[PG_WORK_QUEUE_MAX];
+	struct task more = { .job = { .run = run_note, .done = on_done } };
+	struct pg_err e = { .code = PG_E_OK };
+	int i, n = PG_WORK_QUEUE_MAX + PG_WORK_THREADS;
+
+	(void)state;
+	for (i = 0; i < PG_WORK_THREADS; i++)
+		task_submit(&running[i], run_wait);
+	/* Until the workers have taken theirs, the limit comes that much
+	 * earlier. */
+	for (i = 0; i < PG_WORK_QUEUE_MAX - PG_WORK_THREADS; i++)
+		task_submit(&t[i], run_note);
+	for (; i < PG_WORK_QUEUE_MAX; i++) {
+		t[i] = (struct task){ .job = more.job };
+		while (pg_work_submit(work, &t[i].job, &e) < 0) {
+			assert_int_equal(e.code, PG_E_BUSY);
+			usleep(1000);
+		}
+	}
+	assert_int_equal(pg_work_submit(work, &more.job, &e), -1);
+	assert_int_equal(e.code, PG_E_BUSY);
+	open_gate();
+	turn_until(n);
+	assert_int_equal(more.runs, 0);
+	assert_int_equal(pg_work_submit(work, &more.job, &e), 0);
+	turn_until(n + 1);
+}
+
+static void
+run_slowly(struct pg_job *j)
+{
+	usleep(20000);
+	run_note(j);
+}
+
+static void
+test_ending(void **state)
+{
+	struct task t[50];
+	int i, runs = 0;
+
+	(void)state;
+	for (i = 0; i < 50; i++)
+		task_submit(&t[i], run_slowly);
+	usleep(5000);
+	pg_work_free(work);
+	/* From here on nobody touches them. */
+	for (i = 0; i < 50; i++) {
+		assert_int_equal(t[i].dones, 0);
+		runs += t[i].runs;
+	}
+	assert_in_range(runs, 0, 49);
+	assert_int_equal(pg_loop_turn(loop, 0, NULL), 0);
+	/* One that was never used starts no thread; none is fine, too. */
+	work = pg_work_new(loop, NULL);
+	pg_work_free(work);
+	pg_work_free(NULL);
+	work = NULL;
+}
+
+#define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORK_TEST(test_round_trip),
+		WORK_TEST(test_beside_each_other),
+		WORK_TEST(test_submit_from_done),
+		WORK_TEST(test_queue_limit),
+		WORK_TEST(test_ending),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
