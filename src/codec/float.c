@@ -15,8 +15,6 @@
 /* Bytes of the longest exact expansion: sign, 767 digits, point, exponent. */
 #define FLOAT_EXACT 800
 
-__extension__ typedef unsigned __int128 float_wide;
-
 static const uint64_t float_fives[FLOAT_FIVES] = {
 	UINT64_C(1), UINT64_C(5), UINT64_C(25), UINT64_C(125), UINT64_C(625),
 	UINT64_C(3125), UINT64_C(15625), UINT64_C(78125), UINT64_C(390625),
@@ -61,17 +59,17 @@ static double
 float_scale(uint64_t w, int exp10)
 {
 	uint64_t five = float_fives[exp10 < 0 ? -exp10 : exp10];
-	float_wide num, q;
+	unsigned __int128 num, q;
 	int up;
 
 	if (w == 0)
 		return 0;
 	if (exp10 >= 0)
-		return (double)((float_wide)w * five) * float_two_to(exp10);
+		return (double)((unsigned __int128)w * five) * float_two_to(exp10);
 	/* The quotient gets at least 64 bits. What is beyond them only has to
 	 * break a tie, and its lowest bit can tell that. */
 	up = 64 + __builtin_clzll(w);
-	num = (float_wide)w << up;
+	num = (unsigned __int128)w << up;
 	q = num / five;
 	if (q * five != num)
 		q |= 1;
@@ -107,14 +105,14 @@ struct float_exact {
 static bool
 float_scaled(uint64_t m, int exp2, int k, struct float_exact *x)
 {
-	float_wide product = (float_wide)m * float_fives[k];
+	unsigned __int128 product = (unsigned __int128)m * float_fives[k];
 	int right = -(exp2 + k);
 
 	if (right <= 0) {
 		product <<= -right;
 		x->more = false;
 	} else {
-		x->more = (product & (((float_wide)1 << right) - 1)) != 0;
+		x->more = (product & (((unsigned __int128)1 << right) - 1)) != 0;
 		product >>= right;
 	}
 	x->w = (uint64_t)product;
