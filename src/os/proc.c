@@ -98,7 +98,9 @@ proc_child_files(struct proc_start *s)
 }
 
 /* Handlers first: none of ours may run here once signals are unblocked. exec
- * resets those we catch but not those we ignore. */
+ * resets those we catch but not those we ignore. Only up to SIGSYS: nobody
+ * ignores or catches the real-time signals, and 33 more calls would be felt
+ * in the time it takes to create an agent. */
 static void
 proc_child_signals(void)
 {
@@ -106,7 +108,7 @@ proc_child_signals(void)
 	sigset_t none;
 	int i;
 
-	for (i = 1; i < _NSIG; i++)
+	for (i = 1; i <= SIGSYS; i++)
 		sigaction(i, &fresh, NULL); /* some cannot be changed */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

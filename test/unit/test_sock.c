@@ -13,6 +13,11 @@
 
 #include <cmocka.h>
 
+/* As long as PG_ADDR_TEXT, so without room for a NUL. */
+#define TOO_LONG                           \
+	"11111111111111111111111111111111" \
+	"11111111111111111111111111111111"
+
 /* ---- Addresses ---- */
 
 static void
@@ -23,8 +28,7 @@ test_parse(void **state)
 	static const char *const bad[] = { "", "localhost", "127.1", "1.2.3",
 		"1.2.3.256", "[::1]", ":::", "127.0.0.1 ", " ::1", "01.2.3.4",
 		"1.2.3.4:80", "fe80::1%lo",
-		"1111111111111111111111111111111111111111111111111111111111111"
-		"111" };
+		TOO_LONG };
 	char text[PG_ADDR_TEXT];
 	struct pg_addr a;
 	size_t i;
