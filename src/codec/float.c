@@ -58,20 +58,22 @@ float_two_to(int n)
 static double
 float_scale(uint64_t w, int exp10)
 {
-	uint64_t five = float_fives[exp10 < 0 ? -exp10 : exp10];
-	unsigned __int128 num, q;
+	uint64_t five = float_fives[exp10 < 0 ? -exp10 : exp10], q;
+	unsigned __int128 num;
 	int up;
 
 	if (w == 0)
 		return 0;
 	if (exp10 >= 0)
-		return (double)((unsigned __int128)w * five) * float_two_to(exp10);
-	/* The quotient gets at least 64 bits. What is beyond them only has to
-	 * break a tie, and its lowest bit can tell that. */
-	up = 64 + __builtin_clzll(w);
+		return (double)((unsigned __int128)w * five) *
+		    float_two_to(exp10);
+	/* Shifted so that the quotient has 63 or 64 bits: one machine division
+	 * yields that. What is beyond them only has to break a tie, and the
+	 * lowest bit can tell that. */
+	up = __builtin_clzll(w) + 63 - __builtin_clzll(five);
 	num = (unsigned __int128)w << up;
-	q = num / five;
-	if (q * five != num)
+	q = (uint64_t)(num / five);
+	if ((unsigned __int128)q * five != num)
 		q |= 1;
 	return (double)q * float_two_to(exp10 - up);
 }
@@ -243,7 +245,7 @@ float_text_fixed(const char *digits, int n, int point, char *to)
 PG_FN size_t
 pg_float_text(double f, char out[PG_FLOAT_TEXT])
 {
-	char digits[24], *to = out;
+	char digits[24], *end = digits + sizeof(digits), *d = end, *to = out;
 	int exp10 = 0, n, point;
 	uint64_t w = 0;
 
@@ -261,13 +263,17 @@ pg_float_text(double f, char out[PG_FLOAT_TEXT])
 	}
 	if (f > 0)
 		w = float_shortest(f, &exp10);
-	n = snprintf(digits, sizeof(digits), "%" PRIu64, w);
+	do {
+		*--d = (char)('0' + w % 10);
+		w /= 10;
+	} while (w > 0);
+	n = (int)(end - d);
 	point = n + exp10;
 	/* Where Python's repr changes over. */
 	if (point > 16 || point < -3)
-		to = float_text_exp(digits, n, point, to);
+		to = float_text_exp(d, n, point, to);
 	else
-		to = float_text_fixed(digits, n, point, to);
+		to = float_text_fixed(d, n, point, to);
 	return (size_t)(to - out);
 }
 

@@ -624,7 +624,17 @@ static void
 json_write_text(struct pg_buf *b, struct pg_str s, bool utf8)
 {
 	const char *p = s.p, *end = p + s.n, *stop;
+	char *to;
 
+	/* Mostly all of it is plain. */
+	to = pg_buf_room(b, s.n + 2);
+	if (to != NULL && json_plain(p, end) == end) {
+		to[0] = to[s.n + 1] = '"';
+		if (s.n > 0)
+			memcpy(to + 1, p, s.n);
+		b->n += s.n + 2;
+		return;
+	}
 	pg_buf_putc(b, '"');
 	while (p < end) {
 		stop = json_plain(p, end);
