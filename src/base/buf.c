@@ -194,18 +194,22 @@ static const uint8_t base64_delta[256] = {
 	['/'] = 63 - '/',
 };
 
-/* Four digits to 24 bits; *bad collects junk, so that the loop has no exit. */
-static uint32_t
-base64_quad(const unsigned char *p, bool *bad)
+/* The value of one digit; *bad collects junk, so that loops need no exit. */
+static inline uint32_t
+base64_value(unsigned char c, unsigned *bad)
 {
-	uint32_t v = 0;
-	int i;
+	unsigned delta = base64_delta[c];
 
-	for (i = 0; i < 4; i++) {
-		*bad |= base64_delta[p[i]] == 0;
-		v = v << 6 | (uint8_t)(p[i] + base64_delta[p[i]]);
-	}
-	return v;
+	/* Borrows into the high bits exactly if delta is 0. */
+	*bad |= delta - 1;
+	return (uint8_t)(c + delta);
+}
+
+static inline uint32_t
+base64_quad(const unsigned char *p, unsigned *bad)
+{
+	return base64_value(p[0], bad) << 18 | base64_value(p[1], bad) << 12 |
+	    base64_value(p[2], bad) << 6 | base64_value(p[3], bad);
 }
 
 PG_FN ssize_t
@@ -215,7 +219,7 @@ pg_base64_decode(struct pg_str in, char *out)
 	unsigned char last[4];
 	size_t left = in.n, pad;
 	char *to = out;
-	bool bad = false;
+	unsigned bad = 0;
 	uint32_t v;
 
 	if (in.n % 4 != 0)
@@ -233,7 +237,7 @@ pg_base64_decode(struct pg_str in, char *out)
 	memset(last + 4 - pad, 'A', pad);
 	v = base64_quad(last, &bad);
 	/* Bits that the padding drops must be zero: one text per content. */
-	if (bad || (v & ((UINT32_C(1) << (8 * pad)) - 1)) != 0)
+	if (bad > UINT8_MAX || (v & ((UINT32_C(1) << (8 * pad)) - 1)) != 0)
 		return -1;
 	*to++ = (char)(v >> 16);
 	if (pad < 2)

@@ -7,6 +7,8 @@
 #include "map.h"
 #include "mem.h"
 
+#include <endian.h>
+
 #define MAP_FIRST ((size_t)8)
 
 static uint64_t
@@ -32,21 +34,20 @@ sip_round(uint64_t v[4])
 
 /* n <= 8 bytes, least significant first. */
 static uint64_t
-sip_word(const unsigned char *p, size_t n)
+sip_word(const char *p, size_t n)
 {
 	uint64_t w = 0;
-	size_t i;
 
-	for (i = 0; i < n; i++)
-		w |= (uint64_t)p[i] << (8 * i);
-	return w;
+	if (n > 0)
+		memcpy(&w, p, n);
+	return le64toh(w);
 }
 
 /* Aumasson, Bernstein: SipHash, with one round a word and three at the end. */
 PG_FN uint64_t
 pg_siphash(const uint64_t seed[2], struct pg_str bytes)
 {
-	const unsigned char *p = (const unsigned char *)bytes.p;
+	const char *p = bytes.p;
 	uint64_t v[4] = {
 		seed[0] ^ UINT64_C(0x736f6d6570736575),
 		seed[1] ^ UINT64_C(0x646f72616e646f6d),
