@@ -1,0 +1,850 @@
+/* conn: the life of one connection.
+ *
+ * A connection takes one request after the other from its input: the next
+ * only once the present one has been answered. The socket is written to
+ * directly, and EPOLLOUT is asked for only when it is full; a request that
+ * arrives whole costs one read and one write, and no allocation.
+ *
+ * An answer is lost if we close while input is unread, since the kernel then
+ * resets the connection. So whenever more may come we shut down our side
+ * only, and throw away what arrives, up to limits (CONN_LINGER).
+ *
+ * A connection ends in conn_drop alone, and is freed at the end of the turn,
+ * never inside its own call stack. A function that may drop it, or call the
+ * handler, is followed by a look at the phase.
+ */
+#include "conn.h"
+#include "../base/log.h"
+
+#include <unistd.h>
+
+/* Pieces in which larger bodies are read. */
+#define CONN_BIG (256 * 1024)
+/* Steps (two or three a request) before other connections have their turn. */
+#define CONN_BURST 48
+/* An error text has at most 400 bytes, each six when escaped. */
+#define CONN_FAIL_MAX 4096
+/* Nothing but errors and hang-ups, which epoll reports unasked: the loop would
+ * silence even these if no event at all were wanted. */
+#define CONN_WATCH EPOLLPRI
+
+enum conn_phase {
+	CONN_HEAD,   /* a head is awaited or arriving */
+	CONN_BODY,   /* its body is arriving */
+	CONN_HANDLE, /* the handler has the request */
+	CONN_WRITE,  /* the socket was full; then goes on to `after` */
+	CONN_SKIP,   /* the body of a refused request is thrown away */
+	CONN_LINGER, /* all is said; waits for the peer to close */
+	CONN_DEAD    /* closed */
+};
+
+/* Owner: the set. */
+struct pg_conn {
+	struct pg_io io;
+	struct pg_timer timer;
+	struct pg_task task; /* goes on with the input, or frees */
+	struct pg_conn_set *set;
+	struct pg_conn *prev, *next;
+	struct pg_slot *slot; /* NULL while idle */
+	struct pg_addr peer;
+	enum conn_phase phase, after; /* after CONN_WRITE; DEAD: close */
+	bool running;    /* conn_run is on the stack and will go on */
+	bool eof;        /* the peer has sent its last byte */
+	bool head_timed; /* the deadline of this head runs */
+	uint64_t drained;
+};
+
+static void conn_task(struct pg_task *t);
+static void conn_on_time(struct pg_timer *t);
+
+/* ---- Endings ---- */
+
+static void
+conn_unlink(struct pg_conn *c)
+{
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		c->set->conns = c->next;
+	c->set->nconns--;
+}
+
+static void
+conn_drop(struct pg_conn *c, const char *why)
+{
+	struct pg_slot *w = c->slot;
+	bool handled = c->phase == CONN_HANDLE;
+
+	if (c->phase == CONN_DEAD)
+		return;
+	pg_log(PG_LOG_DEBUG, "conn: %d closed: %s", c->io.fd, why);
+	c->phase = CONN_DEAD;
+	c->slot = NULL;
+	pg_timer_stop(&c->timer);
+	pg_io_del(&c->io);
+	close(c->io.fd);
+	conn_unlink(c);
+	pg_loop_defer(c->set->loop, &c->task, conn_task);
+	if (w != NULL && handled)
+		pg_slot_orphan(w);
+	else if (w != NULL)
+		pg_slot_release(w);
+}
+
+static void
+conn_deadline(struct pg_conn *c, int64_t delay)
+{
+	pg_timer_set(c->set->loop, &c->timer, delay, conn_on_time);
+}
+
+static void
+conn_release_slot(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+
+	c->slot = NULL;
+	if (w != NULL)
+		pg_slot_release(w);
+}
+
+/* The last answer is written: say that no more comes, and wait for the peer
+ * to close. */
+static void
+conn_linger(struct pg_conn *c)
+{
+	if (c->eof) {
+		conn_drop(c, "answered");
+		return;
+	}
+	c->phase = CONN_LINGER;
+	conn_release_slot(c);
+	shutdown(c->io.fd, SHUT_WR);
+	pg_io_want(&c->io, EPOLLIN);
+	conn_deadline(c, c->set->limits.drain_time);
+}
+
+/* Close after a complete request, at once unless the peer has sent more. */
+static void
+conn_finish(struct pg_conn *c)
+{
+	char byte;
+
+	if (c->slot->at < c->slot->n ||
+	    recv(c->io.fd, &byte, 1, MSG_DONTWAIT) > 0)
+		conn_linger(c);
+	else
+		conn_drop(c, "answered");
+}
+
+/* Between two requests, with no byte of the next one. */
+static void
+conn_idle(struct pg_conn *c)
+{
+	if (c->eof || c->set->draining) {
+		conn_drop(c, c->eof ? "closed by peer" : "draining");
+		return;
+	}
+	conn_release_slot(c);
+	pg_io_want(&c->io, EPOLLIN);
+	conn_deadline(c, c->set->limits.idle_time);
+}
+
+/* ---- Output ---- */
+
+/* All is in the socket. */
+static void
+conn_written(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+
+	pg_buf_reset(&w->out);
+	if (c->after == CONN_BODY) { /* this was 100 Continue */
+		c->phase = CONN_BODY;
+		return;
+	}
+	pg_slot_uncount(w);
+	if (c->after == CONN_LINGER)
+		conn_linger(c);
+	else if (c->after == CONN_DEAD)
+		conn_finish(c);
+	else
+		c->phase = c->after;
+	if (c->phase == CONN_SKIP)
+		conn_deadline(c, c->set->limits.drain_time);
+}
+
+/* Write what is left of the answer. 1: all of it; 0: the socket is full, or
+ * the connection is gone. */
+static int
+conn_send(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+	size_t total = w->out.n + w->out_body.n, head;
+	struct iovec iov[2];
+	ssize_t n;
+
+	while (w->sent < total) {
+		head = PG_MIN(w->sent, w->out.n);
+		iov[0] = (struct iovec){ w->out.p + head, w->out.n - head };
+		iov[1] = (struct iovec){ w->out_body.p + (w->sent - head),
+			w->out_body.n - (w->sent - head) };
+		n = pg_sock_send_fd(c->io.fd, iov, 2, -1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (n < 0) {
+			conn_drop(c, strerror(errno));
+			return 0;
+		}
+		w->sent += (size_t)n;
+	}
+	return 1;
+}
+
+/* Begin to write out and out_body; then goes on to `after`. As conn_send. */
+static int
+conn_start_send(struct pg_conn *c, enum conn_phase after)
+{
+	int done;
+
+	c->phase = CONN_WRITE;
+	c->after = after;
+	c->slot->sent = 0;
+	done = conn_send(c);
+	if (!done && c->phase == CONN_WRITE) {
+		pg_io_want(&c->io, EPOLLOUT);
+		conn_deadline(c, c->set->limits.write_time);
+	}
+	return done;
+}
+
+/* Answer the request in c->slot. body is emptied: borrowed if the socket takes
+ * it at once, else taken. */
+static void
+conn_answer(struct pg_conn *c, int status, struct pg_str extra,
+    struct pg_buf *body, enum conn_phase after)
+{
+	struct pg_slot *w = c->slot;
+
+	pg_slot_put_head(w, status, extra, body->n,
+	    after == CONN_LINGER || after == CONN_DEAD);
+	if (pg_str_eq(w->head.method, PG_STR("HEAD")))
+		pg_buf_reset(body);
+	pg_slot_end(w);
+	w->out_body = *body;
+	*body = PG_BUF_INIT(body->max);
+	if (!conn_start_send(c, after))
+		return;
+	*body = w->out_body;
+	pg_buf_reset(body);
+	w->out_body = PG_BUF_INIT(0);
+	conn_written(c);
+}
+
+static struct pg_str
+conn_error_fields(const struct pg_err *e)
+{
+	if (pg_code_status(e->code) == 401)
+		return PG_STR("WWW-Authenticate: Bearer\r\n");
+	return PG_STR_NULL;
+}
+
+/* After the answer to a request that was read to its end. */
+static enum conn_phase
+conn_after_answer(const struct pg_conn *c)
+{
+	if (!c->slot->head.keep_alive || c->set->draining)
+		return CONN_DEAD;
+	return CONN_HEAD;
+}
+
+/* After the answer to one whose body, if any, begins at our feet. */
+static enum conn_phase
+conn_after_refusal(const struct pg_conn *c)
+{
+	const struct pg_http1_head *h = &c->slot->head;
+
+	if (pg_http1_body_done(&c->slot->body))
+		return conn_after_answer(c);
+	/* Whoever waits for 100 Continue may send the body or not: there is
+	 * no telling where the next request would begin. */
+	if (conn_after_answer(c) == CONN_DEAD || h->expect_continue ||
+	    !h->has_length || h->length > PG_SERVER_SKIP_MAX)
+		return CONN_LINGER;
+	return CONN_SKIP;
+}
+
+/* Answer with an error, though no handler has the request. */
+static void
+conn_refuse(struct pg_conn *c, const struct pg_err *e, enum conn_phase after)
+{
+	struct pg_buf body = PG_BUF_INIT(CONN_FAIL_MAX);
+
+	pg_log(PG_LOG_DEBUG, "conn: %d refused: %s", c->io.fd, e->msg);
+	pg_exchange_put_error(&body, e);
+	conn_answer(c, pg_code_status(e->code), conn_error_fields(e), &body,
+	    after);
+	pg_buf_fini(&body);
+}
+
+/* ---- Requests ---- */
+
+static bool
+conn_knows_method(struct pg_str m)
+{
+	return pg_str_eqz(m, "GET") || pg_str_eqz(m, "POST") ||
+	    pg_str_eqz(m, "HEAD") || pg_str_eqz(m, "PUT") ||
+	    pg_str_eqz(m, "DELETE");
+}
+
+/* Whether the request may go on: sets how much body is accepted. */
+static int
+conn_admit(struct pg_conn *c, struct pg_err *e)
+{
+	struct pg_slot *w = c->slot;
+	int64_t accept = c->set->ops.on_head(c->set->arg, &w->x, e);
+
+	if (accept < 0)
+		return -1;
+	w->accept = (uint64_t)accept;
+	if (w->head.has_length && w->head.length > w->accept)
+		return pg_fail(e, PG_E_LIMIT, "request body of %" PRIu64
+		    " bytes is over the limit of %" PRIu64, w->head.length,
+		    w->accept);
+	return 0;
+}
+
+/* Whether the peer waits for us to ask for the body (RFC 9110 10.1.1). */
+static bool
+conn_must_ask(const struct pg_slot *w)
+{
+	return w->head.expect_continue && w->head.minor > 0 &&
+	    w->at == w->n && !pg_http1_body_done(&w->body);
+}
+
+/* A head has been parsed and the input is behind it. */
+static void
+conn_begin(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+	struct pg_err e = { .code = PG_E_OK };
+
+	pg_slot_begin(w, c, &c->peer);
+	if (!conn_knows_method(w->head.method)) {
+		pg_fail(&e, PG_E_METHOD, "Unsupported method ('%.*s')",
+		    PG_STR_ARG(w->head.method));
+		conn_refuse(c, &e, CONN_LINGER);
+		return;
+	}
+	if (conn_admit(c, &e) < 0) {
+		conn_refuse(c, &e, conn_after_refusal(c));
+		return;
+	}
+	c->phase = CONN_BODY;
+	if (!conn_must_ask(w))
+		return;
+	pg_buf_puts(&w->out, PG_STR("HTTP/1.1 100 Continue\r\n\r\n"));
+	if (conn_start_send(c, CONN_BODY))
+		conn_written(c);
+}
+
+/* More of the head is needed. */
+static void
+conn_await_head(struct pg_conn *c)
+{
+	struct pg_str in = pg_slot_input(c->slot);
+	struct pg_err e = { .code = PG_E_OK };
+
+	/* Empty lines after a request are no request (RFC 9112 2.2). */
+	if (in.n == 0 || (c->eof && pg_str_trim(in).n == 0)) {
+		conn_idle(c);
+		return;
+	}
+	if (c->eof) {
+		pg_fail(&e, PG_E_HOST, "connection ended within a request head");
+		pg_slot_no_head(c->slot);
+		conn_refuse(c, &e, CONN_LINGER);
+		return;
+	}
+	if (!c->head_timed)
+		conn_deadline(c, c->set->limits.head_time);
+	c->head_timed = true;
+	pg_io_want(&c->io, EPOLLIN);
+}
+
+static bool
+conn_step_head(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_str in;
+	ssize_t n;
+
+	if (w == NULL) {
+		conn_idle(c);
+		return false;
+	}
+	/* Leaves room behind the head for a body or what comes after it. */
+	if (w->at > PG_HTTP1_HEAD_MAX)
+		pg_slot_compact(w);
+	in = pg_slot_input(w);
+	n = pg_http1_head_end(in, &w->scan, &e);
+	if (n == 0) {
+		conn_await_head(c);
+		return false;
+	}
+	c->head_timed = false;
+	in.n = (size_t)n;
+	if (n < 0 || pg_http1_request_parse(in, &w->head, &e) < 0) {
+		pg_slot_no_head(w);
+		conn_refuse(c, &e, CONN_LINGER);
+		return false;
+	}
+	w->at += (size_t)n;
+	conn_begin(c);
+	return true;
+}
+
+static void
+conn_hand_over(struct pg_conn *c, struct pg_bulk *body)
+{
+	c->phase = CONN_HANDLE;
+	c->slot->x.body = body;
+	c->set->ops.on_request(c->set->arg, &c->slot->x);
+}
+
+/* The body is not complete and the input used up. */
+static void
+conn_await_body(struct pg_conn *c)
+{
+	struct pg_err e = { .code = PG_E_OK };
+
+	if (!c->eof) {
+		pg_io_want(&c->io, EPOLLIN);
+		conn_deadline(c, c->set->limits.body_time);
+		return;
+	}
+	pg_fail(&e, PG_E_HOST, "connection ended within the request body");
+	conn_refuse(c, &e, CONN_LINGER);
+}
+
+static bool
+conn_step_in_place(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+
+	if (w->n - w->at < w->head.length) {
+		conn_await_body(c);
+		return false;
+	}
+	conn_hand_over(c, pg_slot_body_in_place(w));
+	return true;
+}
+
+static bool
+conn_step_body(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_bulk *body = NULL;
+
+	if (pg_slot_in_place(w))
+		return conn_step_in_place(c);
+	if (pg_slot_take_body(w, PG_STR_NULL, true, &e) < 0)
+		goto refuse;
+	if (!pg_http1_body_done(&w->body)) {
+		conn_await_body(c);
+		return false;
+	}
+	if (w->body.total > 0) {
+		body = pg_spool_finish(&w->spool, &e);
+		if (body == NULL)
+			goto refuse;
+	}
+	conn_hand_over(c, body);
+	return true;
+refuse:
+	conn_refuse(c, &e, CONN_LINGER);
+	return false;
+}
+
+static bool
+conn_step_skip(struct pg_conn *c)
+{
+	struct pg_err e = { .code = PG_E_OK };
+	int rc = pg_slot_take_body(c->slot, PG_STR_NULL, false, &e);
+
+	/* Only bodies with a length are skipped: those cannot be ill-formed. */
+	assert(rc == 0);
+	if (!pg_http1_body_done(&c->slot->body)) {
+		if (c->eof)
+			conn_drop(c, "closed by peer");
+		else
+			pg_io_want(&c->io, EPOLLIN);
+		return false;
+	}
+	c->phase = CONN_HEAD;
+	return true;
+}
+
+/* Do the next thing the input allows. False: nothing is left to do. */
+static bool
+conn_step(struct pg_conn *c)
+{
+	switch (c->phase) {
+	case CONN_HEAD:
+		return conn_step_head(c);
+	case CONN_BODY:
+		return conn_step_body(c);
+	case CONN_SKIP:
+		return conn_step_skip(c);
+	case CONN_HANDLE:
+	case CONN_WRITE:
+	case CONN_LINGER:
+	case CONN_DEAD:
+		return false;
+	}
+	return false;
+}
+
+/* Go on at the end of this turn. */
+static void
+conn_later(struct pg_conn *c)
+{
+	/* A deadline left from an earlier phase must not fire before. */
+	conn_deadline(c, c->set->limits.idle_time);
+	pg_loop_defer(c->set->loop, &c->task, conn_task);
+}
+
+/* Go on with the input for as long as there is some, within bounds. */
+static void
+conn_run(struct pg_conn *c)
+{
+	int budget = CONN_BURST;
+
+	c->running = true;
+	while (conn_step(c))
+		if (--budget == 0) {
+			conn_later(c);
+			break;
+		}
+	c->running = false;
+}
+
+/* ---- What the loop calls ---- */
+
+static void
+conn_task(struct pg_task *t)
+{
+	struct pg_conn *c = PG_CONTAINER(t, struct pg_conn, task);
+
+	if (c->phase == CONN_DEAD)
+		free(c);
+	else
+		conn_run(c);
+}
+
+/* recv with what it means for the connection: bytes; 0 at the end of the
+ * input (c->eof) or when there is nothing to read; -1 when c is dropped. */
+static ssize_t
+conn_recv(struct pg_conn *c, void *to, size_t n)
+{
+	ssize_t got;
+
+	assert(n > 0);
+	got = recv(c->io.fd, to, n, 0);
+	if (got > 0)
+		return got;
+	if (got == 0) {
+		c->eof = true;
+		return 0;
+	}
+	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+		return 0;
+	conn_drop(c, strerror(errno));
+	return -1;
+}
+
+/* Read into the buffer. */
+static void
+conn_read_small(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+	ssize_t got;
+
+	if (w == NULL)
+		w = c->slot = pg_slot_new(&c->set->slots);
+	if (c->phase == CONN_HEAD)
+		pg_slot_compact(w);
+	got = conn_recv(c, w->in->heap + w->n, PG_SLOT_IN - w->n);
+	if (got < 0)
+		return;
+	w->n += (size_t)got;
+	conn_run(c);
+}
+
+static char *
+conn_big(struct pg_conn_set *s)
+{
+	if (s->big == NULL)
+		s->big = pg_realloc(NULL, CONN_BIG);
+	return s->big;
+}
+
+/* Read a large or chunked body: no further past its end than the buffer has
+ * room. */
+static void
+conn_read_body(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+	uint64_t want = PG_SLOT_IN - w->n;
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_str got = { conn_big(c->set), 0 };
+	ssize_t n;
+
+	if (w->body.kind == PG_BODY_LENGTH || w->body.state == PG_CHUNK_DATA)
+		want += PG_MIN(w->body.left, (uint64_t)CONN_BIG);
+	n = conn_recv(c, c->set->big, PG_MIN(want, (uint64_t)CONN_BIG));
+	if (n < 0)
+		return;
+	got.n = (size_t)n;
+	if (pg_slot_take_body(w, got, true, &e) < 0)
+		conn_refuse(c, &e, CONN_LINGER);
+	else
+		conn_run(c);
+}
+
+/* Throw away what comes after the last answer. */
+static void
+conn_read_linger(struct pg_conn *c)
+{
+	ssize_t got = conn_recv(c, conn_big(c->set), CONN_BIG);
+
+	if (got < 0)
+		return;
+	c->drained += (uint64_t)got;
+	if (c->eof || c->drained > c->set->limits.drain_bytes)
+		conn_drop(c, c->eof ? "answered" : "keeps sending");
+}
+
+static void
+conn_write_more(struct pg_conn *c)
+{
+	if (!conn_send(c)) {
+		if (c->phase == CONN_WRITE)
+			conn_deadline(c, c->set->limits.write_time);
+		return;
+	}
+	pg_buf_fini(&c->slot->out_body);
+	conn_written(c);
+	conn_run(c);
+}
+
+/* The handler has the request. A peer that has only finished sending still
+ * wants its answer; what it sends meanwhile waits in the socket. */
+static void
+conn_watch(struct pg_conn *c, uint32_t events)
+{
+	if ((events & (uint32_t)(EPOLLHUP | EPOLLERR)) != 0)
+		conn_drop(c, "peer went away");
+	else
+		pg_io_want(&c->io, (events & EPOLLIN) != 0 ? CONN_WATCH : 0);
+}
+
+static void
+conn_on_ready(struct pg_io *io, uint32_t events)
+{
+	struct pg_conn *c = PG_CONTAINER(io, struct pg_conn, io);
+
+	switch (c->phase) {
+	case CONN_HEAD:
+	case CONN_SKIP:
+		conn_read_small(c);
+		break;
+	case CONN_BODY:
+		if (pg_slot_in_place(c->slot))
+			conn_read_small(c);
+		else
+			conn_read_body(c);
+		break;
+	case CONN_HANDLE:
+		conn_watch(c, events);
+		break;
+	case CONN_WRITE:
+		conn_write_more(c);
+		break;
+	case CONN_LINGER:
+		conn_read_linger(c);
+		break;
+	case CONN_DEAD:
+		break;
+	}
+}
+
+static void
+conn_too_slow(struct pg_conn *c, const char *what)
+{
+	struct pg_err e = { .code = PG_E_OK };
+
+	pg_fail(&e, PG_E_SLOW, "request %s took too long", what);
+	conn_refuse(c, &e, CONN_LINGER);
+}
+
+static void
+conn_on_time(struct pg_timer *t)
+{
+	struct pg_conn *c = PG_CONTAINER(t, struct pg_conn, timer);
+
+	switch (c->phase) {
+	case CONN_HEAD:
+		if (c->slot == NULL) {
+			conn_drop(c, "idle");
+			break;
+		}
+		pg_slot_no_head(c->slot);
+		conn_too_slow(c, "head");
+		break;
+	case CONN_BODY:
+		conn_too_slow(c, "body");
+		break;
+	case CONN_HANDLE:
+		/* Left from before; handlers have deadlines of their own. */
+		break;
+	case CONN_WRITE:
+		conn_drop(c, "peer does not read");
+		break;
+	case CONN_SKIP:
+	case CONN_LINGER:
+		conn_drop(c, "peer does not close");
+		break;
+	case CONN_DEAD:
+		break;
+	}
+}
+
+/* ---- Doors ---- */
+
+PG_FN void
+pg_exchange_reply(struct pg_exchange *x, int status, struct pg_str head,
+    struct pg_buf *body)
+{
+	struct pg_slot *w = PG_CONTAINER(x, struct pg_slot, x);
+	struct pg_conn *c = x->conn;
+	struct pg_buf none = PG_BUF_INIT(0);
+	struct pg_err e = { .code = PG_E_OK };
+
+	if (body == NULL)
+		body = &none;
+	if (c == NULL) {
+		pg_buf_reset(body);
+		pg_slot_release(w);
+		return;
+	}
+	if (body->failed) {
+		pg_buf_reset(body);
+		pg_fail(&e, PG_E_UNFORESEEN, "answer is too large");
+		pg_exchange_fail(x, &e);
+		return;
+	}
+	assert(c->phase == CONN_HANDLE);
+	conn_answer(c, status, head, body, conn_after_answer(c));
+	if (c->running || c->phase != CONN_HEAD)
+		return;
+	/* Not from here, which is in the midst of the handler's work. */
+	if (w->at < w->n || c->eof)
+		conn_later(c);
+	else
+		conn_idle(c);
+}
+
+PG_FN void
+pg_exchange_fail(struct pg_exchange *x, const struct pg_err *e)
+{
+	struct pg_buf body = PG_BUF_INIT(CONN_FAIL_MAX);
+
+	pg_exchange_put_error(&body, e);
+	pg_exchange_reply(x, pg_code_status(e->code), conn_error_fields(e),
+	    &body);
+	pg_buf_fini(&body);
+}
+
+static struct pg_conn *
+conn_new(struct pg_conn_set *s, int fd, const struct pg_addr *peer)
+{
+	struct pg_conn *c = pg_alloc(sizeof(*c));
+	struct pg_err e = { .code = PG_E_OK };
+
+	if (pg_io_add(s->loop, &c->io, fd, EPOLLIN, conn_on_ready, &e) < 0) {
+		pg_log(PG_LOG_ERROR, "conn: %s", e.msg);
+		close(fd);
+		free(c);
+		return NULL;
+	}
+	c->set = s;
+	c->peer = *peer;
+	c->next = s->conns;
+	if (c->next != NULL)
+		c->next->prev = c;
+	s->conns = c;
+	s->nconns++;
+	return c;
+}
+
+PG_FN void
+pg_conn_open(struct pg_conn_set *s, int fd, const struct pg_addr *peer)
+{
+	struct pg_conn *c = conn_new(s, fd, peer);
+
+	if (c != NULL)
+		conn_deadline(c, s->limits.idle_time);
+}
+
+PG_FN void
+pg_conn_turn_away(struct pg_conn_set *s, int fd, const struct pg_addr *peer,
+    const struct pg_err *e)
+{
+	struct pg_conn *c = conn_new(s, fd, peer);
+
+	if (c == NULL)
+		return;
+	c->slot = pg_slot_new(&s->slots);
+	pg_slot_no_head(c->slot);
+	conn_refuse(c, e, CONN_LINGER);
+}
+
+PG_FN void
+pg_conn_drain_all(struct pg_conn_set *s)
+{
+	struct pg_conn *c = s->conns, *next;
+
+	s->draining = true;
+	for (; c != NULL; c = next) {
+		next = c->next;
+		if (c->phase == CONN_HEAD && c->slot == NULL)
+			conn_drop(c, "draining");
+	}
+}
+
+PG_FN void
+pg_conn_close_all(struct pg_conn_set *s)
+{
+	while (s->conns != NULL)
+		conn_drop(s->conns, "server closed");
+}
+
+PG_FN void
+pg_conn_set_fini(struct pg_conn_set *s)
+{
+	assert(s->conns == NULL);
+	pg_slot_pool_fini(&s->slots);
+	free(s->big);
+	s->big = NULL;
+}
+
+#undef CONN_BIG
+#undef CONN_BURST
+#undef CONN_FAIL_MAX
+#undef CONN_WATCH

@@ -1,0 +1,311 @@
+/* exchange: the memory of one request and its answer.
+ *
+ * A slot is had only while a request is under way, so that an idle connection
+ * costs little; slots are reused with all their buffers, so that a request
+ * costs no allocation. When the peer goes away early, the exchange lives on
+ * in its slot as an orphan.
+ *
+ * The head of a request is borrowed from the input buffer, which therefore
+ * neither moves nor grows until the exchange is over. The buffer belongs to a
+ * bulk: a small body is handed over where it lies, and a handler that keeps a
+ * reference to it keeps the buffer.
+ */
+#include "exchange.h"
+#include "../codec/json.h"
+
+/* ---- Life ---- */
+
+static struct pg_bulk *
+slot_input_new(void)
+{
+	struct pg_bulk *b = pg_alloc(sizeof(*b));
+
+	b->refs = 1;
+	b->fd = -1;
+	b->heap = pg_realloc(NULL, PG_SLOT_IN);
+	return b;
+}
+
+PG_FN struct pg_slot *
+pg_slot_new(struct pg_slot_pool *p)
+{
+	struct pg_slot *w = p->spare;
+
+	if (w != NULL) {
+		p->spare = w->next;
+		p->nspare--;
+	} else {
+		w = pg_alloc(sizeof(*w));
+		w->pool = p;
+		w->in = slot_input_new();
+	}
+	w->prev = w->next = NULL;
+	w->at = w->n = w->scan = 0;
+	return w;
+}
+
+static void
+slot_destroy(struct pg_slot *w)
+{
+	if (w->x.body != w->in)
+		pg_bulk_unref(w->x.body);
+	pg_bulk_unref(w->in);
+	pg_arena_fini(&w->x.arena);
+	pg_spool_fini(&w->spool);
+	pg_buf_fini(&w->out);
+	pg_buf_fini(&w->out_body);
+	free(w);
+}
+
+PG_FN void
+pg_slot_pool_fini(struct pg_slot_pool *p)
+{
+	struct pg_slot *w;
+
+	while ((w = p->orphans) != NULL) {
+		p->orphans = w->next;
+		slot_destroy(w);
+	}
+	while ((w = p->spare) != NULL) {
+		p->spare = w->next;
+		slot_destroy(w);
+	}
+	*p = (struct pg_slot_pool){ 0 };
+}
+
+PG_FN void
+pg_slot_begin(struct pg_slot *w, struct pg_conn *c, const struct pg_addr *peer)
+{
+	w->x = (struct pg_exchange){ .head = &w->head, .arena = w->x.arena,
+		.peer = *peer, .conn = c };
+	w->body_at = w->at;
+	w->open = true;
+	w->pool->open++;
+	pg_http1_body_request(&w->body, &w->head);
+}
+
+/* Somebody keeps the body that lies in the buffer: leave both to him. */
+static void
+slot_input_replace(struct pg_slot *w)
+{
+	struct pg_bulk *fresh = slot_input_new();
+	struct pg_str rest = pg_slot_input(w);
+
+	if (rest.n > 0)
+		memcpy(fresh->heap, rest.p, rest.n);
+	w->at = 0;
+	w->n = rest.n;
+	pg_bulk_unref(w->in);
+	w->in = fresh;
+}
+
+PG_FN void
+pg_slot_end(struct pg_slot *w)
+{
+	struct pg_exchange *x = &w->x;
+
+	if (x->body != w->in)
+		pg_bulk_unref(x->body);
+	else if (w->in->refs > 1)
+		slot_input_replace(w);
+	pg_arena_reset(&x->arena);
+	x->arena.max = 0;
+	pg_spool_fini(&w->spool);
+	x->body = NULL;
+	x->conn = NULL;
+}
+
+PG_FN void
+pg_slot_uncount(struct pg_slot *w)
+{
+	if (w->open)
+		w->pool->open--;
+	w->open = false;
+}
+
+PG_FN void
+pg_slot_orphan(struct pg_slot *w)
+{
+	struct pg_slot_pool *p = w->pool;
+
+	w->x.conn = NULL;
+	w->orphan = true;
+	w->prev = NULL;
+	w->next = p->orphans;
+	if (w->next != NULL)
+		w->next->prev = w;
+	p->orphans = w;
+	if (w->x.on_gone != NULL)
+		w->x.on_gone(&w->x);
+}
+
+static void
+slot_unlink_orphan(struct pg_slot *w)
+{
+	if (w->next != NULL)
+		w->next->prev = w->prev;
+	if (w->prev != NULL)
+		w->prev->next = w->next;
+	else
+		w->pool->orphans = w->next;
+	w->orphan = false;
+}
+
+PG_FN void
+pg_slot_release(struct pg_slot *w)
+{
+	struct pg_slot_pool *p = w->pool;
+
+	if (w->orphan)
+		slot_unlink_orphan(w);
+	pg_slot_uncount(w);
+	pg_slot_end(w);
+	pg_buf_reset(&w->out);
+	pg_buf_fini(&w->out_body);
+	if (p->nspare == PG_SLOT_SPARE_MAX) {
+		slot_destroy(w);
+		return;
+	}
+	w->next = p->spare;
+	p->spare = w;
+	p->nspare++;
+}
+
+/* ---- Input ---- */
+
+PG_FN struct pg_str
+pg_slot_input(const struct pg_slot *w)
+{
+	return (struct pg_str){ w->in->heap + w->at, w->n - w->at };
+}
+
+PG_FN void
+pg_slot_compact(struct pg_slot *w)
+{
+	if (w->at == 0)
+		return;
+	memmove(w->in->heap, w->in->heap + w->at, w->n - w->at);
+	w->n -= w->at;
+	w->at = 0;
+}
+
+PG_FN void
+pg_slot_no_head(struct pg_slot *w)
+{
+	w->head.method = PG_STR_NULL;
+	w->head.minor = 1;
+}
+
+/* Move body bytes from the front of *in to the spool. */
+static int
+slot_take(struct pg_slot *w, struct pg_str *in, bool keep, struct pg_err *e)
+{
+	struct pg_str data;
+	ssize_t used;
+
+	while (in->n > 0 && !pg_http1_body_done(&w->body)) {
+		used = pg_http1_body_take(&w->body, *in, &data, e);
+		if (used < 0)
+			return -1;
+		assert(used > 0);
+		if (keep && w->body.total > w->accept)
+			return pg_fail(e, PG_E_LIMIT, "request body is over "
+			    "the limit of %" PRIu64 " bytes", w->accept);
+		if (keep && pg_spool_put(&w->spool, data, e) < 0)
+			return -1;
+		*in = pg_str_skip(*in, (size_t)used);
+	}
+	return 0;
+}
+
+PG_FN int
+pg_slot_take_body(struct pg_slot *w, struct pg_str more, bool keep,
+    struct pg_err *e)
+{
+	struct pg_str in = pg_slot_input(w);
+
+	if (slot_take(w, &in, keep, e) < 0)
+		return -1;
+	w->at = w->n - in.n;
+	if (w->at == w->n)
+		w->at = w->n = w->body_at;
+	if (slot_take(w, &more, keep, e) < 0)
+		return -1;
+	if (more.n > 0) {
+		assert(more.n <= PG_SLOT_IN - w->n);
+		memcpy(w->in->heap + w->n, more.p, more.n);
+		w->n += more.n;
+	}
+	return 0;
+}
+
+PG_FN bool
+pg_slot_in_place(const struct pg_slot *w)
+{
+	return w->head.has_length && w->head.length > 0 &&
+	    w->head.length <= PG_SLOT_IN - w->body_at;
+}
+
+PG_FN struct pg_bulk *
+pg_slot_body_in_place(struct pg_slot *w)
+{
+	w->in->p = w->in->heap + w->at;
+	w->in->n = (size_t)w->head.length;
+	w->at += w->in->n;
+	return w->in;
+}
+
+/* ---- Answers ---- */
+
+/* Not printf, which would take a tenth of the time of a request. */
+static void
+slot_put_uint(struct pg_buf *b, uint64_t v)
+{
+	char text[20], *p = text + sizeof(text);
+
+	do
+		*--p = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
+	pg_buf_put(b, p, (size_t)(text + sizeof(text) - p));
+}
+
+PG_FN void
+pg_slot_put_head(struct pg_slot *w, int status, struct pg_str extra,
+    size_t length, bool closing)
+{
+	struct pg_buf *b = &w->out;
+
+	pg_buf_reset(b);
+	pg_buf_puts(b, PG_STR("HTTP/1.1 "));
+	slot_put_uint(b, (uint64_t)status);
+	pg_buf_putc(b, ' ');
+	pg_buf_putz(b, pg_http1_reason(status));
+	pg_buf_puts(b, PG_STR("\r\nServer: paglets\r\n"
+	    "Content-Type: application/json\r\n"));
+	pg_buf_puts(b, extra);
+	pg_buf_puts(b, PG_STR("Content-Length: "));
+	slot_put_uint(b, length);
+	/* RFC 9112 9.3: 1.0 closes unless told, 1.1 stays unless told. */
+	if (closing)
+		pg_buf_puts(b, PG_STR("\r\nConnection: close\r\n\r\n"));
+	else if (w->head.minor == 0)
+		pg_buf_puts(b, PG_STR("\r\nConnection: keep-alive\r\n\r\n"));
+	else
+		pg_buf_puts(b, PG_STR("\r\n\r\n"));
+}
+
+PG_FN void
+pg_exchange_put_error(struct pg_buf *b, const struct pg_err *e)
+{
+	struct pg_str wire = pg_str(pg_code_wire(e->code));
+
+	pg_buf_puts(b, PG_STR("{\"error_type\": "));
+	pg_json_write_str(b, wire);
+	pg_buf_puts(b, PG_STR(", \"error\": "));
+	pg_json_write_str(b, pg_str(e->msg));
+	if (pg_code_from_wire(wire, PG_STR_NULL) != e->code) {
+		pg_buf_puts(b, PG_STR(", \"code\": "));
+		pg_json_write_str(b, pg_str(pg_code_token(e->code)));
+	}
+	pg_buf_putc(b, '}');
+}

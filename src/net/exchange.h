@@ -1,0 +1,109 @@
+/* exchange: one request and its answer, as a handler sees it, and the memory
+ * that holds it: input buffer, parsed head, body as it arrives, answer as it
+ * is built. No sockets and no time.
+ */
+#ifndef PG_EXCHANGE_H
+#define PG_EXCHANGE_H
+
+#include "../base/mem.h"
+#include "../codec/http1.h"
+#include "../os/file.h"
+#include "../os/sock.h"
+
+/* Input buffer: what may lie before a head, a head, and a body that is handed
+ * over in place. */
+#define PG_SLOT_IN (2 * PG_HTTP1_HEAD_MAX + 16 * 1024)
+/* Slots kept for reuse. */
+#define PG_SLOT_SPARE_MAX 64
+
+struct pg_conn;
+
+/* The handler answers it exactly once, now or later, whether or not the peer
+ * is still there. Owner: the server, until answered; then gone. */
+struct pg_exchange {
+	const struct pg_http1_head *head; /* borrowed, valid until answered */
+	struct pg_arena arena;            /* of the request; freed with it */
+	struct pg_bulk *body;             /* complete body, or NULL for none */
+	struct pg_addr peer;
+	struct pg_conn *conn; /* NULL once the peer has gone */
+	void *user;           /* the handler's */
+	/* Called (if set) when the peer goes away before the answer; the
+	 * exchange must still be answered. */
+	void (*on_gone)(struct pg_exchange *x);
+};
+
+/* ---- For conn alone ---- */
+
+struct pg_slot;
+
+/* Zero is a valid empty one. Owner: the server. */
+struct pg_slot_pool {
+	struct pg_slot *spare;
+	size_t nspare;
+	struct pg_slot *orphans; /* at the handler, their peer has gone */
+	size_t open; /* exchanges not yet answered and written out */
+};
+
+/* What a connection needs from the first byte of a request to the last one of
+ * its answer. Owner: that connection; its pool when orphaned or spare. */
+struct pg_slot {
+	struct pg_exchange x;
+	struct pg_http1_head head;
+	struct pg_slot_pool *pool;
+	struct pg_slot *prev, *next; /* among orphans or spares */
+	bool open;                   /* counted in pool->open */
+	bool orphan;
+
+	struct pg_bulk *in; /* its heap is the buffer, of PG_SLOT_IN bytes */
+	size_t at, n;       /* unused input is [at, n) of it */
+	size_t scan;        /* see pg_http1_head_end */
+
+	struct pg_http1_body body;
+	size_t body_at;  /* where the body begins in the buffer */
+	uint64_t accept; /* bytes of body */
+	struct pg_spool spool;
+
+	struct pg_buf out, out_body; /* the answer: head, body */
+	size_t sent;                 /* bytes of both together */
+};
+
+PG_FN struct pg_slot *pg_slot_new(struct pg_slot_pool *p);
+/* Ends the exchange, if any, and the orphan's life. */
+PG_FN void pg_slot_release(struct pg_slot *w);
+/* Frees what is spare or orphaned. */
+PG_FN void pg_slot_pool_fini(struct pg_slot_pool *p);
+
+/* The exchange begins: the head is parsed, the input behind it. */
+PG_FN void pg_slot_begin(struct pg_slot *w, struct pg_conn *c,
+    const struct pg_addr *peer);
+/* The handler is through with it. */
+PG_FN void pg_slot_end(struct pg_slot *w);
+/* It is answered and the answer is written. */
+PG_FN void pg_slot_uncount(struct pg_slot *w);
+/* The peer has gone, the handler has not answered. May free w. */
+PG_FN void pg_slot_orphan(struct pg_slot *w);
+
+PG_FN struct pg_str pg_slot_input(const struct pg_slot *w);
+/* Move what is unused to the front. Not during an exchange: its head is
+ * borrowed from the buffer. */
+PG_FN void pg_slot_compact(struct pg_slot *w);
+/* Forget the head last parsed, so that it does not shape an error answer. */
+PG_FN void pg_slot_no_head(struct pg_slot *w);
+
+/* Take the body from the buffer, then from more (read elsewhere); keep says
+ * whether it goes to the spool or is thrown away. What comes after the body
+ * is put into the buffer, which must have room. */
+PG_FN int pg_slot_take_body(struct pg_slot *w, struct pg_str more, bool keep,
+    struct pg_err *e);
+/* Whether the body stays in the buffer, and x.body will be there. */
+PG_FN bool pg_slot_in_place(const struct pg_slot *w);
+/* The body in the buffer is complete: borrowed for x.body. */
+PG_FN struct pg_bulk *pg_slot_body_in_place(struct pg_slot *w);
+
+/* Build the head of the answer in w->out. */
+PG_FN void pg_slot_put_head(struct pg_slot *w, int status,
+    struct pg_str extra, size_t length, bool closing);
+/* Error body, PROTOCOL section 2; "code" where error_type does not tell. */
+PG_FN void pg_exchange_put_error(struct pg_buf *b, const struct pg_err *e);
+
+#endif

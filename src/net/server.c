@@ -1,0 +1,184 @@
+/* server: listeners.
+ *
+ * Accepting is bounded per turn, so that a flood of new connections does not
+ * keep those we have from being served. A process out of descriptors cannot
+ * accept, and a level-triggered listener would spin: it pauses instead, and new
+ * connections wait in the kernel.
+ */
+#include "server.h"
+#include "../base/log.h"
+
+#include <unistd.h>
+
+#define SERVER_ACCEPTS 64          /* per listener and turn */
+#define SERVER_PAUSE (100 * PG_MS) /* when no more can be accepted */
+
+/* Owner: the server. */
+struct server_listener {
+	struct pg_io io;
+	struct pg_timer pause;
+	struct pg_server *server;
+	int fd;
+};
+
+/* Owner: whoever called pg_server_new. */
+struct pg_server {
+	struct pg_conn_set set;
+	struct server_listener listeners[PG_SERVER_LISTEN_MAX];
+	size_t nlisteners;
+};
+
+PG_FN struct pg_server *
+pg_server_new(struct pg_loop *l, const struct pg_server_ops *ops, void *arg,
+    struct pg_err *e)
+{
+	struct pg_server *s = pg_alloc(sizeof(*s));
+
+	(void)e;
+	s->set.loop = l;
+	s->set.ops = *ops;
+	s->set.arg = arg;
+	s->set.limits = PG_SERVER_LIMITS;
+	return s;
+}
+
+static void
+server_stop_listening(struct pg_server *s)
+{
+	while (s->nlisteners > 0) {
+		struct server_listener *li = &s->listeners[--s->nlisteners];
+
+		pg_timer_stop(&li->pause);
+		pg_io_del(&li->io);
+		close(li->fd);
+	}
+}
+
+PG_FN void
+pg_server_close(struct pg_server *s)
+{
+	server_stop_listening(s);
+	pg_conn_close_all(&s->set);
+}
+
+PG_FN void
+pg_server_free(struct pg_server *s)
+{
+	if (s == NULL)
+		return;
+	pg_server_close(s);
+	pg_conn_set_fini(&s->set);
+	free(s);
+}
+
+/* Take one more connection; over the limit, to say so. */
+static void
+server_take(struct pg_server *s, int fd, const struct pg_addr *peer)
+{
+	size_t max = s->set.limits.conns;
+	struct pg_err e = { .code = PG_E_OK };
+
+	if (s->set.nconns < max) {
+		pg_conn_open(&s->set, fd, peer);
+		return;
+	}
+	pg_fail(&e, PG_E_BUSY, "too many connections (%zu)", max);
+	pg_conn_turn_away(&s->set, fd, peer, &e);
+}
+
+static bool
+server_is_full(const struct pg_server *s)
+{
+	return s->set.nconns >=
+	    s->set.limits.conns + PG_SERVER_TURNED_AWAY_MAX;
+}
+
+static void
+server_resume(struct pg_timer *t)
+{
+	struct server_listener *li =
+	    PG_CONTAINER(t, struct server_listener, pause);
+
+	pg_io_want(&li->io, EPOLLIN);
+}
+
+static void
+server_pause(struct server_listener *li, const char *why)
+{
+	pg_log(PG_LOG_ERROR, "server: not accepting: %s", why);
+	pg_io_want(&li->io, 0);
+	pg_timer_set(li->server->set.loop, &li->pause, SERVER_PAUSE,
+	    server_resume);
+}
+
+static void
+server_on_ready(struct pg_io *io, uint32_t events)
+{
+	struct server_listener *li =
+	    PG_CONTAINER(io, struct server_listener, io);
+	struct pg_addr peer;
+	int i, fd;
+
+	(void)events;
+	for (i = 0; i < SERVER_ACCEPTS; i++) {
+		if (server_is_full(li->server)) {
+			server_pause(li, "too many connections");
+			return;
+		}
+		fd = pg_sock_accept(li->fd, &peer);
+		if (fd >= 0)
+			server_take(li->server, fd, &peer);
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return;
+		else if (errno != ECONNABORTED && errno != EINTR) {
+			server_pause(li, strerror(errno));
+			return;
+		}
+	}
+}
+
+PG_FN int
+pg_server_listen(struct pg_server *s, const struct pg_addr *a,
+    struct pg_addr *bound, struct pg_err *e)
+{
+	struct server_listener *li = &s->listeners[s->nlisteners];
+
+	if (s->nlisteners == PG_SERVER_LISTEN_MAX)
+		return pg_fail(e, PG_E_HOST, "at most %d listening addresses",
+		    PG_SERVER_LISTEN_MAX);
+	*li = (struct server_listener){ .server = s };
+	li->fd = pg_sock_listen(a, bound, e);
+	if (li->fd < 0)
+		return -1;
+	if (pg_io_add(s->set.loop, &li->io, li->fd, EPOLLIN, server_on_ready,
+	    e) < 0) {
+		close(li->fd);
+		return -1;
+	}
+	s->nlisteners++;
+	return 0;
+}
+
+PG_FN void
+pg_server_drain(struct pg_server *s)
+{
+	server_stop_listening(s);
+	pg_conn_drain_all(&s->set);
+}
+
+PG_FN size_t
+pg_server_open(const struct pg_server *s)
+{
+	return s->set.slots.open;
+}
+
+#ifdef PG_TEST
+struct pg_server_limits *
+pg_server_limits(struct pg_server *s)
+{
+	return &s->set.limits;
+}
+#endif
+
+#undef SERVER_ACCEPTS
+#undef SERVER_PAUSE
