@@ -78,14 +78,14 @@ build/unit/test_%: build/unit/test_%.o build/san/libmbedcrypto.a
 build/unit/fuzz_%: build/unit/fuzz_%.o build/unit/replay.o build/san/libmbedcrypto.a
 	$(CC) $(SAN) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a
 build/one/test_%: test/unit/test_%.c paglets.c build/san/libmbedcrypto.a
-	$(CC) $(STD) $(SAN) -w -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka
+	$(CC) $(STD) $(SAN) -w -DPG_TEST -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka
 build/fuzz/fuzz_%: test/fuzz/fuzz_%.c build/glibc/libmbedcrypto.a
 	$(CLANG) $(STD) $(SAN) -fsanitize=fuzzer -DPG_TEST -MF $@.d -o $@ $< \
 		$(patsubst %,src/%.c,$(call line,parts,$<)) build/glibc/libmbedcrypto.a
 
 # Gates
 UNIT = $(TESTS:%=build/unit/%)
-REPLAY = $(foreach f,$(FUZZERS),"build/unit/$f test/data/$(f:fuzz_%=%)")
+REPLAY = $(foreach f,$(FUZZERS),"build/unit/$f $(wildcard test/data/$(f:fuzz_%=%))")
 
 test:
 	scripts/setup
@@ -107,7 +107,8 @@ portable: | $(MBEDTLS)
 	$(CLANG) $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c
 fuzz: $(FUZZERS:%=build/fuzz/%)
 	for f in $(FUZZERS:fuzz_%=%); do build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
-		-rss_limit_mb=512 -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f test/data/$$f || exit 1; done
+		-rss_limit_mb=512 -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f \
+		$$(find test/data -mindepth 1 -maxdepth 1 -name $$f) || exit 1; done
 demo:
 	scripts/setup build
 	$(MAKE) paglets
@@ -116,5 +117,4 @@ bench: paglets
 	test/bench/run
 clean:
 	rm -rf build/[!m]* build/musl dist paglets libpaglets.a
-
 -include $(shell find build/musl build/unit build/one build/fuzz -name '*.d' 2>/dev/null)

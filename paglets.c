@@ -20,83 +20,37 @@
 
 /* base: memory, errors, containers, time. Knows no system calls but memory and
  * time, and nothing of what the bytes mean. */
-#if __has_include("src/base/err.c")
 #include "src/base/err.c"
-#endif
-#if __has_include("src/base/mem.c")
 #include "src/base/mem.c"
-#endif
-#if __has_include("src/base/buf.c")
 #include "src/base/buf.c"
-#endif
-#if __has_include("src/base/map.c")
 #include "src/base/map.c"
-#endif
-#if __has_include("src/base/log.c")
 #include "src/base/log.c"
-#endif
-#if __has_include("src/base/clock.c")
 #include "src/base/clock.c"
-#endif
 
-/* codec: bytes in, values out. Does no I/O, keeps no state between calls but what
- * the caller holds; every input is hostile. */
-#if __has_include("src/codec/value.c")
+/* codec: bytes in, values out. Does no I/O and keeps nothing between calls but
+ * what the caller holds; takes every input for hostile. */
 #include "src/codec/value.c"
-#endif
-#if __has_include("src/codec/json.c")
+#include "src/codec/float.c"
 #include "src/codec/json.c"
-#endif
-#if __has_include("src/codec/pickle.c")
-#include "src/codec/pickle.c"
-#endif
-#if __has_include("src/codec/url.c")
 #include "src/codec/url.c"
-#endif
-#if __has_include("src/codec/http1.c")
 #include "src/codec/http1.c"
-#endif
-#if __has_include("src/codec/sha256.c")
 #include "src/codec/sha256.c"
-#endif
 
 /* os: Linux: durable files, sockets, the event loop, blocking jobs, children.
  * Knows descriptors, not what travels over them. */
-#if __has_include("src/os/file.c")
 #include "src/os/file.c"
-#endif
-#if __has_include("src/os/rand.c")
 #include "src/os/rand.c"
-#endif
-#if __has_include("src/os/sock.c")
 #include "src/os/sock.c"
-#endif
-#if __has_include("src/os/loop.c")
 #include "src/os/loop.c"
-#endif
-#if __has_include("src/os/work.c")
 #include "src/os/work.c"
-#endif
-#if __has_include("src/os/proc.c")
 #include "src/os/proc.c"
-#endif
 
-/* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
-#if __has_include("src/net/client.c")
-#include "src/net/client.c"
-#endif
-
-/* agent: the child side: frames to the host, C classes, built-in classes. Knows
- * its host only as the other end of a socket. */
-#if __has_include("src/agent/frame.c")
+/* agent: the child side: frames, C classes and those built in. Knows its host
+ * only as the other end of a socket. */
 #include "src/agent/frame.c"
-#endif
-#if __has_include("src/agent/runtime.c")
-#include "src/agent/runtime.c"
-#endif
-#if __has_include("src/agent/class/counter.c")
-#include "src/agent/class/counter.c"
-#endif
+
+/* cli: words and flags in, exit codes out; one file per group of commands. Knows
+ * hosts by their API only, but for `serve`. */
 
 #define PAGLETS_VERSION "0.1.0"
 
