@@ -63,6 +63,21 @@ http1_trim(struct pg_str s)
 	return s;
 }
 
+/* Whether s is the word, in any case. The word is of small letters, digits and
+ * '-', and s holds no control byte: so that setting one bit makes letters
+ * small and nothing else equal. */
+static bool
+http1_word(struct pg_str s, struct pg_str word)
+{
+	size_t i = 0;
+
+	if (s.n != word.n)
+		return false;
+	while (i < s.n && (s.p[i] | 0x20) == word.p[i])
+		i++;
+	return i == s.n;
+}
+
 /* Take a token, or nothing, from *p; what follows it is never past the end,
  * since a line ends with a byte that is in no token. */
 static struct pg_str
@@ -268,7 +283,7 @@ http1_note_coding(struct http1_parse *r, struct pg_str value)
 {
 	if (r->out->minor == 0)
 		return http1_bad(r, "Transfer-Encoding in HTTP/1.0");
-	if (r->out->chunked || !pg_str_ieq(value, PG_STR("chunked")))
+	if (r->out->chunked || !http1_word(value, PG_STR("chunked")))
 		return http1_bad(r, "Transfer-Encoding other than chunked");
 	r->out->chunked = true;
 	return 0;
@@ -280,8 +295,8 @@ http1_note_connection(struct http1_parse *r, struct pg_str value)
 	struct pg_str item;
 
 	while (http1_list_next(&value, &item)) {
-		r->close |= pg_str_ieq(item, PG_STR("close"));
-		r->keep |= pg_str_ieq(item, PG_STR("keep-alive"));
+		r->close |= http1_word(item, PG_STR("close"));
+		r->keep |= http1_word(item, PG_STR("keep-alive"));
 	}
 	return 0;
 }
@@ -290,7 +305,7 @@ http1_note_connection(struct http1_parse *r, struct pg_str value)
 static int
 http1_note_expect(struct http1_parse *r, struct pg_str value)
 {
-	if (r->out->minor > 0 && pg_str_ieq(value, PG_STR("100-continue")))
+	if (r->out->minor > 0 && http1_word(value, PG_STR("100-continue")))
 		r->out->expect_continue = true;
 	return 0;
 }
@@ -300,18 +315,18 @@ static int
 http1_note(struct http1_parse *r, const struct pg_http1_field *f)
 {
 	static const struct {
-		struct pg_str name;
+		struct pg_str word;
 		int (*note)(struct http1_parse *, struct pg_str);
 	} known[] = {
-		[4] = { { "Host", 4 }, http1_note_host },
-		[6] = { { "Expect", 6 }, http1_note_expect },
-		[10] = { { "Connection", 10 }, http1_note_connection },
-		[14] = { { "Content-Length", 14 }, http1_note_length },
-		[17] = { { "Transfer-Encoding", 17 }, http1_note_coding },
+		[4] = { { "host", 4 }, http1_note_host },
+		[6] = { { "expect", 6 }, http1_note_expect },
+		[10] = { { "connection", 10 }, http1_note_connection },
+		[14] = { { "content-length", 14 }, http1_note_length },
+		[17] = { { "transfer-encoding", 17 }, http1_note_coding },
 	};
 
 	if (f->name.n >= PG_COUNT(known) || known[f->name.n].note == NULL ||
-	    !pg_str_ieq(f->name, known[f->name.n].name))
+	    !http1_word(f->name, known[f->name.n].word))
 		return 0;
 	return known[f->name.n].note(r, f->value);
 }
