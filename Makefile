@@ -5,7 +5,7 @@
 #   make dist  dist/paglets.c, self-contained  make fuzz   libFuzzer, FUZZ_SECONDS each
 #   make demo  two hosts and an agent, told    make bench  figures beside their floors
 #
-# All that is built lies in build/: mbedtls-src/include (headers of mbedTLS),
+# V=1 shows the commands. What is built lies in build/: mbedtls-src/include,
 # {musl,san,glibc}/libmbedcrypto.a, unit/ (parts and their tests), fuzz/.
 
 CC = gcc
@@ -13,6 +13,7 @@ CLANG = clang
 MUSL_CC = musl-gcc
 FUZZ_SECONDS = 30
 export CC MBEDTLS_TARBALL
+Q = $(if $(V),,@echo "  $@";)
 MAKEFLAGS += --no-builtin-rules
 
 STD = -std=gnu11 -D_GNU_SOURCE -Isrc -I. -Ithird_party -isystem build/mbedtls-src/include \
@@ -36,30 +37,29 @@ $(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) buil
 	$(FUZZERS:fuzz_%=build/fuzz/corpus_%))
 
 .PHONY: all lib dist test check unit check-one e2e layers symbols portable fuzz demo bench clean
-.DELETE_ON_ERROR:
-.SECONDARY:
+.DELETE_ON_ERROR .SECONDARY:
 all: paglets
 
 # Product
 build/musl/paglets.o build/musl/libpaglets.o: build/musl/%.o: paglets.c | $(MBEDTLS)
-	$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) $(if $(filter lib%,$*),-DPAGLETS_LIB) -c -o $@ $<
+	$(Q)$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) $(if $(filter lib%,$*),-DPAGLETS_LIB) -c -o $@ $<
 paglets: build/musl/paglets.o build/musl/libmbedcrypto.a
-	$(MUSL_CC) $(LDFLAGS) -o $@ $^
+	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $^
 
 lib: libpaglets.a
 libpaglets.a: build/musl/libpaglets.o build/musl/libmbedcrypto.a
-	ld -r -o build/musl/joined.o $^
-	objcopy -w --keep-global-symbol='paglets_*' build/musl/joined.o
-	rm -f $@ && ar rcs $@ build/musl/joined.o
+	$(Q)ld -r -o build/musl/joined.o $^
+	@objcopy -w --keep-global-symbol='paglets_*' build/musl/joined.o
+	@rm -f $@ && ar rcs $@ build/musl/joined.o
 
 dist: | $(MBEDTLS)
-	scripts/dist dist
-	$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) -c -MF build/dist.d -o build/dist.o dist/paglets.c
+	@scripts/dist dist
+	$(Q)$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) -c -MF build/dist.d -o build/dist.o dist/paglets.c
 
 $(MBEDTLS):
-	third_party/mbedtls.sh source
+	$(Q)third_party/mbedtls.sh source
 build/%/libmbedcrypto.a: third_party/mbedtls.sh third_party/paglets_mbedtls_config.h | $(MBEDTLS)
-	third_party/mbedtls.sh $*
+	$(Q)third_party/mbedtls.sh $*
 
 # Tests: each links with the parts, compiled alone, that its line "parts:"
 # names; a line "wrap:" names functions that it puts its own in place of.
@@ -72,46 +72,46 @@ endef
 $(foreach t,$(TESTS:%=test/unit/%) $(FUZZERS:%=test/fuzz/%),$(eval $(call links_with_parts,$t)))
 
 build/unit/%.o: %.c | $(MBEDTLS)
-	$(CC) $(STD) $(WARN) $(SAN) -DPG_TEST -c -o $@ $<
+	$(Q)$(CC) $(STD) $(WARN) $(SAN) -DPG_TEST -c -o $@ $<
 build/unit/test_%: build/unit/test_%.o build/san/libmbedcrypto.a
-	$(CC) $(SAN) $(WRAP) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lcmocka
+	$(Q)$(CC) $(SAN) $(WRAP) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lcmocka -lm
 build/unit/fuzz_%: build/unit/fuzz_%.o build/unit/replay.o build/san/libmbedcrypto.a
-	$(CC) $(SAN) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lm
 build/one/test_%: test/unit/test_%.c paglets.c build/san/libmbedcrypto.a
-	$(CC) $(STD) $(SAN) -w -DPG_TEST -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka
+	$(Q)$(CC) $(STD) $(SAN) -w -DPG_TEST -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka -lm
 build/fuzz/fuzz_%: test/fuzz/fuzz_%.c build/glibc/libmbedcrypto.a
-	$(CLANG) $(STD) $(SAN) -fsanitize=fuzzer -DPG_TEST -MF $@.d -o $@ $< \
-		$(patsubst %,src/%.c,$(call line,parts,$<)) build/glibc/libmbedcrypto.a
+	$(Q)$(CLANG) $(STD) $(SAN) -fsanitize=fuzzer -DPG_TEST -MF $@.d -o $@ $< \
+		$(patsubst %,src/%.c,$(call line,parts,$<)) build/glibc/libmbedcrypto.a -lm
 
 # Gates
 UNIT = $(TESTS:%=build/unit/%)
 REPLAY = $(foreach f,$(FUZZERS),"build/unit/$f $(wildcard test/data/$(f:fuzz_%=%))")
 
 test:
-	scripts/setup
-	$(MAKE) check
+	@scripts/setup
+	@$(MAKE) --no-print-directory check
 check: layers symbols portable dist paglets $(UNIT) $(FUZZERS:%=build/unit/%)
-	test/run $(UNIT) $(REPLAY) $(E2E)
+	@test/run $(UNIT) $(REPLAY) $(E2E)
 unit: $(UNIT)
-	test/run $(UNIT)
+	@test/run $(UNIT)
 e2e: paglets
-	test/run $(E2E)
+	@test/run $(E2E)
 check-one: $(foreach t,$(TESTS),$(if $(call line,wrap,test/unit/$t.c),,build/one/$t))
-	test/run $^
+	@test/run $^
 layers: $(PARTS:%=build/unit/%.o)
-	scripts/layers $(PARTS)
+	@scripts/layers $(PARTS)
 symbols: build/musl/paglets.o libpaglets.a
-	scripts/symbols $^
+	@scripts/symbols $^
 portable: | $(MBEDTLS)
-	$(CC) $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c
-	$(CLANG) $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c
+	$(Q)$(CC) $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c
+	$(Q)$(CLANG) $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c
 fuzz: $(FUZZERS:%=build/fuzz/%)
 	for f in $(FUZZERS:fuzz_%=%); do build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 		-rss_limit_mb=512 -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f \
 		$$(find test/data -mindepth 1 -maxdepth 1 -name $$f) || exit 1; done
 demo:
-	scripts/setup build
-	$(MAKE) paglets
+	@scripts/setup build
+	@$(MAKE) --no-print-directory paglets
 	scripts/demo
 bench: paglets
 	test/bench/run

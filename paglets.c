@@ -29,8 +29,8 @@
 
 /* codec: bytes in, values out. Does no I/O and keeps nothing between calls but
  * what the caller holds; takes every input for hostile. */
-#include "src/codec/value.c"
 #include "src/codec/float.c"
+#include "src/codec/value.c"
 #include "src/codec/json.c"
 #include "src/codec/url.c"
 #include "src/codec/http1.c"
@@ -45,9 +45,17 @@
 #include "src/os/work.c"
 #include "src/os/proc.c"
 
+/* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
+#include "src/net/exchange.c"
+#include "src/net/conn.c"
+#include "src/net/server.c"
+
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
 #include "src/agent/frame.c"
+
+/* host: agents, their mailboxes and children, moves, the API. Never runs the code
+ * of an agent. */
 
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
  * hosts by their API only, but for `serve`. */
