@@ -335,7 +335,7 @@ static int
 http1_crlf(struct http1_parse *r)
 {
 	if (r->p[0] != '\r' || r->p[1] != '\n')
-		return http1_bad(r, "bare CR or LF, or control byte");
+		return http1_bad(r, "line not ended by CRLF");
 	r->p += 2;
 	return 0;
 }
