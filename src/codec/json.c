@@ -488,7 +488,7 @@ json_binary(struct json_reader *r, struct pg_value *v, size_t at)
 	n = pg_base64_decode(text, p);
 	if (n < 0)
 		return pg_fail_at(r->e, PG_E_HOST, at,
-		    "invalid base64 in the binary object");
+		    "malformed JSON: invalid base64 in the binary object");
 	*v = (struct pg_value){
 		.type = array ? PG_T_BYTEARRAY : PG_T_BYTES,
 		.n = (uint32_t)n,
