@@ -1,0 +1,897 @@
+/* client: requests to other hosts.
+ *
+ * A call is one request and its answer; a link is one connection, which has a
+ * call or waits in the pool for the next one. Each call goes through its
+ * phases once, or, if a pooled connection turns out to be closed, from
+ * CALL_START again on a fresh one.
+ *
+ * Reading begins with sending: a peer may refuse a body before it has all of
+ * it, and that answer counts even if our sending has failed by then. A call
+ * ends in call_end alone; calls and links are freed at the end of the turn,
+ * never inside their own call stack.
+ */
+#include "client.h"
+#include "../base/log.h"
+#include "../base/mem.h"
+#include "lookup.h"
+
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+/* Pieces in which heads and bodies are read. */
+#define CLIENT_SMALL (8 * 1024)
+#define CLIENT_BIG (256 * 1024)
+#define CLIENT_PIECES_MAX (1 + PG_CLIENT_SEGMENTS_MAX)
+/* Interim answers (1xx) before the final one. */
+#define CLIENT_INTERIM_MAX 16
+
+enum call_phase {
+	CALL_START,   /* at the end of the turn it begins, perhaps again */
+	CALL_LOOKUP,  /* of the name */
+	CALL_CONNECT, /* to one of the addresses */
+	CALL_TALK,    /* sending, and reading the answer */
+	CALL_OVER     /* done was called, or never will be */
+};
+
+/* One connection. Owner: the client when idle, else its call. */
+struct client_link {
+	struct pg_io io;
+	struct pg_timer idle;
+	struct pg_task sweep;
+	struct pg_client *client;
+	struct pg_call *call;            /* NULL: idle, or dropped */
+	struct client_link *prev, *next; /* among the idle ones */
+	bool reused;
+	uint16_t port;
+	char *host;
+};
+
+/* Owner: whoever called pg_client_new. */
+struct pg_client {
+	struct pg_loop *loop;
+	struct pg_lookups lookups;
+	struct pg_call *calls;
+	struct client_link *idle; /* the one used last comes first */
+	size_t nidle;
+	char *big; /* where bodies are read; NULL until the first */
+};
+
+/* Owner: the client. */
+struct pg_call {
+	struct pg_client *client;
+	struct pg_call *prev, *next;
+	struct pg_task task; /* begins, or frees */
+	struct pg_timer timer;
+	enum call_phase phase;
+	pg_client_done *done;
+	void *arg;
+	int64_t due, timeout;
+
+	/* The request. */
+	struct pg_arena arena;
+	struct pg_str method, text; /* text: the URL as given */
+	struct pg_url url;
+	struct pg_err bad; /* why the request cannot be made */
+	bool fresh, retried, maybe_sent;
+	size_t max_reply;
+
+	/* Where to. */
+	struct pg_lookup *lookup;
+	struct pg_addr addrs[PG_LOOKUP_ADDRS_MAX];
+	size_t naddrs, tried;
+	struct client_link *link;
+
+	/* Sending: pieces[0] is the head. */
+	struct pg_buf head;
+	struct pg_segment pieces[CLIENT_PIECES_MAX];
+	size_t npieces, at; /* at: the piece being sent */
+	size_t at_sent;     /* bytes of it */
+	bool broken;        /* the peer takes no more */
+
+	/* The answer. reply borrows from in, which stands still once it is
+	 * parsed. */
+	struct pg_buf in;
+	size_t scan;
+	int interim;
+	bool have_reply;
+	struct pg_http1_head reply;
+	struct pg_http1_body body;
+	struct pg_spool spool;
+};
+
+static void client_link_on_ready(struct pg_io *io, uint32_t events);
+static void call_task(struct pg_task *t);
+static void call_on_time(struct pg_timer *t);
+static void call_fail(struct pg_call *call, enum pg_code code,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- Links ---- */
+
+static struct client_link *
+client_link_new(struct pg_client *cl, int fd, const struct pg_url *url,
+    uint32_t events, struct pg_err *e)
+{
+	struct client_link *k = pg_alloc(sizeof(*k));
+
+	if (pg_io_add(cl->loop, &k->io, fd, events, client_link_on_ready,
+	    e) < 0) {
+		close(fd);
+		free(k);
+		return NULL;
+	}
+	k->client = cl;
+	k->host = pg_strdup(url->host);
+	k->port = url->port;
+	return k;
+}
+
+static void
+client_link_sweep(struct pg_task *t)
+{
+	struct client_link *k = PG_CONTAINER(t, struct client_link, sweep);
+
+	free(k->host);
+	free(k);
+}
+
+/* Close; neither a call nor the pool may have it any more. */
+static void
+client_link_drop(struct client_link *k)
+{
+	k->call = NULL;
+	pg_timer_stop(&k->idle);
+	pg_io_del(&k->io);
+	close(k->io.fd);
+	pg_loop_defer(k->client->loop, &k->sweep, client_link_sweep);
+}
+
+static void
+client_link_unpool(struct client_link *k)
+{
+	if (k->next != NULL)
+		k->next->prev = k->prev;
+	if (k->prev != NULL)
+		k->prev->next = k->next;
+	else
+		k->client->idle = k->next;
+	k->prev = k->next = NULL;
+	k->client->nidle--;
+	pg_timer_stop(&k->idle);
+}
+
+static void
+client_link_expire(struct pg_timer *t)
+{
+	struct client_link *k = PG_CONTAINER(t, struct client_link, idle);
+
+	client_link_unpool(k);
+	client_link_drop(k);
+}
+
+/* Make room by closing the one that was used the longest time ago. */
+static void
+client_pool_trim(struct pg_client *cl)
+{
+	struct client_link *k = cl->idle;
+
+	if (cl->nidle < PG_CLIENT_IDLE_MAX)
+		return;
+	while (k->next != NULL)
+		k = k->next;
+	client_link_expire(&k->idle);
+}
+
+static void
+client_pool_put(struct pg_client *cl, struct client_link *k)
+{
+	client_pool_trim(cl);
+	k->call = NULL;
+	k->reused = true;
+	k->next = cl->idle;
+	if (k->next != NULL)
+		k->next->prev = k;
+	cl->idle = k;
+	cl->nidle++;
+	pg_io_want(&k->io, EPOLLIN);
+	pg_timer_set(cl->loop, &k->idle, PG_CLIENT_IDLE_TIME,
+	    client_link_expire);
+}
+
+/* Whether the peer has neither closed nor said anything. */
+static bool
+client_link_is_quiet(const struct client_link *k)
+{
+	char byte;
+
+	return recv(k->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	    (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* An idle connection to that host, taken out of the pool; NULL if none. */
+static struct client_link *
+client_pool_take(struct pg_client *cl, const struct pg_url *url)
+{
+	struct client_link *k, *next;
+
+	for (k = cl->idle; k != NULL; k = next) {
+		next = k->next;
+		if (k->port != url->port || !pg_str_eqz(url->host, k->host))
+			continue;
+		client_link_unpool(k);
+		if (client_link_is_quiet(k))
+			return k;
+		client_link_drop(k);
+	}
+	return NULL;
+}
+
+/* ---- Endings ---- */
+
+static void
+call_free_request(struct pg_call *call)
+{
+	size_t i;
+
+	for (i = 0; i < call->npieces; i++)
+		pg_bulk_unref(call->pieces[i].bulk);
+	call->npieces = 0;
+	pg_buf_fini(&call->head);
+	pg_buf_fini(&call->in);
+	pg_spool_fini(&call->spool);
+	pg_arena_fini(&call->arena);
+}
+
+/* Let go of the connection; keep says that the next call may have it. */
+static void
+call_release_link(struct pg_call *call, bool keep)
+{
+	struct client_link *k = call->link;
+
+	call->link = NULL;
+	if (k != NULL && keep)
+		client_pool_put(call->client, k);
+	else if (k != NULL)
+		client_link_drop(k);
+}
+
+/* Tell r, unless it is NULL. The client may be gone when this returns. */
+static void
+call_end(struct pg_call *call, struct pg_response *r, bool keep_link)
+{
+	assert(call->phase != CALL_OVER);
+	call->phase = CALL_OVER;
+	if (call->next != NULL)
+		call->next->prev = call->prev;
+	if (call->prev != NULL)
+		call->prev->next = call->next;
+	else
+		call->client->calls = call->next;
+	pg_timer_stop(&call->timer);
+	if (call->lookup != NULL)
+		pg_lookup_cancel(call->lookup);
+	call_release_link(call, keep_link);
+	pg_loop_defer(call->client->loop, &call->task, call_task);
+	if (r != NULL) {
+		r->maybe_sent = call->maybe_sent;
+		call->done(call->arg, r);
+	}
+	call_free_request(call);
+}
+
+static void
+call_fail(struct pg_call *call, enum pg_code code, const char *fmt, ...)
+{
+	struct pg_response r = { .status = 0 };
+	char why[sizeof(r.err.msg)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	/* A long URL must not push out the reason. */
+	pg_fail(&r.err, code, "Could not reach %.*s: %s",
+	    (int)PG_MIN(call->text.n, (size_t)200), call->text.p, why);
+	call_end(call, &r, false);
+}
+
+static bool
+call_may_repeat(const struct pg_call *call)
+{
+	return !call->maybe_sent || pg_str_eqz(call->method, "GET") ||
+	    pg_str_eqz(call->method, "HEAD") ||
+	    pg_str_eqz(call->method, "DELETE");
+}
+
+/* The connection ended before the answer did. One from the pool may have been
+ * closed by the peer just as we took it: then once more, on a new one. */
+static void
+call_link_lost(struct pg_call *call, const char *why)
+{
+	if (!call->link->reused || call->in.n > 0 || call->have_reply ||
+	    call->retried || !call_may_repeat(call)) {
+		call_fail(call, PG_E_UNREACHABLE, "%s", why);
+		return;
+	}
+	call_release_link(call, false);
+	call->fresh = call->retried = true;
+	call->at = call->at_sent = 0;
+	call->broken = false;
+	call->phase = CALL_START;
+	pg_loop_defer(call->client->loop, &call->task, call_task);
+}
+
+/* The answer is complete. */
+static void
+call_succeed(struct pg_call *call, bool clean)
+{
+	struct pg_response r = { .status = call->reply.status,
+		.head = &call->reply };
+	struct pg_bulk *body = NULL;
+	bool keep = clean && call->reply.keep_alive && !call->broken &&
+	    call->at == call->npieces;
+
+	if (call->spool.n > 0) {
+		body = pg_spool_finish(&call->spool, &r.err);
+		if (body == NULL) {
+			call_fail(call, PG_E_UNREACHABLE, "%s", r.err.msg);
+			return;
+		}
+	}
+	r.body = body;
+	call_end(call, &r, keep);
+	pg_bulk_unref(body);
+}
+
+/* ---- Sending ---- */
+
+static struct pg_str
+call_piece(const struct pg_segment *s)
+{
+	if (s->bulk == NULL)
+		return s->text;
+	return (struct pg_str){ s->bulk->p + s->off, s->len };
+}
+
+static bool
+call_piece_is_file(const struct pg_segment *s)
+{
+	return s->bulk != NULL && s->bulk->fd >= 0;
+}
+
+/* Note that n bytes went out, across pieces. */
+static void
+call_advance(struct pg_call *call, size_t n)
+{
+	size_t left;
+
+	if (n > 0)
+		call->maybe_sent = true;
+	while (call->at < call->npieces) {
+		left = call_piece(&call->pieces[call->at]).n - call->at_sent;
+		if (n < left) {
+			call->at_sent += n;
+			return;
+		}
+		n -= left;
+		call->at++;
+		call->at_sent = 0;
+	}
+}
+
+/* One write of all pieces up to the next file. The kernel is told when more
+ * follows, so that a head does not travel in a packet of its own. */
+static ssize_t
+call_send_memory(struct pg_call *call, size_t *want)
+{
+	struct iovec iov[CLIENT_PIECES_MAX];
+	struct msghdr m = { .msg_iov = iov };
+	size_t i, skip = call->at_sent, n = 0;
+	struct pg_str s;
+
+	*want = 0;
+	for (i = call->at; i < call->npieces; i++) {
+		if (call_piece_is_file(&call->pieces[i]))
+			break;
+		s = pg_str_skip(call_piece(&call->pieces[i]), skip);
+		iov[n++] = (struct iovec){ (void *)(uintptr_t)s.p, s.n };
+		*want += s.n;
+		skip = 0;
+	}
+	m.msg_iovlen = (__typeof__(m.msg_iovlen))n;
+	return sendmsg(call->link->io.fd, &m,
+	    MSG_NOSIGNAL | (i < call->npieces ? MSG_MORE : 0));
+}
+
+static ssize_t
+call_send_file(struct pg_call *call, size_t *want)
+{
+	const struct pg_segment *s = &call->pieces[call->at];
+	off_t off = (off_t)(s->off + call->at_sent);
+
+	*want = s->len - call->at_sent;
+	return sendfile(call->link->io.fd, s->bulk->fd, &off, *want);
+}
+
+/* Send what the socket takes. Partial means that it is full. */
+static void
+call_send(struct pg_call *call)
+{
+	size_t want;
+	ssize_t n;
+
+	while (call->at < call->npieces && !call->broken) {
+		if (call_piece_is_file(&call->pieces[call->at]))
+			n = call_send_file(call, &want);
+		else
+			n = call_send_memory(call, &want);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		/* The peer takes no more, but may have said why. */
+		if (n < 0 || (n == 0 && want > 0)) {
+			call->broken = true;
+			break;
+		}
+		call_advance(call, (size_t)n);
+		if ((size_t)n < want)
+			break;
+	}
+	if (call->at < call->npieces && !call->broken)
+		pg_io_want(&call->link->io, EPOLLIN | EPOLLOUT);
+	else
+		pg_io_want(&call->link->io, EPOLLIN);
+}
+
+/* ---- Reading ---- */
+
+/* Body bytes, or those that came with the head. */
+static int
+call_take_body(struct pg_call *call, struct pg_str *in, struct pg_err *e)
+{
+	struct pg_str data;
+	ssize_t used;
+
+	while (in->n > 0 && !pg_http1_body_done(&call->body)) {
+		used = pg_http1_body_take(&call->body, *in, &data, e);
+		if (used < 0)
+			return -1;
+		assert(used > 0);
+		if (call->body.total > call->max_reply)
+			return pg_fail(e, PG_E_LIMIT, "answer is over the limit "
+			    "of %zu bytes", call->max_reply);
+		if (pg_spool_put(&call->spool, data, e) < 0)
+			return -1;
+		*in = pg_str_skip(*in, (size_t)used);
+	}
+	return 0;
+}
+
+/* Go on with the body; what comes behind it makes the link useless. */
+static void
+call_read_body(struct pg_call *call, struct pg_str in)
+{
+	struct pg_err e = { .code = PG_E_OK };
+
+	if (call_take_body(call, &in, &e) < 0)
+		call_fail(call, PG_E_UNREACHABLE, "%s", e.msg);
+	else if (pg_http1_body_done(&call->body))
+		call_succeed(call, in.n == 0);
+}
+
+/* Parse the n bytes of a head at the start of in. 1: the final one, 0: an
+ * interim one, which is dropped. */
+static int
+call_parse_head(struct pg_call *call, size_t n, struct pg_err *e)
+{
+	struct pg_str head = { call->in.p, n };
+
+	if (pg_http1_response_parse(head, &call->reply, e) < 0)
+		return -1;
+	/* RFC 9110 15.2; 101 would be an answer to what we never ask. */
+	if (call->reply.status >= 200 || call->reply.status == 101) {
+		pg_http1_body_response(&call->body, &call->reply,
+		    call->method);
+		return 1;
+	}
+	if (++call->interim > CLIENT_INTERIM_MAX)
+		return pg_fail(e, PG_E_HOST, "over %d interim answers",
+		    CLIENT_INTERIM_MAX);
+	pg_buf_drop(&call->in, n);
+	return 0;
+}
+
+/* Look for the final head in what has been read. */
+static void
+call_read_head(struct pg_call *call)
+{
+	struct pg_err e = { .code = PG_E_OK };
+	ssize_t n;
+	int rc = 0;
+
+	while (rc == 0) {
+		n = pg_http1_head_end(pg_buf_str(&call->in), &call->scan, &e);
+		if (n == 0)
+			return;
+		call->scan = 0;
+		rc = n < 0 ? -1 : call_parse_head(call, (size_t)n, &e);
+	}
+	if (rc < 0) {
+		call_fail(call, PG_E_UNREACHABLE, "%s", e.msg);
+		return;
+	}
+	call->have_reply = true;
+	if (call->body.kind == PG_BODY_LENGTH &&
+	    call->reply.length > call->max_reply) {
+		call_fail(call, PG_E_UNREACHABLE, "answer of %" PRIu64
+		    " bytes is over the limit of %zu", call->reply.length,
+		    call->max_reply);
+		return;
+	}
+	call_read_body(call, pg_str_skip(pg_buf_str(&call->in), (size_t)n));
+}
+
+/* The peer has closed its side. */
+static void
+call_read_eof(struct pg_call *call)
+{
+	struct pg_err e = { .code = PG_E_OK };
+
+	if (!call->have_reply)
+		call_link_lost(call, call->in.n > 0
+		    ? "connection closed within the head of the answer"
+		    : "connection closed without an answer");
+	else if (pg_http1_body_eof(&call->body, &e) < 0)
+		call_fail(call, PG_E_UNREACHABLE, "%s", e.msg);
+	else
+		call_succeed(call, false);
+}
+
+static void
+call_read(struct pg_call *call)
+{
+	struct pg_client *cl = call->client;
+	size_t room = call->have_reply ? CLIENT_BIG : CLIENT_SMALL;
+	char *to;
+	ssize_t n;
+
+	if (cl->big == NULL)
+		cl->big = pg_realloc(NULL, CLIENT_BIG);
+	to = call->have_reply ? cl->big : pg_buf_room(&call->in, room);
+	n = recv(call->link->io.fd, to, room, 0);
+	if (n == 0)
+		call_read_eof(call);
+	else if (n > 0 && call->have_reply)
+		call_read_body(call, (struct pg_str){ to, (size_t)n });
+	else if (n > 0) {
+		call->in.n += (size_t)n;
+		call_read_head(call);
+	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		call_link_lost(call, strerror(errno));
+}
+
+/* ---- Connecting ---- */
+
+/* Wake up when the call is due, or earlier after `most`. */
+static void
+call_deadline(struct pg_call *call, int64_t most)
+{
+	int64_t left = PG_NEVER;
+
+	if (call->due != PG_NEVER)
+		left = call->due - pg_loop_now(call->client->loop);
+	pg_timer_set(call->client->loop, &call->timer, PG_MIN(left, most),
+	    call_on_time);
+}
+
+static void
+call_talk(struct pg_call *call)
+{
+	call->phase = CALL_TALK;
+	call_deadline(call, PG_NEVER);
+	call_send(call);
+}
+
+/* One connection attempt. */
+static int
+call_dial(struct pg_call *call, const struct pg_addr *a, bool *pending,
+    struct pg_err *e)
+{
+	int fd = pg_sock_connect(a, pending, e);
+
+	if (fd < 0)
+		return -1;
+	call->link = client_link_new(call->client, fd, &call->url,
+	    *pending ? EPOLLOUT : EPOLLIN, e);
+	if (call->link == NULL)
+		return -1;
+	call->link->call = call;
+	return 0;
+}
+
+/* Try the addresses that are left. Each has an equal share of the time that
+ * is left, so that a silent one does not use up that of the others. */
+static void
+call_connect(struct pg_call *call, const char *why)
+{
+	struct pg_err e = { .code = PG_E_OK };
+	int64_t now = pg_loop_now(call->client->loop), share = PG_NEVER;
+	bool pending;
+
+	while (call->tried < call->naddrs) {
+		if (call->due != PG_NEVER)
+			share = (call->due - now) /
+			    (int64_t)(call->naddrs - call->tried);
+		if (call_dial(call, &call->addrs[call->tried++], &pending,
+		    &e) < 0) {
+			why = e.msg;
+			continue;
+		}
+		if (!pending) {
+			call_talk(call);
+			return;
+		}
+		call->phase = CALL_CONNECT;
+		call_deadline(call, share);
+		return;
+	}
+	call_fail(call, PG_E_UNREACHABLE, "%s", why);
+}
+
+static void
+call_connected(struct pg_call *call)
+{
+	int why = pg_sock_error(call->link->io.fd);
+
+	if (why == 0) {
+		call_talk(call);
+		return;
+	}
+	call_release_link(call, false);
+	call_connect(call, strerror(why));
+}
+
+static void
+call_on_lookup(void *arg, const struct pg_addr *addrs, size_t n,
+    const struct pg_err *e)
+{
+	struct pg_call *call = arg;
+
+	call->lookup = NULL;
+	if (n > 0)
+		memcpy(call->addrs, addrs, n * sizeof(*addrs));
+	call->naddrs = n;
+	call_connect(call, e->msg);
+}
+
+static void
+call_look_up(struct pg_call *call)
+{
+	struct pg_err e = { .code = PG_E_OK };
+
+	call->tried = 0;
+	call->naddrs = pg_lookup_literal(call->url.host, call->url.port,
+	    call->addrs);
+	if (call->naddrs > 0) {
+		call_connect(call, "");
+		return;
+	}
+	call->phase = CALL_LOOKUP;
+	call->lookup = pg_lookup_start(&call->client->lookups,
+	    call->url.host, call->url.port, call_on_lookup, call, &e);
+	if (call->lookup == NULL)
+		call_fail(call, PG_E_UNREACHABLE, "%s", e.msg);
+}
+
+static void
+call_begin(struct pg_call *call)
+{
+	if (call->bad.code != PG_E_OK) {
+		call_fail(call, call->bad.code, "%s", call->bad.msg);
+		return;
+	}
+	if (!call->fresh)
+		call->link = client_pool_take(call->client, &call->url);
+	if (call->link == NULL) {
+		call_look_up(call);
+		return;
+	}
+	call->link->call = call;
+	call_talk(call);
+}
+
+/* ---- What the loop calls ---- */
+
+static void
+call_task(struct pg_task *t)
+{
+	struct pg_call *call = PG_CONTAINER(t, struct pg_call, task);
+
+	if (call->phase == CALL_OVER)
+		free(call);
+	else
+		call_begin(call);
+}
+
+static void
+call_on_time(struct pg_timer *t)
+{
+	struct pg_call *call = PG_CONTAINER(t, struct pg_call, timer);
+
+	if (call->phase == CALL_CONNECT &&
+	    pg_loop_now(call->client->loop) < call->due) {
+		call_release_link(call, false);
+		call_connect(call, "no answer to the connection request");
+		return;
+	}
+	call_fail(call, PG_E_TIMEOUT, "timed out after %.3g s",
+	    pg_to_seconds(call->timeout));
+}
+
+static void
+client_link_on_ready(struct pg_io *io, uint32_t events)
+{
+	struct client_link *k = PG_CONTAINER(io, struct client_link, io);
+	struct pg_call *call = k->call;
+
+	if (call == NULL) { /* idle: closed by the peer, or out of turn */
+		client_link_unpool(k);
+		client_link_drop(k);
+		return;
+	}
+	if (call->phase == CALL_CONNECT) {
+		call_connected(call);
+		return;
+	}
+	if ((events & EPOLLOUT) != 0)
+		call_send(call);
+	if ((events & (uint32_t)(EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+		call_read(call);
+}
+
+/* ---- Doors ---- */
+
+/* Nothing that could end a header line. */
+static bool
+client_is_token(struct pg_str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~')
+			return false;
+	return true;
+}
+
+static int
+call_check(struct pg_call *call, const struct pg_request *r,
+    struct pg_err *e)
+{
+	if (pg_url_parse(call->text, &call->url, e) < 0)
+		return -1;
+	if (!pg_str_ieq(call->url.scheme, PG_STR("http")))
+		return pg_fail(e, PG_E_HOST, "TLS is not supported");
+	if (!client_is_token(r->bearer))
+		return pg_fail(e, PG_E_HOST,
+		    "the API key has characters that cannot be sent");
+	return 0;
+}
+
+static void
+call_put_head(struct pg_call *call, const struct pg_request *r,
+    uint64_t length)
+{
+	const struct pg_url *u = &call->url;
+	struct pg_buf *b = &call->head;
+
+	pg_buf_printf(b, "%s %.*s HTTP/1.1\r\nHost: %s%.*s%s", r->method,
+	    PG_STR_ARG(u->path.n > 0 ? u->path : PG_STR("/")),
+	    u->v6 ? "[" : "", PG_STR_ARG(u->host), u->v6 ? "]" : "");
+	if (u->port != 80)
+		pg_buf_printf(b, ":%u", (unsigned)u->port);
+	pg_buf_putz(b, "\r\nUser-Agent: paglets\r\n"
+	    "Accept: application/json\r\n");
+	if (r->bearer.n > 0)
+		pg_buf_printf(b, "Authorization: Bearer %.*s\r\n",
+		    PG_STR_ARG(r->bearer));
+	if (r->content_type != NULL)
+		pg_buf_printf(b, "Content-Type: %s\r\n", r->content_type);
+	/* RFC 9110 8.6: said even when 0, where a body would be usual. */
+	if (r->content_type != NULL || r->nbody > 0 ||
+	    strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0)
+		pg_buf_printf(b, "Content-Length: %" PRIu64 "\r\n", length);
+	pg_buf_putz(b, "\r\n");
+}
+
+/* Head and body, ready to be sent. */
+static void
+call_put_pieces(struct pg_call *call, const struct pg_request *r)
+{
+	struct pg_segment *s;
+	uint64_t length = 0;
+	size_t i;
+
+	assert(r->nbody <= PG_CLIENT_SEGMENTS_MAX);
+	for (i = 0; i < r->nbody; i++) {
+		s = &call->pieces[1 + i];
+		*s = r->body[i];
+		if (s->bulk != NULL) {
+			assert(s->off + s->len <= s->bulk->n);
+			pg_bulk_ref(s->bulk);
+		}
+		length += call_piece(s).n;
+	}
+	call->npieces = 1 + r->nbody;
+	if (call->bad.code != PG_E_OK)
+		return;
+	call_put_head(call, r, length);
+	call->pieces[0].text = pg_buf_str(&call->head);
+}
+
+PG_FN struct pg_call *
+pg_client_start(struct pg_client *cl, const struct pg_request *r,
+    pg_client_done *done, void *arg)
+{
+	struct pg_call *call = pg_alloc(sizeof(*call));
+	int64_t now = pg_loop_now(cl->loop);
+
+	call->client = cl;
+	call->done = done;
+	call->arg = arg;
+	call->fresh = r->fresh;
+	call->max_reply = r->max_reply;
+	call->text = pg_arena_str(&call->arena, r->url);
+	call->method = pg_arena_str(&call->arena, pg_str(r->method));
+	call_check(call, r, &call->bad);
+	call_put_pieces(call, r);
+	call->next = cl->calls;
+	if (call->next != NULL)
+		call->next->prev = call;
+	cl->calls = call;
+	call->timeout = r->timeout;
+	call->due = r->timeout < PG_NEVER - now ? now + r->timeout : PG_NEVER;
+	call_deadline(call, PG_NEVER);
+	pg_loop_defer(cl->loop, &call->task, call_task);
+	return call;
+}
+
+PG_FN void
+pg_call_cancel(struct pg_call *call)
+{
+	if (call->phase != CALL_OVER)
+		call_end(call, NULL, false);
+}
+
+PG_FN struct pg_client *
+pg_client_new(struct pg_loop *l, struct pg_work *w, struct pg_err *e)
+{
+	struct pg_client *cl = pg_alloc(sizeof(*cl));
+
+	(void)e;
+	cl->loop = l;
+	cl->lookups.work = w;
+	/* sendfile has no MSG_NOSIGNAL: a peer that goes away while we send
+	 * would end the process. */
+	signal(SIGPIPE, SIG_IGN);
+	return cl;
+}
+
+PG_FN void
+pg_client_free(struct pg_client *cl)
+{
+	if (cl == NULL)
+		return;
+	while (cl->calls != NULL)
+		pg_call_cancel(cl->calls);
+	while (cl->idle != NULL)
+		client_link_expire(&cl->idle->idle);
+	pg_lookups_fini(&cl->lookups);
+	free(cl->big);
+	free(cl);
+}
+
+#undef CLIENT_SMALL
+#undef CLIENT_BIG
+#undef CLIENT_PIECES_MAX
+#undef CLIENT_INTERIM_MAX
