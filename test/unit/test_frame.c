@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-struct wire {
+struct ends {
 	int fd[2];
 	struct pg_frame_out out;
 	struct pg_frame_reader in;
@@ -20,14 +20,14 @@ struct wire {
 };
 
 static void
-wire_open(struct wire *w)
+ends_open(struct ends *w)
 {
 	memset(w, 0, sizeof(*w));
 	assert_int_equal(pg_sock_pair(w->fd, &w->e), 0);
 }
 
 static void
-wire_close(struct wire *w)
+ends_close(struct ends *w)
 {
 	pg_frame_out_fini(&w->out);
 	pg_frame_reader_fini(&w->in);
@@ -37,13 +37,13 @@ wire_close(struct wire *w)
 
 /* Put bytes into the reader as if they had arrived. */
 static void
-wire_arrive(struct wire *w, const void *p, size_t n)
+ends_arrive(struct ends *w, const void *p, size_t n)
 {
 	pg_buf_put(&w->in.buf, p, n);
 }
 
 static int
-put_text(struct wire *w, enum pg_frame_type type, uint32_t id,
+put_text(struct ends *w, enum pg_frame_type type, uint32_t id,
     struct pg_str head, struct pg_str body)
 {
 	return pg_frame_put(&w->out, type, id, head, body, NULL, 0, 0, &w->e);
@@ -51,7 +51,7 @@ put_text(struct wire *w, enum pg_frame_type type, uint32_t id,
 
 /* Send what is queued and take the next frame, reading as needed. */
 static void
-exchange(struct wire *w, struct pg_frame *f)
+exchange(struct ends *w, struct pg_frame *f)
 {
 	int rc, sent;
 
@@ -80,10 +80,10 @@ static void
 test_small_frames(void **state)
 {
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	assert_int_equal(put_text(&w, PG_FRAME_MESSAGE, 7, PG_STR("head"),
 	    PG_STR("body")), 0);
 	assert_int_equal(put_text(&w, PG_FRAME_STOP, 0xffffffffu, PG_STR_NULL,
@@ -99,31 +99,31 @@ test_small_frames(void **state)
 	assert_int_equal(f.id, 0xffffffffu);
 	assert_int_equal(f.head.n + f.body.n, 0);
 	assert_int_equal(pg_frame_next(&w.in, &f, &w.e), 0);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 static void
 test_cut_at_every_byte(void **state)
 {
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 	char *bytes;
 	size_t n;
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	put_text(&w, PG_FRAME_HOOK, 1, PG_STR("a head"), PG_STR("a body"));
 	n = w.out.buf.n;
 	bytes = w.out.buf.p;
 	for (size_t cut = 0; cut < n; cut++) {
-		wire_arrive(&w, bytes, cut);
+		ends_arrive(&w, bytes, cut);
 		assert_int_equal(pg_frame_next(&w.in, &f, &w.e), 0);
-		wire_arrive(&w, bytes + cut, n - cut);
+		ends_arrive(&w, bytes + cut, n - cut);
 		assert_int_equal(pg_frame_next(&w.in, &f, &w.e), 1);
 		assert_true(pg_str_eqz(f.head, "a head"));
 		assert_true(pg_str_eqz(f.body, "a body"));
 	}
-	wire_close(&w);
+	ends_close(&w);
 }
 
 /* Bodies around the limit of what travels inline, from text and from bulk. */
@@ -135,11 +135,11 @@ test_inline_limit(void **state)
 		3 * 1024 * 1024 };
 	struct pg_bulk *bulk;
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 	char *p;
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	p = pattern(sizes[3]);
 	bulk = pg_bulk_copy((struct pg_str){ p, sizes[3] }, &w.e);
 	assert_non_null(bulk);
@@ -164,7 +164,7 @@ test_inline_limit(void **state)
 	assert_int_equal(bulk->refs, 1);
 	pg_bulk_unref(bulk);
 	free(p);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 static void
@@ -173,16 +173,16 @@ test_bulk_outlives_the_reader(void **state)
 	size_t n = PG_FRAME_INLINE_MAX + 1;
 	struct pg_bulk *mine;
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 	char *p = pattern(n);
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	put_text(&w, PG_FRAME_REPLY, 1, PG_STR_NULL,
 	    (struct pg_str){ p, n });
 	exchange(&w, &f);
 	mine = pg_bulk_ref(f.bulk);
-	wire_close(&w);
+	ends_close(&w);
 	assert_memory_equal(mine->p, p, n);
 	pg_bulk_unref(mine);
 	free(p);
@@ -193,11 +193,11 @@ test_head_limit(void **state)
 {
 	size_t max = PG_FRAME_MAX - 4;
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 	char *p = pattern(PG_FRAME_MAX);
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	for (size_t n = max - 1; n <= max; n++) {
 		assert_int_equal(put_text(&w, PG_FRAME_START, 1,
 		    (struct pg_str){ p, n }, PG_STR_NULL), 0);
@@ -210,7 +210,7 @@ test_head_limit(void **state)
 	assert_int_equal(w.e.code, PG_E_LIMIT);
 	assert_int_equal(w.out.buf.n, 0);
 	free(p);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 static void
@@ -218,11 +218,11 @@ test_memfds_waiting_limit(void **state)
 {
 	size_t n = PG_FRAME_INLINE_MAX + 1, before;
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 	char *p = pattern(n);
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	for (unsigned i = 0; i < PG_FRAME_FDS_MAX; i++)
 		assert_int_equal(put_text(&w, PG_FRAME_REPLY, i, PG_STR_NULL,
 		    (struct pg_str){ p, n }), 0);
@@ -237,7 +237,7 @@ test_memfds_waiting_limit(void **state)
 		assert_memory_equal(f.body.p, p, n);
 	}
 	free(p);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 /* A sender that passes descriptors without frames for them. */
@@ -245,11 +245,11 @@ static void
 test_too_many_descriptors(void **state)
 {
 	struct iovec iov = { "x", 1 };
-	struct wire w;
+	struct ends w;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	for (unsigned i = 0; i < PG_FRAME_FDS_MAX; i++) {
 		assert_int_equal(pg_sock_send_fd(w.fd[0], &iov, 1, fd), 1);
 		assert_int_equal(pg_frame_fill(&w.in, w.fd[1]), 1);
@@ -259,7 +259,7 @@ test_too_many_descriptors(void **state)
 	assert_int_equal(pg_frame_fill(&w.in, w.fd[1]), -1);
 	assert_int_equal(errno, EPROTO);
 	close(fd);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 static void
@@ -277,15 +277,15 @@ refuse(uint32_t n, unsigned char type, uint32_t head, size_t more)
 {
 	char h[PG_FRAME_HEADER + 4], zero[64] = { 0 };
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 
-	wire_open(&w);
+	ends_open(&w);
 	header(h, n, type, head);
-	wire_arrive(&w, h, sizeof(h));
-	wire_arrive(&w, zero, more);
+	ends_arrive(&w, h, sizeof(h));
+	ends_arrive(&w, zero, more);
 	assert_int_equal(pg_frame_next(&w.in, &f, &w.e), -1);
 	assert_int_equal(w.e.code, PG_E_HOST);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 static void
@@ -312,10 +312,10 @@ pass_memfd(size_t max, int fd, uint64_t off, uint64_t len, struct pg_err *e)
 	char h[PG_FRAME_HEADER + 4 + 16];
 	struct iovec iov = { h, sizeof(h) };
 	struct pg_frame f;
-	struct wire w;
+	struct ends w;
 	int rc;
 
-	wire_open(&w);
+	ends_open(&w);
 	w.in.max_bulk = max;
 	header(h, 20, PG_FRAME_REPLY | PG_FRAME_BULK, 0);
 	memcpy(h + 13, &off, 8);
@@ -323,7 +323,7 @@ pass_memfd(size_t max, int fd, uint64_t off, uint64_t len, struct pg_err *e)
 	assert_int_equal(pg_sock_send_fd(w.fd[0], &iov, 1, fd), sizeof(h));
 	assert_int_equal(pg_frame_fill(&w.in, w.fd[1]), sizeof(h));
 	rc = pg_frame_next(&w.in, &f, e);
-	wire_close(&w);
+	ends_close(&w);
 	close(fd);
 	return rc;
 }
@@ -371,10 +371,10 @@ test_keep(void **state)
 {
 	struct pg_frame f, g;
 	struct pg_buf kept;
-	struct wire w;
+	struct ends w;
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	put_text(&w, PG_FRAME_MESSAGE, 1, PG_STR("one"), PG_STR("first"));
 	put_text(&w, PG_FRAME_RESULT, 2, PG_STR("two"), PG_STR("second"));
 	exchange(&w, &f);
@@ -387,19 +387,19 @@ test_keep(void **state)
 	assert_true(pg_str_eqz(f.head, "one"));
 	assert_true(pg_str_eqz(f.body, "first"));
 	pg_buf_fini(&kept);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 static void
 test_end_of_stream(void **state)
 {
-	struct wire w;
+	struct ends w;
 
 	(void)state;
-	wire_open(&w);
+	ends_open(&w);
 	shutdown(w.fd[0], SHUT_WR);
 	assert_int_equal(pg_frame_fill(&w.in, w.fd[1]), 0);
-	wire_close(&w);
+	ends_close(&w);
 }
 
 int

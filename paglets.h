@@ -1,0 +1,385 @@
+/* paglets: how a paglet is written in C, and how a program becomes a host.
+ *
+ * A paglet is a struct (its state), a table of the struct's fields, a table
+ * of handlers by message kind, and perhaps hooks and a run step:
+ *
+ *	struct counter { int64_t count; };
+ *
+ *	static const struct paglets_field counter_fields[] = {
+ *		PAGLETS_INT(struct counter, count), PAGLETS_END };
+ *
+ *	static int
+ *	increment(struct paglets_call *c)
+ *	{
+ *		struct counter *s = paglets_state(c);
+ *
+ *		s->count += paglets_arg_int(c, "by", 1);
+ *		return paglets_reply_int(c, "count", s->count);
+ *	}
+ *
+ *	static const struct paglets_class counter = {
+ *		PAGLETS_CLASS("demo.counter:Counter", struct counter,
+ *		    counter_fields),
+ *		.handlers = (struct paglets_handler[]){
+ *			{ "increment", increment }, { 0 } } };
+ *
+ * Every paglet is a process of its own with one thread: a handler is never
+ * interrupted by another one, may block, and may crash without harm to
+ * others. The state is all that travels; it is read from and written to the
+ * wire by the field table alone.
+ *
+ * Memory: values (struct paglets_value) and texts handed to a handler or made
+ * by it live until it returns. A state owns what its fields hold, through the
+ * functions for struct paglets_bytes and struct paglets_tree.
+ */
+#ifndef PAGLETS_H
+#define PAGLETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Functions are external for programs that link or include the library, and
+ * private to the one unit in the program that stands alone. */
+#ifndef PG_API
+#if defined(PG_BASE_H) && !defined(PAGLETS_LIB) && !defined(PG_TEST)
+#define PG_API static __attribute__((unused))
+#else
+#define PG_API extern
+#endif
+#endif
+
+#ifdef __GNUC__
+#define PAGLETS_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define PAGLETS_PRINTF(f, a)
+#endif
+
+/* Changes whenever a struct of this header does. */
+#define PAGLETS_ABI 1
+/* Bytes that one field of a state may hold. */
+#define PAGLETS_BYTES_MAX ((size_t)1 << 30)
+
+struct paglets_call;  /* one message, hook or step that is being handled */
+struct paglets_value; /* what travels: null, bool, int, ..., dict */
+
+/* ---- The state ---- */
+
+/* Text or bytes owned by a state. Read p and n, write with the functions
+ * below; the rest is private. Text is UTF-8 and has a NUL behind it, bytes
+ * have none. */
+struct paglets_bytes {
+	const char *p;
+	size_t n;
+	void *mem, *share;
+};
+
+/* A list, a dict or any value owned by a state. Read v, write with the
+ * functions below. Values within v are valid until the field is written or
+ * the handler returns. */
+struct paglets_tree {
+	const struct paglets_value *v;
+	void *mem;
+};
+
+/* Replace what b holds with a copy of n bytes at p (_bytes_set), of a text
+ * (_text_set; what is no UTF-8 becomes '?'), or with n zero bytes to write to
+ * (_bytes_new). -1 or NULL: over PAGLETS_BYTES_MAX or no memory; b is then
+ * as it was. */
+PG_API int paglets_bytes_set(struct paglets_bytes *b, const void *p,
+    size_t n);
+PG_API int paglets_text_set(struct paglets_bytes *b, const char *text);
+PG_API char *paglets_bytes_new(struct paglets_bytes *b, size_t n);
+
+/* Replace what t holds with a copy of v; append a copy of v to the list t;
+ * set a key of the dict t. -1: t is no list or dict, or no memory. */
+PG_API int paglets_tree_set(struct paglets_tree *t,
+    const struct paglets_value *v);
+PG_API int paglets_tree_add(struct paglets_tree *t,
+    const struct paglets_value *v);
+PG_API int paglets_tree_put(struct paglets_tree *t, const char *key,
+    const struct paglets_value *v);
+
+enum paglets_kind {
+	PAGLETS_KIND_INT = 1, /* int64_t */
+	PAGLETS_KIND_FLOAT,   /* double */
+	PAGLETS_KIND_BOOL,    /* bool */
+	PAGLETS_KIND_TEXT,    /* struct paglets_bytes */
+	PAGLETS_KIND_BYTES,   /* struct paglets_bytes */
+	PAGLETS_KIND_LIST,    /* struct paglets_tree */
+	PAGLETS_KIND_DICT,    /* struct paglets_tree */
+	PAGLETS_KIND_VALUE    /* struct paglets_tree: anything, null at first */
+};
+
+/* One field: its name in the state and its place in the struct. A field that
+ * is missing or null in a state that arrives takes its default. */
+struct paglets_field {
+	const char *name; /* NULL ends a table */
+	enum paglets_kind kind;
+	size_t at;
+	int64_t int_default; /* INT, BOOL */
+	double float_default;
+	const char *text_default;
+};
+
+/* The place of member m in struct t, and a warning if it is no `want`. */
+#define PAGLETS_AT(t, m, want) \
+	(offsetof(t, m) + 0 * sizeof((want *)0 == &((t *)0)->m))
+#define PAGLETS_FIELD(t, m, k, want) \
+	.name = #m, .kind = (k), .at = PAGLETS_AT(t, m, want)
+
+#define PAGLETS_INT(t, m) PAGLETS_INT_OR(t, m, 0)
+#define PAGLETS_FLOAT(t, m) PAGLETS_FLOAT_OR(t, m, 0)
+#define PAGLETS_BOOL(t, m) PAGLETS_BOOL_OR(t, m, false)
+#define PAGLETS_TEXT(t, m) PAGLETS_TEXT_OR(t, m, "")
+#define PAGLETS_BYTES(t, m) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_BYTES, struct paglets_bytes) }
+#define PAGLETS_LIST(t, m) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_LIST, struct paglets_tree) }
+#define PAGLETS_DICT(t, m) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_DICT, struct paglets_tree) }
+#define PAGLETS_VALUE(t, m) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_VALUE, struct paglets_tree) }
+/* The same with a default of one's own. */
+#define PAGLETS_INT_OR(t, m, x) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_INT, int64_t), .int_default = (x) }
+#define PAGLETS_FLOAT_OR(t, m, x) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_FLOAT, double), \
+	  .float_default = (x) }
+#define PAGLETS_BOOL_OR(t, m, x) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_BOOL, bool), .int_default = (x) }
+#define PAGLETS_TEXT_OR(t, m, x) \
+	{ PAGLETS_FIELD(t, m, PAGLETS_KIND_TEXT, struct paglets_bytes), \
+	  .text_default = (x) }
+#define PAGLETS_END { .name = NULL }
+
+/* ---- The class ---- */
+
+/* Handles one message kind. 0: the caller gets the reply; nonzero: the error
+ * of paglets_fail or of the last host call that failed. */
+struct paglets_handler {
+	const char *kind; /* NULL ends a table */
+	int (*handle)(struct paglets_call *c);
+};
+
+/* Called at a point of the paglet's life: creation, dispatching, arrival,
+ * reverting, cloning, clone (in the copy), cloned (in the original),
+ * deactivating, activation, disposing. Nonzero refuses, as for handlers. */
+struct paglets_hook {
+	const char *name; /* NULL ends a table */
+	int (*handle)(struct paglets_call *c);
+};
+
+/* From run: it is not to be called again. */
+#define PAGLETS_RUN_DONE (-1)
+
+struct paglets_class {
+	int abi;    /* PAGLETS_ABI */
+	int schema; /* of the state; above 0 it is written as "_schema" */
+	const char *name;       /* "module:Name", as on the wire */
+	const char *state_name; /* NULL: the name with Paglet or Agent at its
+	                         * end replaced by State, else State added */
+	size_t size;            /* of the state's struct */
+	const struct paglets_field *fields;
+	const struct paglets_handler *handlers;
+	const struct paglets_hook *hooks;
+	/* One step of the paglet's own work, first called after creation,
+	 * arrival, clone and activation: the milliseconds until the next one,
+	 * or PAGLETS_RUN_DONE. Messages are handled between steps. */
+	int64_t (*run)(struct paglets_call *c);
+	/* A state of an older schema came in (0: it had none). Change the dict
+	 * into what the fields expect. Nonzero refuses it. */
+	int (*upgrade)(struct paglets_call *c, int64_t from,
+	    struct paglets_value *state);
+};
+
+#define PAGLETS_CLASS(class_name, type, field_table) \
+	.abi = PAGLETS_ABI, .name = (class_name), .size = sizeof(type), \
+	.fields = (field_table)
+
+/* The whole program: host, client and everything else `paglets` can do, with
+ * these classes (NULL-terminated) added to its own. The exit status. */
+PG_API int paglets_main(int argc, char **argv,
+    const struct paglets_class *const *classes);
+
+/* ---- Who, where, what ---- */
+
+PG_API void *paglets_state(struct paglets_call *c);
+/* Of this paglet; NUL-terminated, valid as long as the process. */
+PG_API const char *paglets_agent_id(struct paglets_call *c);
+PG_API const char *paglets_host_name(struct paglets_call *c);
+PG_API const char *paglets_host_address(struct paglets_call *c);
+/* The name of the hook, NULL outside hooks. */
+PG_API const char *paglets_hook_name(struct paglets_call *c);
+/* What the creator gave as init, in the hook `creation`; else NULL. */
+PG_API const struct paglets_value *paglets_init(struct paglets_call *c);
+/* The message with all its fields: kind, args, arg, sender, reply_to,
+ * priority, message_type, timestamp, message_id. NULL outside handlers. */
+PG_API const struct paglets_value *paglets_message(struct paglets_call *c);
+PG_API const char *paglets_message_kind(struct paglets_call *c);
+/* NULL: unknown. */
+PG_API const char *paglets_message_id(struct paglets_call *c);
+PG_API const char *paglets_message_sender(struct paglets_call *c);
+PG_API int64_t paglets_message_priority(struct paglets_call *c);
+
+/* ---- Arguments of a message ---- */
+
+/* NULL when absent or null. */
+PG_API const struct paglets_value *paglets_arg(struct paglets_call *c,
+    const char *name);
+/* All of them: a dict. */
+PG_API const struct paglets_value *paglets_args(struct paglets_call *c);
+/* The argument, or the default when it is absent or null. An argument of the
+ * wrong type ends the handler there and then with a HostError that names it:
+ * read arguments before you change or acquire anything. */
+PG_API int64_t paglets_arg_int(struct paglets_call *c, const char *name,
+    int64_t otherwise);
+PG_API double paglets_arg_float(struct paglets_call *c, const char *name,
+    double otherwise);
+PG_API bool paglets_arg_bool(struct paglets_call *c, const char *name,
+    bool otherwise);
+PG_API const char *paglets_arg_text(struct paglets_call *c, const char *name,
+    const char *otherwise);
+
+/* ---- The reply: null until something is said. All return 0 ---- */
+
+/* v is the whole reply. */
+PG_API int paglets_reply(struct paglets_call *c,
+    const struct paglets_value *v);
+/* The reply is a dict, and this is one of its keys. */
+PG_API int paglets_reply_int(struct paglets_call *c, const char *key,
+    int64_t i);
+PG_API int paglets_reply_float(struct paglets_call *c, const char *key,
+    double f);
+PG_API int paglets_reply_bool(struct paglets_call *c, const char *key,
+    bool b);
+PG_API int paglets_reply_text(struct paglets_call *c, const char *key,
+    const char *text);
+PG_API int paglets_reply_value(struct paglets_call *c, const char *key,
+    const struct paglets_value *v);
+/* Every field of the state, as it is when the handler returns. */
+PG_API int paglets_reply_state(struct paglets_call *c);
+
+/* Assign those fields of the state that the dict has. -1 (with the call's
+ * error set and nothing assigned) if one has the wrong type. */
+PG_API int paglets_state_set(struct paglets_call *c,
+    const struct paglets_value *fields);
+
+/* The handler fails with this error. error_type is a name of the protocol
+ * ("InvalidAgentError"); any other arrives as HostError. Returns -1. */
+PG_API int paglets_fail(struct paglets_call *c, const char *error_type,
+    const char *fmt, ...) PAGLETS_PRINTF(3, 4);
+/* What failed last in this call; NULL: nothing did. */
+PG_API const char *paglets_error_type(struct paglets_call *c);
+PG_API const char *paglets_error(struct paglets_call *c);
+
+/* ---- Values ---- */
+
+enum paglets_type {
+	PAGLETS_IS_NULL,
+	PAGLETS_IS_BOOL,
+	PAGLETS_IS_INT,
+	PAGLETS_IS_BIG, /* an integer beyond int64_t: can be passed on only */
+	PAGLETS_IS_FLOAT,
+	PAGLETS_IS_TEXT,
+	PAGLETS_IS_BYTES,
+	PAGLETS_IS_LIST,
+	PAGLETS_IS_DICT
+};
+
+/* Reading. NULL counts as null; the wrong type gives the default, NULL or 0.
+ * An int is a float where one is asked for. */
+PG_API enum paglets_type paglets_type_of(const struct paglets_value *v);
+PG_API bool paglets_as_bool(const struct paglets_value *v, bool otherwise);
+PG_API int64_t paglets_as_int(const struct paglets_value *v,
+    int64_t otherwise);
+PG_API double paglets_as_float(const struct paglets_value *v,
+    double otherwise);
+/* A copy with a NUL behind it; c may not be NULL. */
+PG_API const char *paglets_as_text(struct paglets_call *c,
+    const struct paglets_value *v);
+/* The bytes themselves, of text too; no NUL behind them. */
+PG_API const char *paglets_as_bytes(const struct paglets_value *v,
+    size_t *n);
+/* Items of a list, keys of a dict; beyond the end: NULL. */
+PG_API size_t paglets_count(const struct paglets_value *v);
+PG_API const struct paglets_value *paglets_item(
+    const struct paglets_value *v, size_t i);
+PG_API const char *paglets_key(struct paglets_call *c,
+    const struct paglets_value *v, size_t i);
+PG_API const struct paglets_value *paglets_get(
+    const struct paglets_value *dict, const char *key);
+
+/* Building. Texts and bytes are copied; members are referenced. NULL when
+ * memory is short, and NULL may be passed on: the reply then says so. */
+PG_API struct paglets_value *paglets_null(struct paglets_call *c);
+PG_API struct paglets_value *paglets_bool(struct paglets_call *c, bool b);
+PG_API struct paglets_value *paglets_int(struct paglets_call *c, int64_t i);
+PG_API struct paglets_value *paglets_float(struct paglets_call *c, double f);
+PG_API struct paglets_value *paglets_text(struct paglets_call *c,
+    const char *text);
+PG_API struct paglets_value *paglets_bytes(struct paglets_call *c,
+    const void *p, size_t n);
+PG_API struct paglets_value *paglets_list(struct paglets_call *c);
+PG_API struct paglets_value *paglets_dict(struct paglets_call *c);
+PG_API int paglets_add(struct paglets_call *c, struct paglets_value *list,
+    const struct paglets_value *item);
+PG_API int paglets_set(struct paglets_call *c, struct paglets_value *dict,
+    const char *key, const struct paglets_value *v);
+
+/* ---- Asking the host: -1 or NULL with the call's error set ---- */
+
+/* Go to a host, by name or URL, or as a ticket (a dict) says. Does not return
+ * on success: the paglet goes on there with the hook `arrival`, and the
+ * caller of this message gets its new address. On failure it stays. */
+PG_API int paglets_dispatch(struct paglets_call *c, const char *target);
+PG_API int paglets_dispatch_ticket(struct paglets_call *c,
+    const struct paglets_value *ticket);
+/* A copy on another host (NULL: on this one); {host_url, agent_id} of it. */
+PG_API const struct paglets_value *paglets_clone(struct paglets_call *c,
+    const char *target);
+PG_API const struct paglets_value *paglets_clone_ticket(
+    struct paglets_call *c, const struct paglets_value *ticket);
+/* End this paglet. Does not return on success. */
+PG_API int paglets_dispose(struct paglets_call *c);
+
+/* Send a message and wait for its result, at most as long as the message
+ * being handled has left. host_url NULL: this host; args NULL: none. */
+PG_API const struct paglets_value *paglets_send(struct paglets_call *c,
+    const char *host_url, const char *agent_id, const char *kind,
+    const struct paglets_value *args);
+/* Send without waiting for a result. */
+PG_API int paglets_send_oneway(struct paglets_call *c, const char *host_url,
+    const char *agent_id, const char *kind,
+    const struct paglets_value *args);
+
+/* What paglets_create makes; all but agent_class may be left out. */
+struct paglets_creation {
+	const char *agent_class, *state_class, *agent_id;
+	const char *target; /* a host, by name or URL; NULL: this one */
+	const struct paglets_value *state, *init;
+};
+/* {host_url, agent_id} of the new paglet. */
+PG_API const struct paglets_value *paglets_create(struct paglets_call *c,
+    const struct paglets_creation *what);
+
+/* The hosts known to this one. */
+PG_API const struct paglets_value *paglets_hosts(struct paglets_call *c);
+/* A property of the host; a null value when it has none of that name. */
+PG_API const struct paglets_value *paglets_property_get(
+    struct paglets_call *c, const char *name);
+/* NULL removes it. */
+PG_API int paglets_property_set(struct paglets_call *c, const char *name,
+    const char *value);
+
+enum paglets_level {
+	PAGLETS_ERROR,
+	PAGLETS_WARN,
+	PAGLETS_INFO,
+	PAGLETS_DEBUG
+};
+/* One line in the log of the host. */
+PG_API void paglets_log(struct paglets_call *c, enum paglets_level level,
+    const char *fmt, ...) PAGLETS_PRINTF(3, 4);
+
+#endif
