@@ -1,0 +1,845 @@
+/* agent: see agent.h. The life of a command: pump finds the process idle and
+ * sends a frame; on_reply finds the frame's id and ends what waits for it;
+ * pump again.
+ */
+
+#include "agent.h"
+
+#include "../agent/runtime.h"
+#include "../base/log.h"
+#include "../codec/pickle.h"
+#include "wire.h"
+
+/* Bytes of a decoded frame head. */
+#define AGENT_HEAD_MAX (64 * 1024)
+
+static void agent_pump(struct pg_agent *a);
+
+/* ---- Tables ------------------------------------------------------------ */
+
+PG_FN void
+pg_host_event(struct pg_host *h, const char *kind, const struct pg_agent *a,
+    const struct pg_value *data, const struct pg_err *err)
+{
+	struct pg_event_detail d = { .data = data };
+
+	if (a != NULL) {
+		d.agent_id = a->id;
+		d.class_name = a->class_name;
+	}
+	if (err != NULL)
+		d.error = pg_str(err->msg);
+	pg_event_add(&h->events, kind, &d);
+}
+
+static void
+agent_message_event(struct pg_agent *a, const char *kind,
+    const struct pg_msg *m, const struct pg_err *err)
+{
+	struct pg_event_detail d = { .agent_id = a->id,
+		.class_name = a->class_name, .message_id = m->id };
+
+	if (err != NULL)
+		d.error = pg_str(err->msg);
+	pg_event_add(&a->host->events, kind, &d);
+}
+
+static void
+agent_set_phase(struct pg_agent *a, enum pg_agent_phase phase)
+{
+	a->host->nactive -= a->phase == PG_AGENT_ACTIVE;
+	a->host->nstarting -= a->phase == PG_AGENT_STARTING;
+	a->phase = phase;
+	a->host->nactive += phase == PG_AGENT_ACTIVE;
+	a->host->nstarting += phase == PG_AGENT_STARTING;
+}
+
+static void
+agent_link(struct pg_agent *a)
+{
+	struct pg_host *h = a->host;
+
+	a->prev = h->last;
+	if (h->last != NULL)
+		h->last->next = a;
+	else
+		h->first = a;
+	h->last = a;
+	pg_map_put(&h->agents, a->id, a);
+}
+
+PG_FN struct pg_agent *
+pg_agent_new(struct pg_host *h, struct pg_str id, struct pg_str class_name,
+    struct pg_str state_class)
+{
+	struct pg_agent *a;
+	char *text;
+
+	a = pg_alloc(sizeof(*a) + id.n + class_name.n + state_class.n);
+	text = (char *)(a + 1);
+	memcpy(text, id.p, id.n);
+	memcpy(text + id.n, class_name.p, class_name.n);
+	memcpy(text + id.n + class_name.n, state_class.p, state_class.n);
+	a->id = (struct pg_str){ text, id.n };
+	a->class_name = (struct pg_str){ text + id.n, class_name.n };
+	a->state_class = (struct pg_str){ text + id.n + class_name.n,
+		state_class.n };
+	a->host = h;
+	a->refs = 1;
+	a->phase = PG_AGENT_STARTING;
+	h->nstarting++;
+	agent_link(a);
+	return a;
+}
+
+PG_FN struct pg_agent *
+pg_agent_find(const struct pg_host *h, struct pg_str id)
+{
+	return pg_map_get(&h->agents, id);
+}
+
+static void
+agent_unlink(struct pg_agent *a)
+{
+	struct pg_host *h = a->host;
+
+	if (a->prev != NULL)
+		a->prev->next = a->next;
+	else
+		h->first = a->next;
+	if (a->next != NULL)
+		a->next->prev = a->prev;
+	else
+		h->last = a->prev;
+	a->prev = a->next = NULL;
+	pg_map_del(&h->agents, a->id);
+}
+
+static void
+agent_free(struct pg_task *t)
+{
+	struct pg_agent *a = PG_CONTAINER(t, struct pg_agent, free_task);
+
+	pg_timer_stop(&a->command_timer);
+	pg_bulk_unref(a->state);
+	pg_mailbox_fini(&a->box);
+	free(a);
+}
+
+PG_FN void
+pg_agent_ref(struct pg_agent *a)
+{
+	a->refs++;
+}
+
+PG_FN void
+pg_agent_unref(struct pg_agent *a)
+{
+	if (--a->refs == 0)
+		pg_loop_defer(a->host->loop, &a->free_task, agent_free);
+}
+
+static void
+agent_progress(struct pg_agent *a)
+{
+	if (a->on_progress != NULL)
+		a->on_progress(a, a->progress_arg);
+}
+
+/* ---- Ends of commands and messages ------------------------------------- */
+
+static void
+agent_end_command(struct pg_agent *a, const struct pg_outcome *o)
+{
+	pg_agent_done *done = a->command_done;
+
+	pg_timer_stop(&a->command_timer);
+	a->command_id = 0;
+	a->command_done = NULL;
+	if (done != NULL)
+		done(a->command_arg, a, o);
+}
+
+static void
+agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct pg_msg *m = a->running;
+
+	if (m == NULL)
+		return;
+	a->running = NULL;
+	if (o->err != NULL)
+		a->failed++;
+	else
+		a->delivered++;
+	agent_message_event(a, o->err != NULL ? "message-failed" :
+	    "message-delivered", m, o->err);
+	pg_msg_end(m, o);
+}
+
+PG_FN void
+pg_agent_end_running(struct pg_agent *a, const struct pg_outcome *o)
+{
+	agent_end_message(a, o);
+}
+
+static void
+agent_fail_holds(struct pg_agent *a, const struct pg_err *err)
+{
+	struct pg_hold *h;
+
+	while ((h = a->holds) != NULL) {
+		a->holds = h->next;
+		h->agent = NULL;
+		h->next = NULL;
+		pg_agent_unref(a);
+		h->granted(h, err);
+	}
+}
+
+static void
+agent_fail_waiting(struct pg_agent *a, const struct pg_err *err)
+{
+	struct pg_msg *m;
+
+	while ((m = pg_mailbox_take(&a->box)) != NULL) {
+		a->failed++;
+		agent_message_event(a, "message-failed", m, err);
+		pg_msg_fail(m, err);
+	}
+}
+
+PG_FN struct pg_msg *
+pg_agent_take_waiting(struct pg_agent *a)
+{
+	struct pg_msg *first = NULL, **end = &first;
+
+	while ((*end = pg_mailbox_take(&a->box)) != NULL)
+		end = &(*end)->next;
+	return first;
+}
+
+PG_FN void
+pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
+{
+	if (a->phase == PG_AGENT_GONE)
+		return;
+	agent_set_phase(a, PG_AGENT_GONE);
+	if (!a->hidden)
+		agent_unlink(a);
+	a->call_id = 0;
+	agent_end_command(a, &(struct pg_outcome){ .err = err });
+	agent_end_message(a, &(struct pg_outcome){ .err = err });
+	agent_fail_holds(a, err);
+	agent_fail_waiting(a, err);
+	agent_progress(a);
+	if (pg_child_running(&a->child))
+		pg_child_stop(&a->child);
+	else
+		pg_agent_unref(a);
+}
+
+/* ---- The process ------------------------------------------------------- */
+
+static void
+agent_crashed(struct pg_agent *a, int status)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_value *data = pg_value_dict(&arena);
+	struct pg_err now = { 0 }, later = { 0 }, why = { 0 };
+
+	snprintf(a->error, sizeof(a->error), "process exited with code %d",
+	    status);
+	pg_fail(&now, PG_E_CRASHED, "Paglet '%.*s' process exited",
+	    PG_STR_ARG(a->id));
+	pg_fail(&later, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+	    PG_STR_ARG(a->id), a->error);
+	a->exitcode = status;
+	a->call_id = 0;
+	/* A start that fails is its starter's to tell; a crash is for all. */
+	if (a->phase != PG_AGENT_STARTING) {
+		pg_put_int(&arena, data, "pid", a->pid);
+		pg_put_int(&arena, data, "exitcode", status);
+		agent_set_phase(a, PG_AGENT_CRASHED);
+		pg_fail(&why, PG_E_CRASHED, "%s", a->error);
+		pg_host_event(a->host, "paglet-crashed", a, data, &why);
+		pg_log(PG_LOG_WARN, "agent: %.*s: %s", PG_STR_ARG(a->id),
+		    a->error);
+	}
+	pg_agent_ref(a);
+	agent_end_command(a, &(struct pg_outcome){ .err = &now });
+	agent_end_message(a, &(struct pg_outcome){ .err = &now });
+	agent_fail_holds(a, &later);
+	agent_fail_waiting(a, &later);
+	if (a->phase != PG_AGENT_GONE)
+		agent_progress(a);
+	pg_agent_unref(a);
+	pg_arena_fini(&arena);
+}
+
+static void
+agent_on_exit(struct pg_child *c, int status)
+{
+	struct pg_agent *a = PG_CONTAINER(c, struct pg_agent, child);
+
+	a->host->nchildren--;
+	if (a->phase == PG_AGENT_GONE)
+		pg_agent_unref(a);
+	else
+		agent_crashed(a, status);
+}
+
+/* Keep the state that a frame brought. */
+static void
+agent_keep_state(struct pg_agent *a, struct pg_str body, struct pg_bulk *bulk)
+{
+	struct pg_bulk *b;
+
+	if (bulk != NULL) {
+		b = pg_bulk_ref(bulk);
+		a->state_off = (size_t)(body.p - bulk->p);
+	} else {
+		b = pg_bulk_copy(body, NULL);
+		a->state_off = 0;
+	}
+	pg_bulk_unref(a->state);
+	a->state = b;
+	a->state_len = b != NULL ? body.n : 0;
+	a->state_time = pg_loop_now(a->host->loop);
+}
+
+/* What a REPLY to START says: {run, state?}. */
+static int
+agent_started(struct pg_agent *a, struct pg_str body, struct pg_err *e)
+{
+	struct pg_arena arena;
+	struct pg_value *v, *state;
+	struct pg_buf b = PG_BUF_INIT(PG_FRAME_MAX);
+	int rc;
+
+	pg_arena_init(&arena, 4 * PG_FRAME_MAX);
+	rc = pg_pickle_read_value(body, &arena, 0, &v, e);
+	if (rc == 0)
+		rc = pg_field_bool_opt(v, "run", &a->has_run, e);
+	state = rc == 0 ? pg_value_get(v, "state") : NULL;
+	if (state != NULL && pg_wire_bare(&b, state, NULL) == 0)
+		agent_keep_state(a, pg_buf_str(&b), NULL);
+	pg_buf_fini(&b);
+	pg_arena_fini(&arena);
+	return rc;
+}
+
+/* The error that a REPLY's head tells of. -1: malformed. */
+static int
+agent_head_error(struct pg_str head, struct pg_err *told, struct pg_err *e)
+{
+	struct pg_arena arena;
+	struct pg_value *v;
+	int rc;
+
+	pg_arena_init(&arena, AGENT_HEAD_MAX * 4);
+	rc = pg_pickle_read_value(head, &arena, AGENT_HEAD_MAX, &v, e);
+	if (rc == 0)
+		pg_wire_fail(v, told);
+	pg_arena_fini(&arena);
+	return rc;
+}
+
+static int
+agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
+{
+	struct pg_err told = { 0 };
+	struct pg_outcome o = { .body = f->body, .bulk = f->bulk };
+
+	if (f->head.n > 0) {
+		if (agent_head_error(f->head, &told, e) < 0)
+			return -1;
+		o.err = &told;
+	}
+	if (a->command_id != 0 && f->id == a->command_id) {
+		if (a->command == PG_FRAME_SNAPSHOT && o.err == NULL)
+			agent_keep_state(a, f->body, f->bulk);
+		if (a->command == PG_FRAME_START && o.err == NULL) {
+			if (agent_started(a, f->body, e) < 0)
+				return -1;
+			agent_set_phase(a, PG_AGENT_ACTIVE);
+		}
+		agent_end_command(a, &o);
+	} else if (a->running != NULL && f->id == a->running_id &&
+	    a->call_id == 0) {
+		agent_end_message(a, &o);
+	} else {
+		return pg_fail(e, PG_E_HOST, "reply to nothing (id %u)",
+		    (unsigned)f->id);
+	}
+	agent_pump(a);
+	return 0;
+}
+
+static int
+agent_on_log(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
+{
+	struct pg_arena arena;
+	struct pg_value *v;
+	struct pg_str level, text;
+	int rc, n;
+
+	pg_arena_init(&arena, AGENT_HEAD_MAX * 4);
+	rc = pg_pickle_read_value(f->head, &arena, AGENT_HEAD_MAX, &v, e);
+	if (rc == 0) {
+		level = pg_value_text(pg_value_get(v, "level"), PG_STR_NULL);
+		text = pg_value_text(pg_value_get(v, "text"), PG_STR_NULL);
+		n = pg_log_level_parse(level);
+		pg_log(n < 0 ? PG_LOG_INFO : (enum pg_log_level)n,
+		    "agent: %.*s: %.*s", PG_STR_ARG(a->id), PG_STR_ARG(text));
+	}
+	pg_arena_fini(&arena);
+	return rc;
+}
+
+static int
+agent_on_host_call(struct pg_agent *a, const struct pg_frame *f,
+    struct pg_err *e)
+{
+	struct pg_arena arena;
+	struct pg_value *head, *args;
+	int rc = -1;
+
+	if (a->call_id != 0 || (f->id & PG_FRAME_CALL_ID) == 0)
+		return pg_fail(e, PG_E_HOST, "call out of turn");
+	pg_arena_init(&arena, (size_t)a->host->cfg.body_move_max);
+	if (pg_pickle_read_value(f->head, &arena, AGENT_HEAD_MAX, &head,
+	    e) == 0 &&
+	    pg_pickle_read_value(f->body, &arena, 0, &args, e) == 0) {
+		a->call_id = f->id;
+		rc = a->host->on_call(a, f->id,
+		    pg_value_text(pg_value_get(head, "op"), PG_STR_NULL), args,
+		    e);
+	}
+	pg_arena_fini(&arena);
+	return rc;
+}
+
+static int
+agent_on_frame(struct pg_child *c, const struct pg_frame *f, struct pg_err *e)
+{
+	struct pg_agent *a = PG_CONTAINER(c, struct pg_agent, child);
+	int rc = 0;
+
+	if (a->phase == PG_AGENT_GONE)
+		return 0;
+	pg_agent_ref(a);
+	switch (f->type) {
+	case PG_FRAME_REPLY:
+		rc = agent_on_reply(a, f, e);
+		break;
+	case PG_FRAME_CALL:
+		rc = agent_on_host_call(a, f, e);
+		break;
+	case PG_FRAME_LOG:
+		rc = agent_on_log(a, f, e);
+		break;
+	case PG_FRAME_RUN_DONE:
+		a->run_done = true;
+		agent_progress(a);
+		break;
+	case PG_FRAME_START:
+	case PG_FRAME_MESSAGE:
+	case PG_FRAME_HOOK:
+	case PG_FRAME_SNAPSHOT:
+	case PG_FRAME_STOP:
+	case PG_FRAME_RESULT:
+	case PG_FRAME_TYPES:
+		rc = pg_fail(e, PG_E_HOST, "frame type %d from a child",
+		    (int)f->type);
+		break;
+	}
+	pg_agent_unref(a);
+	return rc;
+}
+
+static const struct pg_child_ops agent_child_ops = {
+	.on_frame = agent_on_frame,
+	.on_exit = agent_on_exit,
+};
+
+/* ---- Commands ---------------------------------------------------------- */
+
+static void
+agent_on_command_time(struct pg_timer *t)
+{
+	struct pg_agent *a = PG_CONTAINER(t, struct pg_agent, command_timer);
+	pg_agent_done *done = a->command_done;
+	struct pg_err err = { 0 };
+
+	if (a->command == PG_FRAME_START) {
+		pg_log(PG_LOG_WARN, "agent: %.*s did not start in %d s",
+		    PG_STR_ARG(a->id), (int)(PG_AGENT_START_TIME / PG_SEC));
+		pg_child_kill(&a->child);
+		return;
+	}
+	a->command_done = NULL;
+	pg_fail(&err, PG_E_TIMEOUT, "Paglet '%.*s' did not answer in time",
+	    PG_STR_ARG(a->id));
+	if (done != NULL)
+		done(a->command_arg, a, &(struct pg_outcome){ .err = &err });
+}
+
+static void
+agent_expect(struct pg_agent *a, enum pg_frame_type type, uint32_t id,
+    int64_t time, pg_agent_done *done, void *arg)
+{
+	a->command = type;
+	a->command_id = id;
+	a->command_done = done;
+	a->command_arg = arg;
+	pg_timer_set(a->host->loop, &a->command_timer, time,
+	    agent_on_command_time);
+}
+
+/* Ids of the host's own frames: never 0, top bit clear. */
+static uint32_t
+agent_next_id(struct pg_agent *a)
+{
+	a->next_id = (a->next_id + 1) & ~PG_FRAME_CALL_ID;
+	return a->next_id != 0 ? a->next_id : ++a->next_id;
+}
+
+static int
+agent_start_head(const struct pg_agent *a, const char *event,
+    struct pg_str init, struct pg_buf *head, struct pg_err *e)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_value *d = pg_value_dict(&arena), *v = NULL;
+	int rc = 0;
+
+	pg_put_int(&arena, d, "proto", PG_FRAME_PROTO);
+	pg_put_strz(&arena, d, "abi", pg_runtime_abi());
+	pg_put_str(&arena, d, "class", a->class_name);
+	pg_put_str(&arena, d, "state_class", a->state_class);
+	pg_put_str(&arena, d, "agent_id", a->id);
+	pg_put_str(&arena, d, "host_name", a->host->name);
+	pg_put_str(&arena, d, "host_address", a->host->address);
+	pg_put_strz(&arena, d, "event", event);
+	if (init.n > 0) {
+		rc = pg_pickle_read_value(init, &arena, 0, &v, e);
+		pg_put(&arena, d, "init", v);
+	}
+	if (rc == 0)
+		rc = pg_wire_bare(head, d, e);
+	pg_arena_fini(&arena);
+	return rc;
+}
+
+PG_FN int
+pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
+    const struct pg_span *state, pg_agent_done *done, void *arg,
+    struct pg_err *e)
+{
+	struct pg_buf head = PG_BUF_INIT(PG_FRAME_MAX / 2);
+	uint32_t id = agent_next_id(a);
+	int rc = -1;
+
+	assert(a->phase == PG_AGENT_STARTING);
+	if (agent_start_head(a, event, init, &head, e) < 0)
+		goto out;
+	if (pg_child_start(&a->child, a->host->loop, a->host->exe,
+	    &agent_child_ops, e) < 0)
+		goto out;
+	a->host->nchildren++;
+	a->pid = a->child.proc.pid;
+	agent_expect(a, PG_FRAME_START, id, PG_AGENT_START_TIME, done, arg);
+	rc = pg_child_send(&a->child, PG_FRAME_START, id, pg_buf_str(&head),
+	    state->text, state->bulk, state->off, state->len, e);
+	if (rc < 0) {
+		pg_timer_stop(&a->command_timer);
+		a->command_id = 0;
+		a->command_done = NULL;
+		goto out;
+	}
+	if (state->bulk != NULL) {
+		a->state = pg_bulk_ref(state->bulk);
+		a->state_off = state->off;
+		a->state_len = state->len;
+		a->state_time = pg_loop_now(a->host->loop);
+	} else {
+		agent_keep_state(a, state->text, NULL);
+	}
+out:
+	pg_buf_fini(&head);
+	return rc;
+}
+
+PG_FN void
+pg_agent_freeze(struct pg_hold *h)
+{
+	assert(h->agent->holder == h);
+	if (h->agent->phase == PG_AGENT_ACTIVE)
+		agent_set_phase(h->agent, PG_AGENT_MOVING);
+	agent_progress(h->agent);
+}
+
+PG_FN void
+pg_agent_hide(struct pg_agent *a)
+{
+	agent_unlink(a);
+	a->hidden = true;
+}
+
+PG_FN void
+pg_agent_unhide(struct pg_agent *a)
+{
+	if (a->hidden && a->phase != PG_AGENT_GONE)
+		agent_link(a);
+	a->hidden = false;
+}
+
+PG_FN void
+pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
+    pg_agent_done *done, void *arg)
+{
+	struct pg_agent *a = h->agent;
+	enum pg_frame_type type = name != NULL ? PG_FRAME_HOOK :
+	    PG_FRAME_SNAPSHOT;
+	uint32_t id = h->in_call ? a->call_id : agent_next_id(a);
+	struct pg_arena arena = { 0 };
+	struct pg_value *d = pg_value_dict(&arena);
+	struct pg_buf head = PG_BUF_INIT(1024);
+
+	assert(a->holder == h && a->command_id == 0);
+	if (name != NULL) {
+		pg_put_strz(&arena, d, "name", name);
+		pg_wire_bare(&head, d, NULL);
+	}
+	agent_expect(a, type, id, time, done, arg);
+	/* A child that can not be sent to any more is about to end, and that
+	 * ends the command. */
+	if (pg_child_send(&a->child, type, id, pg_buf_str(&head), PG_STR_NULL,
+	    NULL, 0, 0, NULL) < 0)
+		pg_child_kill(&a->child);
+	pg_buf_fini(&head);
+	pg_arena_fini(&arena);
+}
+
+PG_FN void
+pg_agent_answer(struct pg_agent *a, uint32_t call_id,
+    const struct pg_outcome *o)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_buf head = PG_BUF_INIT(8192);
+	size_t off = 0;
+
+	if (a->call_id != call_id || call_id == 0)
+		return; /* its process has ended meanwhile */
+	a->call_id = 0;
+	if (o->err != NULL)
+		pg_wire_bare(&head, pg_wire_error(&arena, o->err), NULL);
+	if (o->bulk != NULL && o->body.n > 0)
+		off = (size_t)(o->body.p - o->bulk->p);
+	if (pg_child_send(&a->child, PG_FRAME_RESULT, call_id,
+	    pg_buf_str(&head), o->body, o->bulk, off, o->body.n, NULL) < 0)
+		pg_child_kill(&a->child);
+	pg_buf_fini(&head);
+	pg_arena_fini(&arena);
+}
+
+/* ---- Turns and messages ------------------------------------------------ */
+
+PG_FN void
+pg_agent_hold(struct pg_agent *a, struct pg_hold *h)
+{
+	struct pg_hold **end = &a->holds;
+
+	h->agent = a;
+	h->next = NULL;
+	h->in_call = false;
+	pg_agent_ref(a);
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = h;
+	agent_pump(a);
+}
+
+PG_FN void
+pg_agent_hold_call(struct pg_agent *a, struct pg_hold *h)
+{
+	assert(a->call_id != 0 && a->holder == NULL);
+	h->agent = a;
+	h->next = NULL;
+	h->in_call = true;
+	pg_agent_ref(a);
+	a->holder = h;
+}
+
+PG_FN void
+pg_agent_release(struct pg_hold *h)
+{
+	struct pg_agent *a = h->agent;
+	struct pg_hold **at;
+
+	if (a == NULL)
+		return;
+	h->agent = NULL;
+	if (a->holder == h) {
+		a->holder = NULL;
+		if (a->phase == PG_AGENT_MOVING)
+			agent_set_phase(a, PG_AGENT_ACTIVE);
+	} else {
+		for (at = &a->holds; *at != NULL && *at != h; at = &(*at)->next)
+			continue;
+		if (*at != NULL)
+			*at = h->next;
+	}
+	h->next = NULL;
+	agent_pump(a);
+	pg_agent_unref(a);
+}
+
+static void
+agent_on_deadline(struct pg_timer *t)
+{
+	struct pg_msg *m = PG_CONTAINER(t, struct pg_msg, timer);
+	struct pg_err err = { 0 };
+
+	pg_fail(&err, PG_E_TIMEOUT, "message %.*s was not answered in time",
+	    PG_STR_ARG(m->id));
+	m->expired = true;
+	if (m->on_done != NULL)
+		m->on_done(m, &(struct pg_outcome){ .err = &err });
+	m->on_done = NULL;
+}
+
+/* Hand the message to the idle process. */
+static void
+agent_deliver(struct pg_agent *a, struct pg_msg *m)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_buf head = PG_BUF_INIT(1024);
+	struct pg_value *d;
+	struct pg_err err = { 0 };
+	int rc;
+
+	a->running = m;
+	a->running_id = agent_next_id(a);
+	if (m->deadline != PG_NEVER) {
+		d = pg_value_dict(&arena);
+		pg_put_float(&arena, d, "timeout", pg_to_seconds(m->deadline -
+		    pg_loop_now(a->host->loop)));
+		pg_wire_bare(&head, d, NULL);
+	}
+	rc = pg_child_send(&a->child, PG_FRAME_MESSAGE, a->running_id,
+	    pg_buf_str(&head), m->body, NULL, 0, 0, &err);
+	pg_buf_fini(&head);
+	pg_arena_fini(&arena);
+	if (rc < 0)
+		agent_end_message(a, &(struct pg_outcome){ .err = &err });
+}
+
+static void
+agent_pump(struct pg_agent *a)
+{
+	struct pg_hold *h;
+	struct pg_msg *m;
+
+	while (a->phase == PG_AGENT_ACTIVE && a->running == NULL &&
+	    a->command_id == 0 && a->holder == NULL) {
+		if ((h = a->holds) != NULL) {
+			a->holds = h->next;
+			h->next = NULL;
+			a->holder = h;
+			h->granted(h, NULL);
+		} else if ((m = pg_mailbox_take(&a->box)) != NULL) {
+			agent_deliver(a, m);
+		} else {
+			return;
+		}
+	}
+}
+
+/* Why a can not take m, if so. */
+static int
+agent_check(const struct pg_agent *a, const struct pg_msg *m,
+    struct pg_err *e)
+{
+	if (a->phase == PG_AGENT_CRASHED)
+		return pg_fail(e, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+		    PG_STR_ARG(a->id), a->error);
+	if (!m->oneway && pg_msg_waits(m, a->id))
+		return pg_fail(e, PG_E_LIFECYCLE, "synchronous messages in a "
+		    "ring: %.*s -> %.*s", PG_STR_ARG(m->path),
+		    PG_STR_ARG(a->id));
+	return 0;
+}
+
+PG_FN void
+pg_agent_post(struct pg_agent *a, struct pg_msg *m)
+{
+	struct pg_err err = { 0 };
+
+	if (agent_check(a, m, &err) < 0 ||
+	    pg_mailbox_put(&a->box, m, &err) < 0) {
+		agent_message_event(a, "message-failed", m, &err);
+		pg_msg_fail(m, &err);
+		return;
+	}
+	if (m->priority != 0)
+		agent_message_event(a, "message-queued", m, NULL);
+	if (m->deadline != PG_NEVER)
+		pg_timer_set(a->host->loop, &m->timer, m->deadline -
+		    pg_loop_now(a->host->loop), agent_on_deadline);
+	agent_pump(a);
+}
+
+PG_FN void
+pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting)
+{
+	struct pg_msg *m;
+
+	while ((m = waiting) != NULL) {
+		waiting = m->next;
+		m->next = NULL;
+		pg_mailbox_put_anyway(&a->box, m);
+	}
+	agent_pump(a);
+}
+
+/* ---- Records ----------------------------------------------------------- */
+
+static struct pg_value *
+agent_mailbox_record(const struct pg_agent *a, struct pg_arena *arena)
+{
+	struct pg_value *d = pg_value_dict(arena);
+
+	pg_put_int(arena, d, "queued_count", (int64_t)a->box.n);
+	pg_put_int(arena, d, "in_flight_count", a->running != NULL);
+	pg_put_int(arena, d, "delivered_count", a->delivered);
+	pg_put_int(arena, d, "failed_count", a->failed);
+	return d;
+}
+
+PG_FN struct pg_value *
+pg_agent_summary(const struct pg_agent *a, struct pg_arena *arena)
+{
+	struct pg_value *d = pg_value_dict(arena);
+	bool crashed = a->phase == PG_AGENT_CRASHED;
+
+	pg_put_str(arena, d, "agent_id", a->id);
+	pg_put_str(arena, d, "class_name", a->class_name);
+	pg_put_str(arena, d, "state_class_name", a->state_class);
+	pg_put_str(arena, d, "host", a->host->name);
+	pg_put_str(arena, d, "address", a->host->address);
+	pg_put_bool(arena, d, "active", a->phase == PG_AGENT_ACTIVE);
+	if (a->phase == PG_AGENT_MOVING)
+		pg_put_bool(arena, d, "moving", true);
+	pg_put_int(arena, d, "pid", a->pid);
+	pg_put_bool(arena, d, "crashed", crashed);
+	pg_put(arena, d, "exitcode", crashed ?
+	    pg_value_int(arena, a->exitcode) : NULL);
+	pg_put_strz(arena, d, "error", a->error);
+	pg_put(arena, d, "mailbox", crashed ? NULL :
+	    agent_mailbox_record(a, arena));
+	pg_put(arena, d, "resources", pg_value_dict(arena));
+	return d;
+}
+
+#undef AGENT_HEAD_MAX

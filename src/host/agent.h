@@ -1,0 +1,148 @@
+/* agent: one paglet on this host, as an actor: its process, its mailbox, the
+ * one command it is busy with. Delivers messages in order and nothing else by
+ * itself; moving, cloning and disposing take hold of it and drive it.
+ */
+#ifndef PG_AGENT_H
+#define PG_AGENT_H
+
+#include "child.h"
+#include "core.h"
+#include "mailbox.h"
+
+#define PG_AGENT_START_TIME (30 * PG_SEC) /* START, its hook included */
+#define PG_AGENT_HOOK_TIME (30 * PG_SEC)  /* any other command */
+#define PG_AGENT_PEEK_TIME (250 * PG_MS)  /* a look at the state */
+
+enum pg_agent_phase {
+	PG_AGENT_STARTING,
+	PG_AGENT_ACTIVE,
+	PG_AGENT_MOVING,  /* frozen: where it is going to be is being settled */
+	PG_AGENT_CRASHED, /* its process has ended; listed until disposed of */
+	PG_AGENT_GONE     /* off the tables; waits for its process to end */
+};
+
+struct pg_agent;
+
+/* How a START, hook or snapshot ended; called exactly once. */
+typedef void pg_agent_done(void *arg, struct pg_agent *a,
+    const struct pg_outcome *o);
+
+/* A turn on an agent: no message is delivered while it lasts. Embedded in
+ * whoever asks; lives until pg_agent_release. */
+struct pg_hold {
+	/* The turn has come (err NULL), or the agent has crashed or gone
+	 * first: the hold is then over already. */
+	void (*granted)(struct pg_hold *h, const struct pg_err *err);
+	struct pg_agent *agent; /* NULL: no hold, neither asked for nor held */
+	struct pg_hold *next;
+	bool in_call; /* taken from within a call of the agent's handler */
+};
+
+/* Owner: the host, until the process has ended and nobody refers to it. */
+struct pg_agent {
+	struct pg_host *host;
+	struct pg_agent *prev, *next;
+	struct pg_str id, class_name, state_class; /* owned, in one block */
+	enum pg_agent_phase phase;
+	unsigned refs;
+	struct pg_child child;
+	pid_t pid;
+	int exitcode;
+	char error[120]; /* "" or why it crashed */
+
+	struct pg_mailbox box;
+	struct pg_msg *running; /* the message its process has */
+	uint32_t running_id, next_id;
+	int64_t delivered, failed;
+
+	/* The START, HOOK or SNAPSHOT its process has. */
+	enum pg_frame_type command;
+	uint32_t command_id; /* 0: none */
+	pg_agent_done *command_done; /* NULL: nobody waits any more */
+	void *command_arg;
+	struct pg_timer command_timer;
+
+	uint32_t call_id; /* the host call its handler waits for; 0: none */
+	struct pg_hold *holder, *holds; /* in hand; waiting, in order */
+
+	/* The last state seen, a bare pickle within bulk. */
+	struct pg_bulk *state;
+	size_t state_off, state_len;
+	int64_t state_time; /* pg_now() */
+
+	bool has_run, run_done;
+	bool hidden; /* replaced on the tables by an agent of the same id */
+	/* Called when run has ended, a move out has begun or ended, or the
+	 * agent is no longer active. May be NULL. */
+	void (*on_progress)(struct pg_agent *a, void *arg);
+	void *progress_arg;
+
+	uint8_t arrival_digest[32]; /* of the envelope it came with, or zero */
+	struct pg_task free_task;
+};
+
+/* Where a state (or any bare value) lies: bulk, or text when bulk is NULL. */
+struct pg_span {
+	struct pg_str text;
+	struct pg_bulk *bulk;
+	size_t off, len;
+};
+
+/* A new agent in STARTING, on the tables. The id must be free and valid. */
+PG_FN struct pg_agent *pg_agent_new(struct pg_host *h, struct pg_str id,
+    struct pg_str class_name, struct pg_str state_class);
+PG_FN struct pg_agent *pg_agent_find(const struct pg_host *h,
+    struct pg_str id);
+/* Start its process with a state. event: the hook to run; init: a bare value
+ * or empty. After success it is ACTIVE and delivers; after failure the caller
+ * removes it. done is never called before this returns 0; on -1 it is not
+ * called at all. */
+PG_FN int pg_agent_start(struct pg_agent *a, const char *event,
+    struct pg_str init, const struct pg_span *state, pg_agent_done *done,
+    void *arg, struct pg_err *e);
+/* Take the agent off the tables: waiting holds, the running message and all
+ * that wait fail with err; the process is told to stop. The agent lives on
+ * only for those who hold a reference. */
+PG_FN void pg_agent_remove(struct pg_agent *a, const struct pg_err *err);
+PG_FN void pg_agent_ref(struct pg_agent *a);
+PG_FN void pg_agent_unref(struct pg_agent *a);
+
+/* Queue a message; takes it. */
+PG_FN void pg_agent_post(struct pg_agent *a, struct pg_msg *m);
+/* All that wait, in the order of delivery, as a list; the caller's. */
+PG_FN struct pg_msg *pg_agent_take_waiting(struct pg_agent *a);
+/* Queue messages that another incarnation was to deliver, without events and
+ * limits; takes the list. */
+PG_FN void pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting);
+/* End the running message with this outcome although its handler will not
+ * return: it has moved on. Does nothing when none runs. */
+PG_FN void pg_agent_end_running(struct pg_agent *a,
+    const struct pg_outcome *o);
+
+/* Ask for a turn, behind the running message and before all that wait. May
+ * call granted before returning. */
+PG_FN void pg_agent_hold(struct pg_agent *a, struct pg_hold *h);
+/* Take a turn at once, from within the present call of its handler. */
+PG_FN void pg_agent_hold_call(struct pg_agent *a, struct pg_hold *h);
+/* End the turn, or withdraw the wish for one. Fine when there is none. */
+PG_FN void pg_agent_release(struct pg_hold *h);
+/* List the agent as moving until the hold is released. */
+PG_FN void pg_agent_freeze(struct pg_hold *h);
+/* Take a held agent off the tables, so that another with its id can stand
+ * there, and put it back when that one is gone. */
+PG_FN void pg_agent_hide(struct pg_agent *a);
+PG_FN void pg_agent_unhide(struct pg_agent *a);
+/* HOOK (name: which) or SNAPSHOT (name NULL) during a hold. done is not
+ * called before this returns; after time ns it fails with PG_E_TIMEOUT, and
+ * the agent stays busy until its process answers. */
+PG_FN void pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
+    pg_agent_done *done, void *arg);
+/* Answer the present call of its handler. */
+PG_FN void pg_agent_answer(struct pg_agent *a, uint32_t call_id,
+    const struct pg_outcome *o);
+
+/* Record of PROTOCOL section 4. */
+PG_FN struct pg_value *pg_agent_summary(const struct pg_agent *a,
+    struct pg_arena *arena);
+
+#endif

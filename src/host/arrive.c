@@ -1,0 +1,464 @@
+/* arrive: see arrive.h. An arrival is a struct arriving from the first check
+ * to the answer; the agent itself stands on the tables from the moment its
+ * process is started.
+ */
+
+#include "arrive.h"
+
+#include "../agent/runtime.h"
+#include "../base/log.h"
+#include "message.h"
+#include "wire.h"
+
+struct arriving {
+	struct pg_host *host;
+	struct pg_agent *agent, *old; /* references */
+	enum pg_kind kind;
+	struct pg_arena arena;
+	struct pg_str source;
+	pg_arrive_done *done;
+	void *arg;
+	struct pg_timer timer;
+};
+
+PG_FN const char *
+pg_kind_name(enum pg_kind kind)
+{
+	switch (kind) {
+	case PG_KIND_CREATION:
+		return "creation";
+	case PG_KIND_DISPATCH:
+		return "dispatch";
+	case PG_KIND_CLONE:
+		return "clone";
+	case PG_KIND_RETRACT:
+		return "retract";
+	case PG_KIND_ACTIVATION:
+		return "activation";
+	}
+	return "";
+}
+
+/* The hook that greets it. */
+static const char *
+arrive_hook(enum pg_kind kind)
+{
+	if (kind == PG_KIND_DISPATCH || kind == PG_KIND_RETRACT)
+		return "arrival";
+	return pg_kind_name(kind);
+}
+
+static void
+arrive_event(const struct arriving *r)
+{
+	struct pg_arena a = { 0 };
+	struct pg_value *data = pg_value_dict(&a);
+	const char *kind = "arrival";
+
+	if (r->kind == PG_KIND_CREATION)
+		kind = "create";
+	else if (r->kind == PG_KIND_CLONE)
+		kind = "clone";
+	else
+		pg_put_strz(&a, data, "kind", pg_kind_name(r->kind));
+	if (r->kind == PG_KIND_CLONE)
+		pg_put_str(&a, data, "source_agent_id", r->source);
+	pg_host_event(r->host, kind, r->agent, data, NULL);
+	pg_arena_fini(&a);
+}
+
+/* Tell the answer and let go of everything. */
+static void
+arrive_finish(struct arriving *r, const struct pg_err *err,
+    struct pg_str host_url)
+{
+	pg_timer_stop(&r->timer);
+	if (r->agent->progress_arg == r) {
+		r->agent->on_progress = NULL;
+		r->agent->progress_arg = NULL;
+	}
+	r->done(r->arg, err, host_url, r->agent->id);
+	if (r->old != NULL)
+		pg_agent_unref(r->old);
+	pg_agent_unref(r->agent);
+	pg_arena_fini(&r->arena);
+	free(r);
+}
+
+/* ---- The answer after a dispatch waits for run, a little ---------------- */
+
+static void
+arrive_on_time(struct pg_timer *t)
+{
+	struct arriving *r = PG_CONTAINER(t, struct arriving, timer);
+
+	arrive_finish(r, NULL, r->host->address);
+}
+
+static void
+arrive_on_progress(struct pg_agent *a, void *arg)
+{
+	struct arriving *r = arg;
+	struct pg_str url;
+
+	if (a->phase == PG_AGENT_MOVING)
+		pg_timer_set(r->host->loop, &r->timer, PG_ARRIVE_MOVE_TIME,
+		    arrive_on_time);
+	else if (a->phase == PG_AGENT_GONE &&
+	    pg_forward_url(r->host, a->id, &url))
+		arrive_finish(r, NULL, url);
+	else if (a->phase != PG_AGENT_ACTIVE || a->run_done)
+		arrive_finish(r, NULL, r->host->address);
+}
+
+static void
+arrive_settled(struct arriving *r)
+{
+	bool moved = r->kind == PG_KIND_DISPATCH ||
+	    r->kind == PG_KIND_RETRACT;
+
+	if (!moved || !r->agent->has_run || r->agent->run_done) {
+		arrive_finish(r, NULL, r->host->address);
+		return;
+	}
+	r->agent->on_progress = arrive_on_progress;
+	r->agent->progress_arg = r;
+	pg_timer_set(r->host->loop, &r->timer, PG_ARRIVE_RUN_TIME,
+	    arrive_on_time);
+}
+
+/* ---- Start -------------------------------------------------------------- */
+
+/* It did not come to life: as if it had never come. */
+static void
+arrive_undo(struct arriving *r, const struct pg_err *err)
+{
+	struct pg_msg *waiting = NULL;
+
+	if (r->old != NULL)
+		waiting = pg_agent_take_waiting(r->agent);
+	pg_agent_remove(r->agent, err);
+	if (r->old != NULL) {
+		pg_agent_unhide(r->old);
+		pg_agent_adopt(r->old, waiting);
+	}
+	arrive_finish(r, err, PG_STR_NULL);
+}
+
+static void
+arrive_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct arriving *r = arg;
+
+	if (o->err != NULL) {
+		arrive_undo(r, o->err);
+		return;
+	}
+	arrive_event(r);
+	pg_forward_drop(r->host, a->id);
+	if (r->old != NULL)
+		r->host->replaced(r->old, a);
+	arrive_settled(r);
+}
+
+/* Whether an agent of that id stands in the way; one that does not is taken
+ * aside (*old) or removed. */
+static int
+arrive_make_room(struct pg_host *h, const struct pg_arrive *in,
+    struct pg_agent **old, struct pg_err *e)
+{
+	struct pg_agent *a = pg_agent_find(h, in->id);
+	struct pg_err gone = { 0 };
+
+	*old = NULL;
+	if (a == NULL && h->agents.n >= PG_HOST_AGENTS_MAX)
+		return pg_fail(e, PG_E_BUSY, "%.*s holds %d paglets, the most "
+		    "it takes", PG_STR_ARG(h->name), PG_HOST_AGENTS_MAX);
+	if (a == NULL)
+		return 0;
+	if (a->phase == PG_AGENT_CRASHED) {
+		pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' was "
+		    "replaced", PG_STR_ARG(in->id));
+		pg_agent_remove(a, &gone);
+	} else if (a == in->replaces || (in->kind != PG_KIND_CREATION &&
+	    a->phase == PG_AGENT_MOVING && h->may_replace(a))) {
+		*old = a;
+	} else {
+		return pg_fail(e, PG_E_CONFLICT, "Paglet '%.*s' is already "
+		    "active on %.*s", PG_STR_ARG(in->id),
+		    PG_STR_ARG(h->name));
+	}
+	return 0;
+}
+
+static int
+arrive_check(struct pg_host *h, const struct pg_arrive *in,
+    struct pg_agent **old, struct pg_err *e)
+{
+	if (h->draining)
+		return pg_fail(e, PG_E_BUSY, "%.*s is shutting down",
+		    PG_STR_ARG(h->name));
+	if (pg_wire_check_id(in->id, e) < 0)
+		return -1;
+	if (pg_runtime_class(in->class_name, in->state_class, e) == NULL)
+		return -1;
+	return arrive_make_room(h, in, old, e);
+}
+
+PG_FN void
+pg_arrive(struct pg_host *h, const struct pg_arrive *in,
+    pg_arrive_done *done, void *arg)
+{
+	struct pg_agent *old;
+	struct pg_err err = { 0 };
+	struct arriving *r;
+
+	if (arrive_check(h, in, &old, &err) < 0) {
+		done(arg, &err, PG_STR_NULL, PG_STR_NULL);
+		return;
+	}
+	r = pg_alloc(sizeof(*r));
+	*r = (struct arriving){ .host = h, .old = old, .kind = in->kind,
+		.done = done, .arg = arg };
+	r->source = pg_arena_str(&r->arena, in->source);
+	if (old != NULL) {
+		pg_agent_ref(old);
+		pg_agent_hide(old);
+	}
+	r->agent = pg_agent_new(h, in->id, in->class_name, in->state_class);
+	pg_agent_ref(r->agent);
+	if (in->digest != NULL)
+		memcpy(r->agent->arrival_digest, in->digest,
+		    sizeof(r->agent->arrival_digest));
+	if (old != NULL)
+		pg_agent_adopt(r->agent, pg_agent_take_waiting(old));
+	if (pg_agent_start(r->agent, arrive_hook(in->kind), in->init,
+	    &in->state, arrive_on_started, r, &err) < 0)
+		arrive_undo(r, &err);
+}
+
+/* ---- Bodies of POST /agents -------------------------------------------- */
+
+/* Encode a state for START. */
+static int
+arrive_encode(const struct pg_value *state, struct pg_span *out,
+    struct pg_err *e)
+{
+	struct pg_spool spool = { 0 };
+	struct pg_out o = { .spill = pg_spool_spill, .arg = &spool };
+	int rc = pg_pickle_value(&o, state, e);
+
+	if (rc == 0)
+		rc = pg_out_flush(&o, e);
+	pg_buf_fini(&o.buf);
+	if (rc == 0 && (out->bulk = pg_spool_finish(&spool, e)) == NULL)
+		rc = -1;
+	pg_spool_fini(&spool);
+	out->off = 0;
+	out->len = out->bulk != NULL ? out->bulk->n : 0;
+	return rc;
+}
+
+static int
+arrive_read_creation(const struct pg_value *v, struct pg_arrive *in,
+    struct pg_value **state, struct pg_buf *init, struct pg_err *e)
+{
+	const struct pg_value *value = pg_value_get(v, "init");
+
+	if (pg_field_str(v, "agent_class_name", &in->class_name, e) < 0 ||
+	    pg_field_str(v, "state_class_name", &in->state_class, e) < 0 ||
+	    pg_field_str_opt(v, "agent_id", &in->id, e) < 0 ||
+	    pg_field_dict_opt(v, "state", state, e) < 0)
+		return -1;
+	if (value == NULL || pg_value_is(value, PG_T_NULL))
+		return 0;
+	if (pg_wire_bare(init, value, e) < 0)
+		return pg_wrap(e, "init");
+	in->init = pg_buf_str(init);
+	return 0;
+}
+
+PG_FN void
+pg_arrive_creation(struct pg_host *h, const struct pg_value *payload,
+    pg_arrive_done *done, void *arg)
+{
+	struct pg_arrive in = { .kind = PG_KIND_CREATION };
+	struct pg_arena a = { 0 };
+	struct pg_value *state = NULL;
+	struct pg_buf init = PG_BUF_INIT(PG_FRAME_INLINE_MAX);
+	struct pg_err err = { 0 };
+	char id[PG_ID_LEN + 1];
+
+	pg_rand_id(id);
+	if (arrive_read_creation(payload, &in, &state, &init, &err) < 0 ||
+	    arrive_encode(state != NULL ? state : pg_value_dict(&a),
+	    &in.state, &err) < 0) {
+		done(arg, &err, PG_STR_NULL, PG_STR_NULL);
+	} else {
+		if (in.id.n == 0)
+			in.id = (struct pg_str){ id, PG_ID_LEN };
+		pg_arrive(h, &in, done, arg);
+	}
+	pg_bulk_unref(in.state.bulk);
+	pg_buf_fini(&init);
+	pg_arena_fini(&a);
+}
+
+PG_FN struct pg_str
+pg_envelope_transfer_id(const struct pg_value *envelope)
+{
+	return pg_value_text(pg_value_get(pg_value_get(envelope, "metadata"),
+	    "transfer_id"), PG_STR_NULL);
+}
+
+static int
+arrive_kind(struct pg_str name, enum pg_kind *kind, struct pg_err *e)
+{
+	static const enum pg_kind kinds[] = { PG_KIND_DISPATCH, PG_KIND_CLONE,
+		PG_KIND_RETRACT, PG_KIND_ACTIVATION };
+	size_t i;
+
+	for (i = 0; i < PG_COUNT(kinds); i++)
+		if (pg_str_eqz(name, pg_kind_name(kinds[i]))) {
+			*kind = kinds[i];
+			return 0;
+		}
+	return pg_fail(e, PG_E_HOST, "kind must be one of: dispatch, clone, "
+	    "retract, activation");
+}
+
+/* What metadata asks for and we can not do is refused: the paglet then stays
+ * where it is. */
+static int
+arrive_check_metadata(const struct pg_value *envelope, struct pg_err *e)
+{
+	struct pg_value *meta = NULL;
+	const struct pg_value *files, *ticket;
+	struct pg_str id, mode;
+	uint32_t i;
+
+	if (pg_field_dict_opt(envelope, "metadata", &meta, e) < 0)
+		return -1;
+	files = pg_value_get(meta, "registered_files");
+	for (i = 0; pg_value_is_seq(files) && i < files->n; i++)
+		if (pg_value_get(files->u.items[i], "artifact") != NULL)
+			return pg_fail(e, PG_E_TRANSFER, "this host does not "
+			    "take registered files");
+	ticket = pg_value_get(meta, "transfer_ticket");
+	mode = pg_value_text(pg_value_get(ticket, "arrival_mode"),
+	    PG_STR_NULL);
+	if (pg_str_eqz(mode, "inactive"))
+		return pg_fail(e, PG_E_TRANSFER, "this host does not take "
+		    "arrivals with arrival_mode inactive");
+	id = pg_envelope_transfer_id(envelope);
+	if (id.n > 0 && pg_wire_check_id(id, e) < 0)
+		return pg_wrap(e, "metadata.transfer_id");
+	return 0;
+}
+
+static int
+arrive_read_envelope(const struct pg_value *v, struct pg_arrive *in,
+    struct pg_value **state, struct pg_err *e)
+{
+	static const char *const texts[] = { "source_host_name",
+		"source_host_address", "target_host_name",
+		"target_host_address" };
+	struct pg_str kind, s;
+	size_t i;
+
+	if (!pg_value_is(v, PG_T_DICT))
+		return pg_fail(e, PG_E_HOST, "field 'envelope' must be dict, "
+		    "got %s", pg_value_type_name(v));
+	if (pg_field_str(v, "kind", &kind, e) < 0 ||
+	    arrive_kind(kind, &in->kind, e) < 0 ||
+	    pg_field_str(v, "agent_id", &in->id, e) < 0 ||
+	    pg_field_str(v, "agent_class_name", &in->class_name, e) < 0 ||
+	    pg_field_str(v, "state_class_name", &in->state_class, e) < 0 ||
+	    pg_field_dict(v, "state", state, e) < 0)
+		return -1;
+	for (i = 0; i < PG_COUNT(texts); i++)
+		if (pg_field_str(v, texts[i], &s, e) < 0)
+			return -1;
+	if (pg_field_str_opt(v, "clone_of", &in->source, e) < 0)
+		return -1;
+	return arrive_check_metadata(v, e);
+}
+
+/* The arrival that decides a transfer, and its first asker. */
+struct arrive_decision {
+	struct pg_transfer *transfer;
+	pg_arrive_done *done;
+	void *arg;
+};
+
+static void
+arrive_on_decided(void *arg, const struct pg_err *err, struct pg_str url,
+    struct pg_str id)
+{
+	struct arrive_decision *d = arg;
+
+	d->done(d->arg, err, url, id);
+	pg_transfer_end(d->transfer, err, url, id);
+	free(d);
+}
+
+/* A sender without transfer ids repeats its POST byte for byte. */
+static bool
+arrive_repeated(struct pg_host *h, const struct pg_arrive *in)
+{
+	const struct pg_agent *a = pg_agent_find(h, in->id);
+
+	return a != NULL && in->digest != NULL &&
+	    a->phase == PG_AGENT_ACTIVE &&
+	    memcmp(a->arrival_digest, in->digest,
+	    sizeof(a->arrival_digest)) == 0;
+}
+
+static void
+arrive_once(struct pg_host *h, const struct pg_arrive *in,
+    struct pg_str transfer_id, pg_arrive_done *done, void *arg)
+{
+	struct pg_transfer *t;
+	struct arrive_decision *d;
+
+	if (transfer_id.n == 0) {
+		if (arrive_repeated(h, in))
+			done(arg, NULL, h->address, in->id);
+		else
+			pg_arrive(h, in, done, arg);
+		return;
+	}
+	t = pg_transfer_begin(h, transfer_id, done, arg);
+	if (t == NULL)
+		return;
+	d = pg_alloc(sizeof(*d));
+	*d = (struct arrive_decision){ .transfer = t, .done = done,
+		.arg = arg };
+	pg_arrive(h, in, arrive_on_decided, d);
+}
+
+PG_FN void
+pg_arrive_envelope(struct pg_host *h, const struct pg_value *envelope,
+    struct pg_bulk *body, const struct pg_pickle_watch *watch,
+    const uint8_t *digest, pg_arrive_done *done, void *arg)
+{
+	struct pg_arrive in = { .digest = digest };
+	struct pg_value *state = NULL;
+	struct pg_err err = { 0 };
+	int rc = arrive_read_envelope(envelope, &in, &state, &err);
+
+	if (rc == 0 && watch != NULL && watch->plain &&
+	    watch->value == state) {
+		in.state.bulk = pg_bulk_ref(body);
+		in.state.off = watch->off;
+		in.state.len = watch->len;
+	} else if (rc == 0) {
+		rc = arrive_encode(state, &in.state, &err);
+	}
+	if (rc < 0)
+		done(arg, &err, PG_STR_NULL, PG_STR_NULL);
+	else
+		arrive_once(h, &in, pg_envelope_transfer_id(envelope), done,
+		    arg);
+	pg_bulk_unref(in.state.bulk);
+}

@@ -1,0 +1,102 @@
+/* core: the host itself: what it was told, what it holds, and the pointers
+ * through which lower layers reach higher ones. Start here to read the host
+ * layer; one request runs from api through agent and child and back.
+ */
+#ifndef PG_CORE_H
+#define PG_CORE_H
+
+#include "../base/map.h"
+#include "../net/client.h"
+#include "../net/server.h"
+#include "../os/proc.h"
+#include "../os/rand.h"
+#include "event.h"
+
+#define PG_HOST_NAME_MAX 200     /* bytes */
+#define PG_HOST_LISTS_MAX 256    /* peers, tags, properties, each */
+#define PG_HOST_AGENTS_MAX 20000 /* processes */
+#define PG_HOST_PROPERTIES_MAX 10000 /* set by agents */
+#define PG_BODY_JSON_MAX ((int64_t)8 << 20) /* default, bytes */
+#define PG_BODY_MOVE_MAX ((int64_t)1 << 30) /* default, bytes */
+#define PG_WIRE_VERSION "paglets-wire-1"
+#define PG_DEFAULT_PORT 8765
+#ifndef PG_BUILD
+#define PG_BUILD "paglets-c 0.1"
+#endif
+
+struct pg_agent;
+struct pg_mesh;
+struct pg_moves;
+struct pg_forwards;
+struct pg_transfers;
+struct pg_route;
+struct pg_value;
+
+/* What `serve` was told; text is borrowed and outlives the host. */
+struct pg_host_config {
+	struct pg_str name;       /* empty: the machine's */
+	struct pg_str bind;       /* numeric address */
+	uint16_t port;            /* 0: any free one */
+	struct pg_str public_url; /* empty: from bind and port */
+	struct pg_str code_version;
+	struct pg_str api_key;    /* empty: none */
+	struct pg_str peers[PG_HOST_LISTS_MAX];
+	size_t npeers;
+	struct pg_str tags[PG_HOST_LISTS_MAX];
+	size_t ntags;
+	struct { struct pg_str key, value; } properties[PG_HOST_LISTS_MAX];
+	size_t nproperties;
+	bool mesh;                /* gossip with peers */
+	bool insecure;            /* no key needed beyond loopback */
+	int64_t body_json_max, body_move_max;
+};
+
+struct pg_host {
+	struct pg_host_config cfg;
+	struct pg_loop *loop;
+	struct pg_work *work;
+	struct pg_server *server;
+	struct pg_client *client;
+	int exe; /* this program, for children */
+	uint64_t seed[2]; /* of all maps */
+	char boot[PG_ID_LEN + 1]; /* new at each start */
+	struct pg_arena arena; /* of the texts below */
+	struct pg_str name, address;
+	bool draining;
+	struct pg_timer stop_timer;
+	int64_t stop_deadline;
+
+	struct pg_events events;
+	struct pg_map agents;                /* by id */
+	struct pg_agent *first, *last;       /* in order of arrival */
+	size_t nactive, nstarting;           /* by phase */
+	size_t nchildren;                    /* processes not yet reaped */
+	struct pg_map properties;            /* struct host_property, by key */
+	struct pg_mesh *mesh;
+	struct pg_moves *moves;
+	struct pg_forwards *forwards;
+	struct pg_transfers *transfers;
+
+	/* Set by move: whether an arrival under the id of a (which is on its
+	 * way out) may take its place, and that it has, as agent b. */
+	bool (*may_replace)(struct pg_agent *a);
+	void (*replaced)(struct pg_agent *a, struct pg_agent *b);
+	/* The table of routes, ended by one without method. */
+	const struct pg_route *routes;
+	/* Set by routes: the health record of this host. */
+	struct pg_buf health_text; /* as JSON, for health_active agents */
+	size_t health_active;
+	struct pg_value *(*health)(struct pg_host *h, struct pg_arena *a);
+	/* Set by calls: a handler of agent a asks for something. -1 with e:
+	 * the child broke the protocol. */
+	int (*on_call)(struct pg_agent *a, uint32_t id, struct pg_str op,
+	    const struct pg_value *args, struct pg_err *e);
+};
+
+/* Record an event about an agent (NULL: about the host). data and err may be
+ * NULL. */
+PG_FN void pg_host_event(struct pg_host *h, const char *kind,
+    const struct pg_agent *a, const struct pg_value *data,
+    const struct pg_err *err);
+
+#endif

@@ -1,0 +1,249 @@
+/* host: see host.h. */
+
+#include "host.h"
+
+#include "../base/log.h"
+#include "agent.h"
+#include "api.h"
+#include "calls.h"
+#include "mesh.h"
+#include "message.h"
+#include "move.h"
+#include "routes.h"
+#include "transfer.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+PG_FN void
+pg_host_config_init(struct pg_host_config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->bind = PG_STR("127.0.0.1");
+	cfg->port = PG_DEFAULT_PORT;
+	cfg->code_version = PG_STR(PG_WIRE_VERSION);
+	cfg->mesh = true;
+	cfg->body_json_max = PG_BODY_JSON_MAX;
+	cfg->body_move_max = PG_BODY_MOVE_MAX;
+}
+
+/* ---- Names ---------------------------------------------------------------------- */
+
+static int
+host_set_name(struct pg_host *h, struct pg_err *e)
+{
+	char machine[256] = "";
+	struct pg_str name = pg_str_trim(h->cfg.name);
+	size_t i;
+
+	if (name.n == 0) {
+		gethostname(machine, sizeof(machine) - 1);
+		name = machine[0] != '\0' ? pg_str(machine) :
+		    PG_STR("paglets");
+	}
+	for (i = 0; i < name.n; i++)
+		if ((unsigned char)name.p[i] < ' ' || name.p[i] == 0x7f)
+			return pg_fail(e, PG_E_USAGE, "host name holds a "
+			    "control character");
+	if (name.n > PG_HOST_NAME_MAX)
+		return pg_fail(e, PG_E_USAGE, "host name is over %d bytes",
+		    PG_HOST_NAME_MAX);
+	h->name = pg_arena_str(&h->arena, name);
+	return 0;
+}
+
+/* The URL others know this host by. An address that stands for all of the
+ * machine's is given as its name. */
+static int
+host_set_address(struct pg_host *h, const struct pg_addr *bound,
+    struct pg_err *e)
+{
+	char text[PG_ADDR_TEXT], machine[256] = "";
+	unsigned port = pg_addr_port(bound);
+
+	if (h->cfg.public_url.n > 0)
+		return pg_url_normalise(&h->arena, h->cfg.public_url,
+		    &h->address, e);
+	pg_addr_text(bound, text);
+	if (strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0) {
+		gethostname(machine, sizeof(machine) - 1);
+		h->address = pg_arena_printf(&h->arena, "http://%s:%u",
+		    machine, port);
+	} else {
+		h->address = pg_arena_printf(&h->arena,
+		    strchr(text, ':') != NULL ? "http://[%s]:%u" :
+		    "http://%s:%u", text, port);
+	}
+	return 0;
+}
+
+static int
+host_listen(struct pg_host *h, struct pg_err *e)
+{
+	struct pg_addr a, bound;
+
+	if (pg_addr_parse(h->cfg.bind, h->cfg.port, &a) < 0)
+		return pg_fail(e, PG_E_USAGE, "'%.*s' is no numeric address",
+		    PG_STR_ARG(h->cfg.bind));
+	if (pg_server_listen(h->server, &a, &bound, e) < 0)
+		return -1;
+	return host_set_address(h, &bound, e);
+}
+
+/* ---- Parts ----------------------------------------------------------------------- */
+
+/* Agents are descriptors: take as many as we may have. */
+static void
+host_raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static int
+host_make_parts(struct pg_host *h, struct pg_err *e)
+{
+	struct pg_server_ops ops = pg_api_ops();
+
+	if ((h->loop = pg_loop_new(e)) == NULL ||
+	    (h->work = pg_work_new(h->loop, e)) == NULL ||
+	    (h->client = pg_client_new(h->loop, h->work, e)) == NULL ||
+	    (h->server = pg_server_new(h->loop, &ops, h, e)) == NULL ||
+	    (h->exe = pg_proc_self(e)) < 0)
+		return -1;
+	pg_routes_init(h);
+	pg_calls_init(h);
+	h->forwards = pg_forwards_new(h);
+	h->transfers = pg_transfers_new(h);
+	h->moves = pg_moves_new(h);
+	h->mesh = pg_mesh_new(h);
+	return 0;
+}
+
+PG_FN struct pg_host *
+pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
+{
+	struct pg_host *h = pg_alloc(sizeof(*h));
+
+	h->cfg = *cfg;
+	h->exe = -1;
+	host_raise_limits();
+	pg_rand(h->seed, sizeof(h->seed));
+	pg_rand_id(h->boot);
+	pg_map_init(&h->agents, h->seed);
+	if (host_set_name(h, e) < 0 || host_make_parts(h, e) < 0 ||
+	    host_listen(h, e) < 0) {
+		pg_host_free(h);
+		return NULL;
+	}
+	h->events.host_name = h->name;
+	h->events.host_address = h->address;
+	pg_mesh_start(h->mesh);
+	pg_host_event(h, "context-start", NULL, NULL, NULL);
+	return h;
+}
+
+PG_FN void
+pg_host_free(struct pg_host *h)
+{
+	if (h == NULL)
+		return;
+	pg_mesh_free(h->mesh);
+	pg_moves_free(h->moves);
+	if (h->server != NULL)
+		pg_server_close(h->server);
+	pg_forwards_free(h->forwards);
+	pg_transfers_free(h->transfers);
+	if (h->client != NULL)
+		pg_client_free(h->client);
+	if (h->server != NULL)
+		pg_server_free(h->server);
+	if (h->work != NULL)
+		pg_work_free(h->work);
+	if (h->loop != NULL)
+		pg_loop_free(h->loop);
+	pg_calls_fini(h);
+	pg_routes_fini(h);
+	if (h->exe >= 0)
+		close(h->exe);
+	pg_events_fini(&h->events);
+	pg_map_fini(&h->agents);
+	pg_arena_fini(&h->arena);
+	free(h);
+}
+
+/* ---- Stop ------------------------------------------------------------------------- */
+
+/* Over when no child is left and no answer is owed, or time is up. */
+static void
+host_check_stopped(struct pg_timer *t)
+{
+	struct pg_host *h = PG_CONTAINER(t, struct pg_host, stop_timer);
+
+	if ((h->nchildren == 0 && pg_server_open(h->server) == 0) ||
+	    pg_loop_now(h->loop) >= h->stop_deadline)
+		pg_loop_stop(h->loop);
+	else
+		pg_timer_set(h->loop, t, 5 * PG_MS, host_check_stopped);
+}
+
+PG_FN void
+pg_host_stop(struct pg_host *h)
+{
+	struct pg_err gone = { 0 };
+	struct pg_agent *a;
+
+	if (h->draining) {
+		/* Told twice: now. */
+		h->stop_deadline = 0;
+		return;
+	}
+	h->draining = true;
+	pg_fail(&gone, PG_E_BUSY, "%.*s is shutting down",
+	    PG_STR_ARG(h->name));
+	pg_server_drain(h->server);
+	while ((a = h->first) != NULL)
+		pg_agent_remove(a, &gone);
+	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_DRAIN_TIME;
+	host_check_stopped(&h->stop_timer);
+}
+
+static void
+host_on_signal(void *arg, int sig)
+{
+	struct pg_host *h = arg;
+
+	pg_log(PG_LOG_INFO, "host: %s: stopping on %s", h->name.p,
+	    sig == SIGINT ? "SIGINT" : "SIGTERM");
+	pg_host_stop(h);
+}
+
+PG_FN int
+pg_host_serve(const struct pg_host_config *cfg,
+    void (*on_ready)(void *arg, struct pg_str name, struct pg_str url),
+    void *arg, struct pg_err *e)
+{
+	static const int signals[] = { SIGINT, SIGTERM };
+	struct pg_host *h;
+	int rc;
+
+	signal(SIGPIPE, SIG_IGN);
+	h = pg_host_new(cfg, e);
+	if (h == NULL)
+		return -1;
+	rc = pg_loop_signals(h->loop, signals, PG_COUNT(signals),
+	    host_on_signal, h, e);
+	if (rc == 0) {
+		pg_log(PG_LOG_INFO, "host: %s listens on %s", h->name.p,
+		    h->address.p);
+		on_ready(arg, h->name, h->address);
+		rc = pg_loop_run(h->loop, e);
+	}
+	pg_host_free(h);
+	return rc;
+}

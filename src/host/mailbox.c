@@ -1,0 +1,139 @@
+/* mailbox: a binary heap of messages. See mailbox.h. */
+
+#include "mailbox.h"
+
+PG_FN struct pg_msg *
+pg_msg_new(void)
+{
+	struct pg_msg *m = pg_alloc(sizeof(*m));
+
+	m->deadline = PG_NEVER;
+	return m;
+}
+
+PG_FN void
+pg_msg_end(struct pg_msg *m, const struct pg_outcome *o)
+{
+	pg_timer_stop(&m->timer);
+	if (m->on_done != NULL)
+		m->on_done(m, o);
+	pg_arena_fini(&m->arena);
+	free(m);
+}
+
+PG_FN void
+pg_msg_fail(struct pg_msg *m, const struct pg_err *e)
+{
+	pg_msg_end(m, &(struct pg_outcome){ .err = e });
+}
+
+PG_FN bool
+pg_msg_waits(const struct pg_msg *m, struct pg_str agent_id)
+{
+	struct pg_str rest = m->path, id;
+	const char *blank;
+
+	while (rest.n > 0) {
+		blank = memchr(rest.p, ' ', rest.n);
+		id = rest;
+		if (blank != NULL)
+			id.n = (size_t)(blank - rest.p);
+		if (pg_str_eq(id, agent_id))
+			return true;
+		rest = pg_str_skip(rest, id.n + 1);
+	}
+	return false;
+}
+
+/* Whether a is to be delivered before b. */
+static bool
+mailbox_before(const struct pg_msg *a, const struct pg_msg *b)
+{
+	if ((a->priority == 0) != (b->priority == 0))
+		return a->priority == 0;
+	if (a->priority != b->priority)
+		return a->priority > b->priority;
+	return a->seq < b->seq;
+}
+
+static void
+mailbox_swap(struct pg_mailbox *b, size_t i, size_t j)
+{
+	struct pg_msg *m = b->heap[i];
+
+	b->heap[i] = b->heap[j];
+	b->heap[j] = m;
+}
+
+static void
+mailbox_up(struct pg_mailbox *b, size_t i)
+{
+	while (i > 0 && mailbox_before(b->heap[i], b->heap[(i - 1) / 2])) {
+		mailbox_swap(b, i, (i - 1) / 2);
+		i = (i - 1) / 2;
+	}
+}
+
+static void
+mailbox_down(struct pg_mailbox *b, size_t i)
+{
+	size_t least, child;
+
+	for (;;) {
+		least = i;
+		for (child = 2 * i + 1; child <= 2 * i + 2; child++)
+			if (child < b->n && mailbox_before(b->heap[child],
+			    b->heap[least]))
+				least = child;
+		if (least == i)
+			return;
+		mailbox_swap(b, i, least);
+		i = least;
+	}
+}
+
+PG_FN void
+pg_mailbox_fini(struct pg_mailbox *b)
+{
+	assert(b->n == 0);
+	free(b->heap);
+	*b = (struct pg_mailbox){ 0 };
+}
+
+PG_FN void
+pg_mailbox_put_anyway(struct pg_mailbox *b, struct pg_msg *m)
+{
+	if (b->n == b->cap) {
+		b->cap = b->cap == 0 ? 4 : b->cap * 2;
+		b->heap = pg_realloc(b->heap, b->cap * sizeof(*b->heap));
+	}
+	m->seq = b->seq++;
+	b->bytes += m->body.n;
+	b->heap[b->n++] = m;
+	mailbox_up(b, b->n - 1);
+}
+
+PG_FN int
+pg_mailbox_put(struct pg_mailbox *b, struct pg_msg *m, struct pg_err *e)
+{
+	if (b->n >= PG_MAILBOX_COUNT_MAX || b->bytes > PG_MAILBOX_BYTES_MAX ||
+	    m->body.n > PG_MAILBOX_BYTES_MAX - b->bytes)
+		return pg_fail(e, PG_E_MAILBOX_FULL, "mailbox is full "
+		    "(%zu messages, %zu bytes wait)", b->n, b->bytes);
+	pg_mailbox_put_anyway(b, m);
+	return 0;
+}
+
+PG_FN struct pg_msg *
+pg_mailbox_take(struct pg_mailbox *b)
+{
+	struct pg_msg *m;
+
+	if (b->n == 0)
+		return NULL;
+	m = b->heap[0];
+	b->heap[0] = b->heap[--b->n];
+	mailbox_down(b, 0);
+	b->bytes -= m->body.n;
+	return m;
+}

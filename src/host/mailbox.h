@@ -1,0 +1,67 @@
+/* mailbox: the messages that wait for one agent, ordered by priority, then
+ * arrival; priority 0 goes before all others (PROTOCOL sections 4 and 5).
+ * A pure data structure: nothing is delivered from here.
+ */
+#ifndef PG_MAILBOX_H
+#define PG_MAILBOX_H
+
+#include "../base/buf.h"
+#include "../base/mem.h"
+#include "../os/file.h"
+#include "../os/loop.h"
+
+#define PG_MAILBOX_COUNT_MAX 1000
+#define PG_MAILBOX_BYTES_MAX (64u * 1024 * 1024)
+#define PG_CALL_PATH_MAX 16 /* agents in a chain of synchronous sends */
+
+/* How a message or a command ended. err NULL: success, and body is the bare
+ * pickle of the result (empty: null), maybe within bulk. Borrowed. */
+struct pg_outcome {
+	const struct pg_err *err;
+	struct pg_str body;
+	struct pg_bulk *bulk;
+};
+
+/* A message on its way. Owner: whoever holds it; it always ends with
+ * pg_msg_end, which calls on_done exactly once and frees it. */
+struct pg_msg {
+	void (*on_done)(struct pg_msg *m, const struct pg_outcome *o);
+	void *arg;
+	struct pg_arena arena; /* what the fields below borrow from */
+	struct pg_str id;      /* message_id */
+	struct pg_str body;    /* bare pickle of the Message */
+	struct pg_str path;    /* ids of the agents that wait for this answer,
+	                        * separated by blanks */
+	int64_t priority;
+	uint64_t seq;     /* set by the mailbox */
+	int64_t deadline; /* pg_now() by which a synchronous sender wants it */
+	bool oneway;
+	bool expired; /* the sender was told; the result goes nowhere */
+	unsigned hops; /* hosts that have forwarded it */
+	struct pg_timer timer;
+	struct pg_msg *next; /* of whoever queues it */
+};
+
+PG_FN struct pg_msg *pg_msg_new(void);
+PG_FN void pg_msg_end(struct pg_msg *m, const struct pg_outcome *o);
+PG_FN void pg_msg_fail(struct pg_msg *m, const struct pg_err *e);
+/* Whether the agent is one of those that wait for this message's answer. */
+PG_FN bool pg_msg_waits(const struct pg_msg *m, struct pg_str agent_id);
+
+struct pg_mailbox {
+	struct pg_msg **heap;
+	size_t n, cap, bytes;
+	uint64_t seq;
+};
+
+PG_FN void pg_mailbox_fini(struct pg_mailbox *b); /* must be empty */
+/* Queue m. Takes it on success; on -1 the caller keeps it and e says
+ * PG_E_MAILBOX_FULL. */
+PG_FN int pg_mailbox_put(struct pg_mailbox *b, struct pg_msg *m,
+    struct pg_err *e);
+/* The same without limits, for what was accepted before. */
+PG_FN void pg_mailbox_put_anyway(struct pg_mailbox *b, struct pg_msg *m);
+/* The next message, or NULL; the caller owns it. */
+PG_FN struct pg_msg *pg_mailbox_take(struct pg_mailbox *b);
+
+#endif

@@ -1,0 +1,36 @@
+/* mesh: which hosts there are (PROTOCOL section 6): the table of references,
+ * the version gate, names to URLs, and gossip with the peers given by --peer.
+ */
+#ifndef PG_MESH_H
+#define PG_MESH_H
+
+#include "core.h"
+
+#define PG_MESH_HOSTS_MAX 10000
+#define PG_MESH_INTERVAL PG_SEC            /* between two rounds of gossip */
+#define PG_MESH_OFFLINE_AFTER (10 * PG_SEC)
+#define PG_MESH_FORGET_AFTER (24 * 3600 * PG_SEC)
+#define PG_MESH_VISIT_TIME (5 * PG_SEC)    /* deadline of one visit */
+
+PG_FN struct pg_mesh *pg_mesh_new(struct pg_host *h);
+PG_FN void pg_mesh_free(struct pg_mesh *m);
+/* Begin to visit the peers of the configuration. */
+PG_FN void pg_mesh_start(struct pg_mesh *m);
+
+/* The list of HostRef records, this host included, sorted by name and URL. */
+PG_FN struct pg_value *pg_mesh_list(struct pg_mesh *m, struct pg_arena *a);
+/* The reference of this host. */
+PG_FN struct pg_value *pg_mesh_self(struct pg_mesh *m, struct pg_arena *a);
+/* Take in a HostRef record. PG_E_HOST for a malformed one; one of another
+ * code version is left out without an error (PROTOCOL section 9). */
+PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *ref,
+    struct pg_err *e);
+/* The URL of a host given by name or URL (PROTOCOL section 6); normalised, in
+ * a. PG_E_NOT_FOUND for a name nobody has. */
+PG_FN int pg_mesh_resolve(struct pg_mesh *m, struct pg_str name_or_url,
+    struct pg_arena *a, struct pg_str *url, struct pg_err *e);
+/* The i-th known host's URL other than our own, for searches; false past the
+ * end. */
+PG_FN bool pg_mesh_url_at(struct pg_mesh *m, size_t i, struct pg_str *url);
+
+#endif

@@ -1,0 +1,516 @@
+/* message: see message.h. */
+
+#include "message.h"
+
+#include "../codec/json.h"
+#include "../codec/pickle.h"
+#include "remote.h"
+#include "wire.h"
+
+/* Bytes of a reply from another host. */
+#define MESSAGE_REPLY_MAX ((size_t)256 << 20)
+
+/* ---- Records ----------------------------------------------------------- */
+
+struct message_fields {
+	struct pg_str kind, id;
+	struct pg_value *args, *sender, *reply_to, *path;
+	int64_t priority, type;
+	double timestamp;
+};
+
+static int
+message_text_or_null(const struct pg_value *d, const char *key,
+    struct pg_value **out, struct pg_err *e)
+{
+	*out = pg_value_get(d, key);
+	if (*out == NULL || pg_value_is(*out, PG_T_NULL) ||
+	    pg_value_is(*out, PG_T_STR))
+		return 0;
+	return pg_fail(e, PG_E_HOST, "field 'message.%s' must be str, got %s",
+	    key, pg_value_type_name(*out));
+}
+
+static int
+message_check_path(struct pg_value *path, struct pg_err *e)
+{
+	uint32_t i;
+
+	if (path == NULL || pg_value_is(path, PG_T_NULL))
+		return 0;
+	if (!pg_value_is_seq(path))
+		return pg_fail(e, PG_E_HOST,
+		    "field 'message.call_path' must be list");
+	if (path->n > PG_CALL_PATH_MAX)
+		return pg_fail(e, PG_E_LIFECYCLE, "more than %d agents wait "
+		    "for each other", PG_CALL_PATH_MAX);
+	for (i = 0; i < path->n; i++)
+		if (pg_wire_check_id(pg_value_text(path->u.items[i],
+		    PG_STR_NULL), e) < 0)
+			return pg_wrap(e, "field 'message.call_path'");
+	return 0;
+}
+
+static int
+message_read(const struct pg_value *d, struct message_fields *f,
+    struct pg_err *e)
+{
+	if (pg_field_str(d, "kind", &f->kind, e) < 0 ||
+	    pg_field_str_opt(d, "message_id", &f->id, e) < 0 ||
+	    pg_field_dict_opt(d, "args", &f->args, e) < 0 ||
+	    pg_field_int_opt(d, "priority", &f->priority, e) < 0 ||
+	    pg_field_int_opt(d, "message_type", &f->type, e) < 0 ||
+	    pg_field_float_opt(d, "timestamp", &f->timestamp, e) < 0)
+		return pg_wrap(e, "message");
+	if (message_text_or_null(d, "sender", &f->sender, e) < 0 ||
+	    message_text_or_null(d, "reply_to", &f->reply_to, e) < 0)
+		return -1;
+	if (f->type < 0 || f->type > 2)
+		return pg_fail(e, PG_E_HOST,
+		    "field 'message.message_type' must be 0, 1 or 2");
+	f->path = pg_value_get(d, "call_path");
+	return message_check_path(f->path, e);
+}
+
+/* The path as text: ids with blanks between, `via` last. */
+static void
+message_path(struct pg_msg *m, const struct pg_value *path,
+    const struct pg_agent *via)
+{
+	struct pg_buf b = { 0 };
+	uint32_t i;
+
+	for (i = 0; path != NULL && i < path->n; i++) {
+		if (b.n > 0)
+			pg_buf_putc(&b, ' ');
+		pg_buf_puts(&b, pg_value_text(path->u.items[i], PG_STR_NULL));
+	}
+	if (via != NULL && via->running != NULL) {
+		if (b.n > 0)
+			pg_buf_putc(&b, ' ');
+		pg_buf_puts(&b, via->running->path);
+		if (via->running->path.n > 0)
+			pg_buf_putc(&b, ' ');
+	}
+	if (via != NULL)
+		pg_buf_puts(&b, via->id);
+	m->path = pg_arena_str(&m->arena, pg_buf_str(&b));
+	pg_buf_fini(&b);
+}
+
+/* The path as a list of texts. */
+static struct pg_value *
+message_path_value(struct pg_arena *a, struct pg_str path)
+{
+	struct pg_value *list = pg_value_list(a);
+	const char *blank;
+	struct pg_str id;
+
+	while (path.n > 0) {
+		blank = memchr(path.p, ' ', path.n);
+		id = path;
+		if (blank != NULL)
+			id.n = (size_t)(blank - path.p);
+		pg_value_add(a, list, pg_value_str(a, id));
+		path = pg_str_skip(path, id.n + 1);
+	}
+	return list;
+}
+
+static struct pg_value *
+message_value(struct pg_msg *m, struct pg_arena *a,
+    const struct message_fields *f, const struct pg_value *record)
+{
+	struct pg_value *d = pg_value_dict(a);
+
+	pg_put_str(a, d, "kind", f->kind);
+	pg_put(a, d, "args", f->args != NULL ? f->args : pg_value_dict(a));
+	pg_put(a, d, "arg", pg_value_get(record, "arg"));
+	pg_put(a, d, "sender", f->sender);
+	pg_put(a, d, "reply_to", f->reply_to);
+	pg_put_int(a, d, "priority", f->priority);
+	pg_put_int(a, d, "message_type", f->type);
+	pg_put_float(a, d, "timestamp", f->timestamp);
+	pg_put_str(a, d, "message_id", m->id);
+	if (m->path.n > 0)
+		pg_put(a, d, "call_path", message_path_value(a, m->path));
+	return d;
+}
+
+PG_FN struct pg_msg *
+pg_message_from_agent(const struct pg_value *record,
+    const struct pg_agent *via, struct pg_err *e)
+{
+	struct message_fields f = { .priority = 5 };
+	struct pg_buf body = PG_BUF_INIT(PG_MAILBOX_BYTES_MAX);
+	struct pg_arena scratch = { 0 };
+	char id[PG_ID_LEN + 1];
+	struct pg_msg *m;
+
+	f.timestamp = -1;
+	if (message_read(record, &f, e) < 0)
+		return NULL;
+	m = pg_msg_new();
+	if (f.timestamp < 0)
+		f.timestamp = pg_to_seconds(pg_now_wall());
+	if (f.id.n == 0) {
+		pg_rand_id(id);
+		f.id = (struct pg_str){ id, PG_ID_LEN };
+	}
+	m->id = pg_arena_str(&m->arena, f.id);
+	m->priority = f.priority;
+	message_path(m, f.path, via);
+	if (pg_wire_bare(&body, message_value(m, &scratch, &f, record),
+	    e) < 0) {
+		pg_msg_fail(m, e);
+		m = NULL;
+	} else {
+		m->body = pg_arena_str(&m->arena, pg_buf_str(&body));
+	}
+	pg_buf_fini(&body);
+	pg_arena_fini(&scratch);
+	return m;
+}
+
+PG_FN struct pg_msg *
+pg_message_new(const struct pg_value *record, struct pg_err *e)
+{
+	return pg_message_from_agent(record, NULL, e);
+}
+
+/* ---- Through another host ---------------------------------------------- */
+
+struct message_call {
+	struct pg_msg *m;
+	struct pg_buf body;
+	bool have_key;
+	/* Called with arg after the message has ended; may be NULL. */
+	void (*after)(void *arg);
+	void *arg;
+};
+
+/* The outcome that an answer tells; value and bytes live in a and b. */
+static void
+message_answer(const struct pg_response *r, bool have_key,
+    struct pg_arena *a, struct pg_buf *b, struct pg_outcome *o,
+    struct pg_err *err)
+{
+	struct pg_value *v;
+
+	o->err = err;
+	if (pg_remote_answer(r, have_key, a, &v, err) < 0)
+		return;
+	v = pg_value_get(v, "result");
+	if (pg_wire_bare(b, v != NULL ? v : pg_value_null(a), err) == 0) {
+		o->err = NULL;
+		o->body = pg_buf_str(b);
+	}
+}
+
+static void
+message_on_answer(void *arg, const struct pg_response *r)
+{
+	struct message_call *c = arg;
+	struct pg_arena arena;
+	struct pg_buf b = PG_BUF_INIT(MESSAGE_REPLY_MAX);
+	struct pg_outcome o = { 0 };
+	struct pg_err err = { 0 };
+
+	pg_arena_init(&arena, PG_REMOTE_ARENA_MAX);
+	message_answer(r, c->have_key, &arena, &b, &o, &err);
+	pg_msg_end(c->m, &o);
+	if (c->after != NULL)
+		c->after(c->arg);
+	pg_buf_fini(&b);
+	pg_buf_fini(&c->body);
+	pg_arena_fini(&arena);
+	free(c);
+}
+
+/* The request body for m as JSON. */
+static int
+message_json(struct pg_host *h, const struct pg_msg *m, struct pg_buf *b,
+    struct pg_err *e)
+{
+	struct pg_arena a = { 0 };
+	struct pg_value *d = pg_value_dict(&a), *record;
+	int rc = pg_pickle_read_value(m->body, &a, 0, &record, e);
+
+	if (rc == 0) {
+		pg_put(&a, d, "message", record);
+		pg_put_bool(&a, d, "oneway", m->oneway);
+		if (m->hops > 0)
+			pg_put_int(&a, d, "hops", m->hops);
+		if (m->deadline != PG_NEVER)
+			pg_put_float(&a, d, "timeout", pg_to_seconds(
+			    m->deadline - pg_loop_now(h->loop)));
+		rc = pg_json_write(b, d, e);
+	}
+	pg_arena_fini(&a);
+	return rc;
+}
+
+static void
+message_send(struct pg_host *h, struct pg_str url, struct pg_str agent_id,
+    struct pg_msg *m, void (*after)(void *arg), void *arg)
+{
+	struct message_call *c = pg_alloc(sizeof(*c));
+	struct pg_arena a = { 0 };
+	struct pg_request r = { .method = "POST", .bearer = h->cfg.api_key,
+		.content_type = "application/json",
+		.max_reply = MESSAGE_REPLY_MAX, .nbody = 1 };
+	struct pg_response failed = { 0 };
+
+	*c = (struct message_call){ .m = m, .after = after, .arg = arg,
+		.have_key = h->cfg.api_key.n > 0,
+		.body = PG_BUF_INIT(MESSAGE_REPLY_MAX) };
+	r.url = pg_arena_printf(&a, "%.*s/agents/%.*s/messages",
+	    PG_STR_ARG(url), PG_STR_ARG(agent_id));
+	r.timeout = PG_MESSAGE_REMOTE_TIME;
+	if (m->deadline != PG_NEVER)
+		r.timeout = PG_MAX(m->deadline - pg_loop_now(h->loop), 1);
+	if (message_json(h, m, &c->body, &failed.err) < 0) {
+		message_on_answer(c, &failed);
+	} else {
+		r.body[0].text = pg_buf_str(&c->body);
+		pg_client_start(h->client, &r, message_on_answer, c);
+	}
+	pg_arena_fini(&a);
+}
+
+PG_FN void
+pg_message_remote(struct pg_host *h, struct pg_str url,
+    struct pg_str agent_id, struct pg_msg *m)
+{
+	message_send(h, url, agent_id, m, NULL, NULL);
+}
+
+/* ---- Forwarding -------------------------------------------------------- */
+
+/* Where an agent went. While messages that waited for it are under way, one
+ * after the other, later ones stand behind them. */
+struct message_note {
+	struct pg_forwards *owner;
+	struct pg_str id, url; /* owned, in one block */
+	int64_t time;
+	struct pg_msg *backlog, **end;
+	bool busy;    /* one of the backlog is under way */
+	bool dropped; /* off the table; freed when no longer busy */
+	struct message_note *prev, *next; /* by age */
+};
+
+struct pg_forwards {
+	struct pg_host *host;
+	struct pg_map notes;
+	size_t n;
+	struct message_note *oldest, *newest;
+};
+
+PG_FN struct pg_forwards *
+pg_forwards_new(struct pg_host *h)
+{
+	struct pg_forwards *f = pg_alloc(sizeof(*f));
+
+	f->host = h;
+	pg_map_init(&f->notes, h->seed);
+	return f;
+}
+
+static void
+forward_free(struct message_note *n)
+{
+	struct pg_err err = { 0 };
+	struct pg_msg *m;
+
+	pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' on %.*s",
+	    PG_STR_ARG(n->id), PG_STR_ARG(n->owner->host->name));
+	while ((m = n->backlog) != NULL) {
+		n->backlog = m->next;
+		pg_msg_fail(m, &err);
+	}
+	free(n);
+}
+
+static void
+forward_remove(struct message_note *n)
+{
+	struct pg_forwards *f = n->owner;
+
+	pg_map_del(&f->notes, n->id);
+	f->n--;
+	if (n->prev != NULL)
+		n->prev->next = n->next;
+	else
+		f->oldest = n->next;
+	if (n->next != NULL)
+		n->next->prev = n->prev;
+	else
+		f->newest = n->prev;
+	n->dropped = true;
+	if (!n->busy)
+		forward_free(n);
+}
+
+PG_FN void
+pg_forwards_free(struct pg_forwards *f)
+{
+	if (f == NULL)
+		return;
+	while (f->oldest != NULL) {
+		f->oldest->busy = false;
+		forward_remove(f->oldest);
+	}
+	pg_map_fini(&f->notes);
+	free(f);
+}
+
+/* Ends m if it has been passed on too often. */
+static bool
+forward_exhausted(const struct message_note *n, struct pg_msg *m)
+{
+	struct pg_err err = { 0 };
+
+	if (m->hops++ < PG_FORWARD_HOPS_MAX)
+		return false;
+	pg_fail(&err, PG_E_INVALID_AGENT, "Paglet '%.*s' has moved on more "
+	    "than %d times", PG_STR_ARG(n->id), PG_FORWARD_HOPS_MAX);
+	pg_msg_fail(m, &err);
+	return true;
+}
+
+static struct pg_msg *
+forward_pop(struct message_note *n)
+{
+	struct pg_msg *m = n->backlog;
+
+	if (m != NULL) {
+		n->backlog = m->next;
+		m->next = NULL;
+	}
+	if (n->backlog == NULL)
+		n->end = &n->backlog;
+	return m;
+}
+
+/* The next of the backlog; called when the one before has been answered. */
+static void
+forward_next(void *arg)
+{
+	struct message_note *n = arg;
+	struct pg_msg *m;
+
+	n->busy = false;
+	while ((m = forward_pop(n)) != NULL) {
+		if (n->dropped) {
+			/* The agent is back: they go to it. */
+			pg_message_deliver(n->owner->host, n->id, m);
+		} else if (!forward_exhausted(n, m)) {
+			n->busy = true;
+			message_send(n->owner->host, n->url, n->id, m,
+			    forward_next, n);
+			return;
+		}
+	}
+	if (n->dropped)
+		forward_free(n);
+}
+
+PG_FN void
+pg_forward_note(struct pg_host *h, struct pg_str agent_id, struct pg_str url,
+    struct pg_msg *waiting)
+{
+	struct pg_forwards *f = h->forwards;
+	struct message_note *n;
+	char *text;
+
+	pg_forward_drop(h, agent_id);
+	n = pg_alloc(sizeof(*n) + agent_id.n + url.n);
+	text = (char *)(n + 1);
+	memcpy(text, agent_id.p, agent_id.n);
+	memcpy(text + agent_id.n, url.p, url.n);
+	n->owner = f;
+	n->id = (struct pg_str){ text, agent_id.n };
+	n->url = (struct pg_str){ text + agent_id.n, url.n };
+	n->time = pg_loop_now(h->loop);
+	n->backlog = waiting;
+	for (n->end = &n->backlog; *n->end != NULL; n->end = &(*n->end)->next)
+		continue;
+	n->prev = f->newest;
+	if (f->newest != NULL)
+		f->newest->next = n;
+	else
+		f->oldest = n;
+	f->newest = n;
+	pg_map_put(&f->notes, n->id, n);
+	if (++f->n > PG_FORWARD_NOTES_MAX)
+		forward_remove(f->oldest);
+	if (n->backlog != NULL)
+		forward_next(n);
+}
+
+PG_FN bool
+pg_forward_url(struct pg_host *h, struct pg_str agent_id, struct pg_str *url)
+{
+	const struct message_note *n = pg_map_get(&h->forwards->notes,
+	    agent_id);
+
+	if (n != NULL)
+		*url = n->url;
+	return n != NULL;
+}
+
+PG_FN void
+pg_forward_drop(struct pg_host *h, struct pg_str agent_id)
+{
+	struct message_note *n = pg_map_get(&h->forwards->notes, agent_id);
+
+	if (n != NULL)
+		forward_remove(n);
+}
+
+/* ---- Here -------------------------------------------------------------- */
+
+PG_FN bool
+pg_message_knows(const struct pg_host *h, struct pg_str agent_id)
+{
+	return pg_agent_find(h, agent_id) != NULL ||
+	    pg_map_get(&h->forwards->notes, agent_id) != NULL;
+}
+
+PG_FN void
+pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
+    struct pg_msg *m)
+{
+	struct pg_agent *a = pg_agent_find(h, agent_id);
+	struct message_note *n;
+	struct pg_err err = { 0 };
+
+	if (a != NULL) {
+		pg_agent_post(a, m);
+		return;
+	}
+	n = pg_map_get(&h->forwards->notes, agent_id);
+	if (n != NULL && pg_loop_now(h->loop) - n->time >
+	    PG_FORWARD_NOTE_TIME) {
+		forward_remove(n);
+		n = NULL;
+	}
+	if (n == NULL) {
+		pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' on "
+		    "%.*s", PG_STR_ARG(agent_id), PG_STR_ARG(h->name));
+		pg_msg_fail(m, &err);
+	} else if (!m->oneway && pg_msg_waits(m, n->id)) {
+		pg_fail(&err, PG_E_LIFECYCLE, "synchronous messages in a "
+		    "ring: %.*s -> %.*s", PG_STR_ARG(m->path),
+		    PG_STR_ARG(n->id));
+		pg_msg_fail(m, &err);
+	} else if (n->busy) {
+		m->next = NULL;
+		*n->end = m;
+		n->end = &m->next;
+	} else if (!forward_exhausted(n, m)) {
+		message_send(h, n->url, n->id, m, NULL, NULL);
+	}
+}
+
+#undef MESSAGE_REPLY_MAX

@@ -1,0 +1,890 @@
+/* move: see move.h. One struct move walks through the stages below, each
+ * ending in a callback that starts the next; move_fail and move_delivered are
+ * the two ways out.
+ */
+
+#include "move.h"
+
+#include "../base/log.h"
+#include "../codec/pickle.h"
+#include "mesh.h"
+#include "message.h"
+#include "remote.h"
+#include "wire.h"
+
+#define MOVE_ANSWER_MAX ((size_t)4 << 20) /* bytes of a peer's answer */
+
+enum move_stage {
+	MOVE_PREFLIGHT, /* asking the target for its health */
+	MOVE_TURN,      /* waiting for the agent's turn */
+	MOVE_HOOK,      /* in its hook; then its state is taken */
+	MOVE_LOCAL,     /* arriving on this same host */
+	MOVE_POST,      /* the envelope may have reached the target */
+	MOVE_SETTLE,    /* the answer was lost: asking by transfer id */
+	MOVE_SEARCH,    /* the same for a host that knows no transfer ids */
+	MOVE_OVER
+};
+
+struct move {
+	struct pg_host *host;
+	struct move *prev, *next;
+	struct pg_agent *agent; /* a reference */
+	struct pg_hold hold;
+	enum pg_kind kind;
+	enum move_stage stage;
+	bool in_call;
+	bool local;     /* the target is this host */
+	bool settles;   /* the target can be asked by transfer id */
+	bool ambiguous; /* an attempt may have arrived without an answer */
+	bool told;      /* done was called */
+	struct pg_arena arena;
+	struct pg_ticket ticket;
+	struct pg_str url; /* of the target, as resolved */
+	struct pg_str target_name, target_address;
+	const struct pg_value *health; /* of the target, or NULL */
+	char id[PG_ID_LEN + 1];        /* of the transfer */
+	char clone_id[PG_ID_LEN + 1];
+	struct pg_span state;
+	struct pg_buf head, tail; /* of the envelope, around the state */
+	int64_t attempt;
+	struct pg_err last; /* why the last attempt failed */
+	int64_t pause;      /* before the next question */
+	int64_t search_end;
+	size_t search_at;
+	struct pg_timer timer;
+	struct pg_call *call;
+	pg_arrive_done *done;
+	void *arg;
+};
+
+struct pg_moves {
+	struct move *first;
+};
+
+static void move_turn(struct move *m);
+static void move_post(struct move *m);
+static void move_ask(struct move *m);
+
+/* ---- Ends --------------------------------------------------------------- */
+
+static void
+move_tell(struct move *m, const struct pg_err *err, struct pg_str url,
+    struct pg_str id)
+{
+	if (m->told)
+		return;
+	m->told = true;
+	m->done(m->arg, err, url, id);
+}
+
+static void
+move_free(struct move *m)
+{
+	if (m->prev != NULL)
+		m->prev->next = m->next;
+	else
+		m->host->moves->first = m->next;
+	if (m->next != NULL)
+		m->next->prev = m->prev;
+	pg_timer_stop(&m->timer);
+	if (m->call != NULL)
+		pg_call_cancel(m->call);
+	pg_bulk_unref(m->state.bulk);
+	pg_buf_fini(&m->head);
+	pg_buf_fini(&m->tail);
+	pg_agent_unref(m->agent);
+	pg_arena_fini(&m->arena);
+	free(m);
+}
+
+/* Over without success: the agent goes on here. err may lie in m. */
+static void
+move_fail(struct move *m, const struct pg_err *err)
+{
+	m->stage = MOVE_OVER;
+	pg_agent_release(&m->hold);
+	move_tell(m, err, PG_STR_NULL, PG_STR_NULL);
+	move_free(m);
+}
+
+static struct pg_str
+move_agent_id(const struct move *m)
+{
+	if (m->kind == PG_KIND_CLONE)
+		return (struct pg_str){ m->clone_id, PG_ID_LEN };
+	return m->agent->id;
+}
+
+/* {name, address[, code_version, capabilities]} of the target. */
+static struct pg_value *
+move_target(struct move *m, struct pg_arena *a)
+{
+	struct pg_value *t = pg_value_dict(a);
+
+	pg_put_str(a, t, "name", m->target_name);
+	pg_put_str(a, t, "address", m->target_address);
+	if (m->kind != PG_KIND_RETRACT) {
+		pg_put(a, t, "code_version", pg_value_get(m->health,
+		    "code_version"));
+		pg_put(a, t, "capabilities", pg_value_get(m->health,
+		    "capabilities"));
+	}
+	return t;
+}
+
+static void
+move_event(struct move *m)
+{
+	struct pg_arena a = { 0 };
+	struct pg_value *data = pg_value_dict(&a);
+
+	if (m->kind == PG_KIND_CLONE)
+		pg_put_str(&a, data, "clone_agent_id", move_agent_id(m));
+	pg_put(&a, data, "target", move_target(m, &a));
+	pg_host_event(m->host, pg_kind_name(m->kind), m->agent, data, NULL);
+	pg_arena_fini(&a);
+}
+
+static void
+move_failed_event(struct move *m, const char *stage, const struct pg_err *err)
+{
+	struct pg_arena a = { 0 };
+	struct pg_value *data = pg_value_dict(&a);
+
+	pg_put_str(&a, data, "destination", m->ticket.destination);
+	pg_put_strz(&a, data, "stage", stage);
+	if (m->attempt > 0) {
+		pg_put_int(&a, data, "attempt", m->attempt);
+		pg_put_int(&a, data, "attempts", m->ticket.retries + 1);
+	}
+	pg_host_event(m->host, "transfer-failed", m->agent, data, err);
+	pg_arena_fini(&a);
+}
+
+/* The move's steps that have to survive a crash: leaving, left. `next` goes
+ * on once the step is as durable as this host promises, which without a
+ * journal is at once. */
+static void
+move_record(struct move *m, void (*next)(struct move *m))
+{
+	next(m);
+}
+
+/* The agent is at url now: off the tables, its caller answered, what waits
+ * sent after it. */
+static void
+move_leave(struct move *m, struct pg_str url)
+{
+	struct pg_agent *a = m->agent;
+	struct pg_arena arena = { 0 };
+	struct pg_buf b = { 0 };
+	struct pg_err gone = { 0 };
+	struct pg_msg *waiting;
+
+	pg_wire_bare(&b, pg_wire_proxy(&arena, url, a->id), NULL);
+	if (m->in_call)
+		pg_agent_end_running(a, &(struct pg_outcome){
+		    .body = pg_buf_str(&b) });
+	pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' has moved to %.*s",
+	    PG_STR_ARG(a->id), PG_STR_ARG(url));
+	waiting = pg_agent_take_waiting(a);
+	if (a->hidden)
+		assert(waiting == NULL);
+	else
+		pg_forward_note(m->host, a->id, url, waiting);
+	pg_agent_remove(a, &gone);
+	pg_buf_fini(&b);
+	pg_arena_fini(&arena);
+}
+
+static void
+move_on_cloned(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct move *m = arg;
+
+	(void)a;
+	if (o->err != NULL)
+		pg_log(PG_LOG_WARN, "move: %.*s: hook cloned: %s",
+		    PG_STR_ARG(m->agent->id), o->err->msg);
+	m->stage = MOVE_OVER;
+	pg_agent_release(&m->hold);
+	move_tell(m, NULL, m->url, move_agent_id(m));
+	move_free(m);
+}
+
+/* The target has it, at url (which may be yet another host). */
+static void
+move_delivered(struct move *m, struct pg_str url)
+{
+	m->url = pg_arena_str(&m->arena, url);
+	m->stage = MOVE_OVER;
+	move_event(m);
+	if (m->kind == PG_KIND_CLONE) {
+		if (m->agent->phase == PG_AGENT_ACTIVE &&
+		    m->agent->command_id == 0)
+			pg_agent_command(&m->hold, "cloned",
+			    PG_AGENT_HOOK_TIME, move_on_cloned, m);
+		else
+			move_on_cloned(m, m->agent, &(struct pg_outcome){
+			    .err = NULL });
+		return;
+	}
+	move_leave(m, m->url);
+	pg_agent_release(&m->hold);
+	move_tell(m, NULL, m->url, m->agent->id);
+	move_free(m);
+}
+
+static void
+move_left(struct move *m)
+{
+	move_delivered(m, m->url);
+}
+
+/* ---- Asking what became of it ------------------------------------------- */
+
+static void
+move_on_ask_time(struct pg_timer *t)
+{
+	move_ask(PG_CONTAINER(t, struct move, timer));
+}
+
+/* The question found no answer. Callers are told; a clone is given up. */
+static void
+move_ask_later(struct move *m)
+{
+	struct pg_err err = { 0 };
+
+	pg_fail(&err, PG_E_TRANSFER, "Transfer to %.*s got no answer and can "
+	    "not be settled yet: %s", PG_STR_ARG(m->target_address),
+	    m->last.msg);
+	if (m->kind == PG_KIND_CLONE) {
+		move_fail(m, &err);
+		return;
+	}
+	/* The agent's own handler learns only how it ends. */
+	if (!m->in_call)
+		move_tell(m, &err, PG_STR_NULL, PG_STR_NULL);
+	m->pause = m->pause == 0 ? PG_MOVE_ASK_FIRST :
+	    PG_MIN(m->pause * 2, PG_MOVE_ASK_MAX);
+	pg_timer_set(m->host->loop, &m->timer, m->pause, move_on_ask_time);
+}
+
+static struct pg_str
+move_proxy_url(const struct pg_value *answer, struct pg_str otherwise)
+{
+	return pg_value_text(pg_value_get(pg_value_get(answer, "proxy"),
+	    "host_url"), otherwise);
+}
+
+static void
+move_on_settled(void *arg, const struct pg_response *r)
+{
+	struct move *m = arg;
+	struct pg_arena a;
+	struct pg_value *v;
+	struct pg_err err = { 0 };
+	struct pg_str status = PG_STR_NULL;
+
+	m->call = NULL;
+	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
+	if (pg_remote_answer(r, true, &a, &v, &err) == 0)
+		status = pg_value_text(pg_value_get(v, "status"), PG_STR_NULL);
+	if (pg_str_eqz(status, "committed")) {
+		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
+		    m->target_address));
+		move_record(m, move_left);
+	} else if (pg_str_eqz(status, "refused")) {
+		move_fail(m, &m->last);
+	} else {
+		move_ask_later(m);
+	}
+	pg_arena_fini(&a);
+}
+
+/* Where the search looks next: the target, then every host known. */
+static bool
+move_search_url(struct move *m, struct pg_str *url)
+{
+	if (m->search_at == 0) {
+		*url = m->target_address;
+		return true;
+	}
+	return pg_mesh_url_at(m->host->mesh, m->search_at - 1, url);
+}
+
+static void
+move_on_found(void *arg, const struct pg_response *r)
+{
+	struct move *m = arg;
+	struct pg_arena a;
+	struct pg_value *v;
+	struct pg_err err = { 0 };
+	struct pg_str url;
+
+	m->call = NULL;
+	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
+	if (pg_remote_answer(r, true, &a, &v, &err) == 0 &&
+	    move_search_url(m, &url)) {
+		m->url = pg_arena_str(&m->arena, url);
+		move_record(m, move_left);
+	} else if (m->kind == PG_KIND_CLONE) {
+		move_fail(m, &m->last);
+	} else {
+		m->search_at++;
+		move_ask(m);
+	}
+	pg_arena_fini(&a);
+}
+
+/* A host without transfer ids: look for the paglet itself; when it is nowhere
+ * to be found it goes on here: rather doubled than lost. */
+static void
+move_search(struct move *m)
+{
+	struct pg_arena a = { 0 };
+	struct pg_str url, id = move_agent_id(m);
+	struct pg_request r = { .method = "GET",
+		.bearer = m->host->cfg.api_key, .timeout = PG_MOVE_ASK_TIME,
+		.max_reply = MOVE_ANSWER_MAX };
+
+	if (m->search_end == 0)
+		m->search_end = pg_loop_now(m->host->loop) +
+		    PG_MOVE_SEARCH_TIME;
+	if (move_search_url(m, &url)) {
+		r.url = pg_arena_printf(&a, "%.*s/agents/%.*s",
+		    PG_STR_ARG(url), PG_STR_ARG(id));
+		m->call = pg_client_start(m->host->client, &r, move_on_found,
+		    m);
+	} else if (pg_loop_now(m->host->loop) < m->search_end) {
+		m->search_at = 0;
+		pg_timer_set(m->host->loop, &m->timer, PG_SEC,
+		    move_on_ask_time);
+	} else {
+		pg_log(PG_LOG_WARN, "move: %.*s not found at %.*s: it goes on "
+		    "here", PG_STR_ARG(m->agent->id),
+		    PG_STR_ARG(m->target_address));
+		move_failed_event(m, "search", &m->last);
+		move_fail(m, &m->last);
+	}
+	pg_arena_fini(&a);
+}
+
+static void
+move_ask(struct move *m)
+{
+	struct pg_arena a = { 0 };
+	struct pg_request r = { .method = "POST",
+		.bearer = m->host->cfg.api_key, .timeout = PG_MOVE_ASK_TIME,
+		.content_type = "application/json", .nbody = 1,
+		.max_reply = MOVE_ANSWER_MAX };
+
+	m->stage = m->settles ? MOVE_SETTLE : MOVE_SEARCH;
+	if (m->settles) {
+		r.body[0].text = PG_STR("{}");
+		r.url = pg_arena_printf(&a, "%.*s/transfers/%s/settle",
+		    PG_STR_ARG(m->target_address), m->id);
+		m->call = pg_client_start(m->host->client, &r,
+		    move_on_settled, m);
+	} else {
+		move_search(m);
+	}
+	pg_arena_fini(&a);
+}
+
+/* ---- The envelope -------------------------------------------------------- */
+
+static void
+move_text(struct pg_out *o, const char *key, struct pg_str s)
+{
+	pg_pickle_text(o, pg_str(key));
+	pg_pickle_text(o, s);
+}
+
+static struct pg_value *
+move_metadata(struct move *m)
+{
+	struct pg_arena *a = &m->arena;
+	struct pg_value *d = pg_value_dict(a);
+
+	if (m->kind != PG_KIND_RETRACT)
+		pg_put(a, d, "transfer_ticket", pg_ticket_value(&m->ticket,
+		    m->url, a));
+	pg_put_strz(a, d, "transfer_id", m->id);
+	return d;
+}
+
+/* Everything before and after the state, whose bytes stay where they are. */
+static void
+move_envelope(struct move *m)
+{
+	struct pg_agent *a = m->agent;
+	struct pg_out head = { 0 }, tail = { 0 };
+
+	pg_pickle_start(&head);
+	pg_pickle_dict_open(&head);
+	pg_pickle_text(&head, PG_STR("envelope"));
+	pg_pickle_dict_open(&head);
+	move_text(&head, "kind", pg_str(pg_kind_name(m->kind)));
+	move_text(&head, "agent_id", move_agent_id(m));
+	move_text(&head, "agent_class_name", a->class_name);
+	move_text(&head, "state_class_name", a->state_class);
+	pg_pickle_text(&head, PG_STR("state"));
+	move_text(&tail, "source_host_name", m->host->name);
+	move_text(&tail, "source_host_address", m->host->address);
+	move_text(&tail, "target_host_name", m->target_name);
+	move_text(&tail, "target_host_address", m->target_address);
+	pg_pickle_text(&tail, PG_STR("clone_of"));
+	pg_pickle_value(&tail, m->kind == PG_KIND_CLONE ?
+	    pg_value_str(&m->arena, a->id) : pg_value_null(&m->arena), NULL);
+	pg_pickle_text(&tail, PG_STR("metadata"));
+	pg_pickle_value(&tail, move_metadata(m), NULL);
+	pg_pickle_dict_close(&tail);
+	pg_pickle_dict_close(&tail);
+	pg_pickle_stop(&tail);
+	m->head = head.buf;
+	m->tail = tail.buf;
+}
+
+/* ---- POST ---------------------------------------------------------------- */
+
+static void
+move_on_retry_time(struct pg_timer *t)
+{
+	move_post(PG_CONTAINER(t, struct move, timer));
+}
+
+/* All attempts have failed, m->last says how the last one did. */
+static void
+move_exhausted(struct move *m)
+{
+	if (m->kind != PG_KIND_RETRACT)
+		pg_fail(&m->last, PG_E_TRANSFER, "Transfer to %.*s failed "
+		    "after %" PRId64 " attempt(s): %s",
+		    PG_STR_ARG(m->target_address), m->attempt, m->last.msg);
+	if (m->ambiguous)
+		move_ask(m);
+	else
+		move_fail(m, &m->last);
+}
+
+static void
+move_on_posted(void *arg, const struct pg_response *r)
+{
+	struct move *m = arg;
+	struct pg_arena a;
+	struct pg_value *v;
+
+	m->call = NULL;
+	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
+	m->last = (struct pg_err){ 0 };
+	if (pg_remote_answer(r, m->host->cfg.api_key.n > 0, &a, &v,
+	    &m->last) == 0) {
+		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
+		    m->target_address));
+		move_record(m, move_left);
+		goto out;
+	}
+	/* An answer is a decision; silence, or what is none of our answers,
+	 * is not. */
+	if ((r->status == 0 && r->maybe_sent) || r->status == 200)
+		m->ambiguous = true;
+	move_failed_event(m, "post", &m->last);
+	if (m->attempt <= m->ticket.retries)
+		pg_timer_set(m->host->loop, &m->timer,
+		    PG_MAX(m->ticket.retry_interval, 1), move_on_retry_time);
+	else
+		move_exhausted(m);
+out:
+	pg_arena_fini(&a);
+}
+
+static void
+move_post(struct move *m)
+{
+	struct pg_arena a = { 0 };
+	struct pg_request r = { .method = "POST",
+		.bearer = m->host->cfg.api_key, .timeout = m->ticket.timeout,
+		.content_type = "application/x-paglets-pickle", .nbody = 3,
+		.max_reply = MOVE_ANSWER_MAX };
+
+	m->stage = MOVE_POST;
+	m->attempt++;
+	r.url = pg_arena_printf(&a, "%.*s/agents",
+	    PG_STR_ARG(m->target_address));
+	r.body[0].text = pg_buf_str(&m->head);
+	r.body[1].bulk = m->state.bulk;
+	r.body[1].off = m->state.off;
+	r.body[1].len = m->state.len;
+	r.body[2].text = pg_buf_str(&m->tail);
+	m->call = pg_client_start(m->host->client, &r, move_on_posted, m);
+	pg_arena_fini(&a);
+}
+
+/* ---- The same host ------------------------------------------------------- */
+
+static void
+move_on_local(void *arg, const struct pg_err *err, struct pg_str url,
+    struct pg_str id)
+{
+	struct move *m = arg;
+	struct pg_err e;
+
+	(void)id;
+	if (err != NULL) {
+		e = *err;
+		move_fail(m, &e);
+	} else if (m->kind == PG_KIND_CLONE) {
+		move_delivered(m, url);
+	} else {
+		/* move_replaced has done the rest. */
+		pg_agent_release(&m->hold);
+		move_tell(m, NULL, url, m->agent->id);
+		move_free(m);
+	}
+}
+
+static void
+move_local(struct move *m)
+{
+	struct pg_arrive in = { .kind = m->kind, .id = move_agent_id(m),
+		.class_name = m->agent->class_name,
+		.state_class = m->agent->state_class, .state = m->state,
+		.source = m->agent->id };
+
+	m->stage = MOVE_LOCAL;
+	if (m->kind != PG_KIND_CLONE)
+		in.replaces = m->agent;
+	pg_arrive(m->host, &in, move_on_local, m);
+}
+
+static struct move *
+move_of(struct pg_agent *a)
+{
+	struct move *m;
+
+	for (m = a->host->moves->first; m != NULL; m = m->next)
+		if (m->agent == a && m->kind != PG_KIND_CLONE)
+			return m;
+	return NULL;
+}
+
+/* For arrivals: a's envelope is on its way and unanswered, so the target may
+ * have sent it back already. */
+static bool
+move_may_replace(struct pg_agent *a)
+{
+	const struct move *m = move_of(a);
+
+	return m != NULL && (m->stage == MOVE_POST ||
+	    m->stage == MOVE_SETTLE || m->stage == MOVE_SEARCH);
+}
+
+/* For arrivals: agent b stands where a stood. That ends a's move. */
+static void
+move_replaced(struct pg_agent *a, struct pg_agent *b)
+{
+	struct move *m = move_of(a);
+	bool local;
+
+	(void)b;
+	assert(m != NULL && a->hidden);
+	local = m->stage == MOVE_LOCAL;
+	m->stage = MOVE_OVER;
+	m->url = m->host->address;
+	move_event(m);
+	move_leave(m, m->url);
+	if (local)
+		return; /* move_on_local follows */
+	pg_agent_release(&m->hold);
+	move_tell(m, NULL, m->url, a->id);
+	move_free(m);
+}
+
+/* ---- Turn, hook, snapshot ------------------------------------------------ */
+
+static void
+move_leaving(struct move *m)
+{
+	if (m->local) {
+		move_local(m);
+		return;
+	}
+	move_envelope(m);
+	move_post(m);
+}
+
+static void
+move_on_snapshot(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct move *m = arg;
+	struct pg_err err;
+
+	if (o->err != NULL || a->state == NULL) {
+		err = o->err != NULL ? *o->err : (struct pg_err){ 0 };
+		if (o->err == NULL)
+			pg_fail(&err, PG_E_NOMEM, "no memory for the state");
+		move_fail(m, &err);
+		return;
+	}
+	/* The agent has just kept it as its last state. */
+	m->state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
+		.off = a->state_off, .len = a->state_len };
+	move_record(m, move_leaving);
+}
+
+static void
+move_on_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct move *m = arg;
+	struct pg_err err;
+
+	(void)a;
+	if (o->err != NULL) {
+		err = *o->err;
+		move_fail(m, &err);
+		return;
+	}
+	pg_agent_command(&m->hold, NULL, PG_AGENT_HOOK_TIME, move_on_snapshot,
+	    m);
+}
+
+static const char *
+move_hook(enum pg_kind kind)
+{
+	if (kind == PG_KIND_CLONE)
+		return "cloning";
+	return kind == PG_KIND_RETRACT ? "reverting" : "dispatching";
+}
+
+static void
+move_begin(struct move *m)
+{
+	m->stage = MOVE_HOOK;
+	if (m->kind != PG_KIND_CLONE)
+		pg_agent_freeze(&m->hold);
+	pg_agent_command(&m->hold, move_hook(m->kind), PG_AGENT_HOOK_TIME,
+	    move_on_hook, m);
+}
+
+static void
+move_on_granted(struct pg_hold *h, const struct pg_err *err)
+{
+	struct move *m = PG_CONTAINER(h, struct move, hold);
+	struct pg_err e;
+
+	if (err != NULL) {
+		e = *err;
+		move_fail(m, &e);
+		return;
+	}
+	move_begin(m);
+}
+
+static void
+move_turn(struct move *m)
+{
+	struct pg_err err = { 0 };
+
+	m->stage = MOVE_TURN;
+	if (m->agent->phase == PG_AGENT_CRASHED) {
+		pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+		    PG_STR_ARG(m->agent->id), m->agent->error);
+		move_fail(m, &err);
+	} else if (m->agent->phase == PG_AGENT_GONE) {
+		pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' "
+		    "on %.*s", PG_STR_ARG(m->agent->id),
+		    PG_STR_ARG(m->host->name));
+		move_fail(m, &err);
+	} else if (m->in_call) {
+		move_begin(m);
+	} else {
+		m->hold.granted = move_on_granted;
+		pg_agent_hold(m->agent, &m->hold);
+	}
+}
+
+/* ---- Preflight ------------------------------------------------------------ */
+
+/* Take from the target's health what the move needs. */
+static int
+move_read_health(struct move *m, const struct pg_value *v, struct pg_err *e)
+{
+	struct pg_value *copy;
+	bool settles = false;
+
+	if (pg_field_str(v, "name", &m->target_name, e) < 0 ||
+	    pg_field_str(v, "address", &m->target_address, e) < 0 ||
+	    pg_field_bool_opt(v, "settle", &settles, e) < 0 ||
+	    pg_url_normalise(&m->arena, m->target_address,
+	    &m->target_address, e) < 0)
+		return pg_wrap(e, "health");
+	if (pg_value_copy(&m->arena, v, &copy) < 0)
+		return pg_fail(e, PG_E_NOMEM, "no memory");
+	m->target_name = pg_arena_str(&m->arena, m->target_name);
+	m->health = copy;
+	m->settles = settles;
+	return 0;
+}
+
+static void
+move_preflight_failed(struct move *m, const struct pg_err *why)
+{
+	struct pg_err err = { 0 };
+
+	if (m->kind == PG_KIND_RETRACT) {
+		/* Tolerated: the POST will tell. */
+		m->target_name = m->target_address = m->url;
+		move_turn(m);
+		return;
+	}
+	if (why->code == PG_E_TRANSFER)
+		err = *why;
+	else
+		pg_fail(&err, PG_E_TRANSFER, "Could not preflight transfer "
+		    "target %.*s: %s", PG_STR_ARG(m->url), why->msg);
+	move_failed_event(m, "preflight", &err);
+	move_fail(m, &err);
+}
+
+static void
+move_on_health(void *arg, const struct pg_response *r)
+{
+	struct move *m = arg;
+	struct pg_arena a;
+	struct pg_value *v;
+	struct pg_err err = { 0 };
+
+	m->call = NULL;
+	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
+	if (pg_remote_answer(r, m->host->cfg.api_key.n > 0, &a, &v,
+	    &err) < 0 ||
+	    move_read_health(m, v, &err) < 0 ||
+	    pg_ticket_check(&m->ticket, m->url, v, &err) < 0)
+		move_preflight_failed(m, &err);
+	else
+		move_turn(m);
+	pg_arena_fini(&a);
+}
+
+static void
+move_preflight(struct move *m)
+{
+	struct pg_arena a = { 0 };
+	struct pg_request r = { .method = "GET",
+		.bearer = m->host->cfg.api_key, .timeout = m->ticket.timeout,
+		.max_reply = MOVE_ANSWER_MAX };
+
+	m->stage = MOVE_PREFLIGHT;
+	r.url = pg_arena_printf(&a, "%.*s/health", PG_STR_ARG(m->url));
+	m->call = pg_client_start(m->host->client, &r, move_on_health, m);
+	pg_arena_fini(&a);
+}
+
+/* ---- Orders ---------------------------------------------------------------- */
+
+PG_FN int
+pg_move_read(enum pg_kind kind, const struct pg_value *body,
+    struct pg_ticket *t, struct pg_err *e)
+{
+	const struct pg_value *ticket = pg_value_get(body, "ticket");
+	struct pg_str target = PG_STR_NULL;
+
+	if (ticket != NULL && kind != PG_KIND_RETRACT)
+		return pg_ticket_read(ticket, t, e);
+	if (kind == PG_KIND_CLONE) {
+		if (pg_field_str_opt(body, "target", &target, e) < 0)
+			return -1;
+	} else if (pg_field_str(body, "target", &target, e) < 0) {
+		return -1;
+	}
+	pg_ticket_init(t, target);
+	return 0;
+}
+
+static int
+move_resolve(struct move *m, struct pg_err *e)
+{
+	m->url = m->host->address;
+	if (m->ticket.destination.n > 0 &&
+	    pg_mesh_resolve(m->host->mesh, m->ticket.destination, &m->arena,
+	    &m->url, e) < 0)
+		return -1;
+	m->local = pg_str_eq(m->url, m->host->address);
+	if (m->local) {
+		m->target_name = m->host->name;
+		m->target_address = m->host->address;
+		m->health = m->host->health(m->host, &m->arena);
+		return pg_ticket_check(&m->ticket, m->url, m->health, e);
+	}
+	return 0;
+}
+
+/* What outlives the order: copies of its texts. */
+static int
+move_keep_ticket(struct move *m, const struct pg_ticket *t)
+{
+	struct pg_value *caps = NULL;
+
+	m->ticket = *t;
+	m->ticket.destination = pg_arena_str(&m->arena, t->destination);
+	m->ticket.version = pg_arena_str(&m->arena, t->version);
+	if (t->capabilities != NULL &&
+	    pg_value_copy(&m->arena, t->capabilities, &caps) < 0)
+		return -1;
+	m->ticket.capabilities = caps;
+	return 0;
+}
+
+PG_FN void
+pg_move_start(struct pg_agent *a, enum pg_kind kind,
+    const struct pg_ticket *t, bool in_call, pg_arrive_done *done, void *arg)
+{
+	struct pg_host *h = a->host;
+	struct move *m = pg_alloc(sizeof(*m));
+	struct pg_err err = { 0 };
+
+	*m = (struct move){ .host = h, .agent = a, .kind = kind,
+		.in_call = in_call, .done = done, .arg = arg,
+		.next = h->moves->first };
+	if (m->next != NULL)
+		m->next->prev = m;
+	h->moves->first = m;
+	pg_agent_ref(a);
+	pg_rand_id(m->id);
+	pg_rand_id(m->clone_id);
+	if (in_call) {
+		pg_agent_hold_call(a, &m->hold);
+		if (kind != PG_KIND_CLONE)
+			pg_agent_freeze(&m->hold);
+	}
+	if (move_keep_ticket(m, t) < 0 || move_resolve(m, &err) < 0)
+		move_fail(m, &err);
+	else if (m->local)
+		move_turn(m);
+	else
+		move_preflight(m);
+}
+
+PG_FN struct pg_moves *
+pg_moves_new(struct pg_host *h)
+{
+	h->may_replace = move_may_replace;
+	h->replaced = move_replaced;
+	return pg_alloc(sizeof(struct pg_moves));
+}
+
+PG_FN void
+pg_moves_free(struct pg_moves *m)
+{
+	if (m == NULL)
+		return;
+	while (m->first != NULL) {
+		m->first->told = true;
+		m->first->hold.agent = NULL;
+		move_free(m->first);
+	}
+	free(m);
+}
+
+#undef MOVE_ANSWER_MAX

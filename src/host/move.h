@@ -1,0 +1,34 @@
+/* move: paglets that leave this host or are copied to another, from the order
+ * to the moment when both hosts agree where the paglet is (DESIGN section 3).
+ */
+#ifndef PG_MOVE_H
+#define PG_MOVE_H
+
+#include "arrive.h"
+#include "ticket.h"
+
+/* Pauses between questions what became of a move: from, doubling, to. */
+#define PG_MOVE_ASK_FIRST (PG_SEC / 2)
+#define PG_MOVE_ASK_MAX (60 * PG_SEC)
+/* A host that can not be asked by transfer id is searched for this long. */
+#define PG_MOVE_SEARCH_TIME (30 * PG_SEC)
+#define PG_MOVE_ASK_TIME (5 * PG_SEC) /* deadline of one question */
+
+PG_FN struct pg_moves *pg_moves_new(struct pg_host *h);
+PG_FN void pg_moves_free(struct pg_moves *m);
+
+/* What the body of a dispatch, clone or retract asks for: {ticket} before
+ * {target}. A clone may have neither: the destination is then empty. Text is
+ * borrowed. PG_E_HOST naming the field. */
+PG_FN int pg_move_read(enum pg_kind kind, const struct pg_value *body,
+    struct pg_ticket *t, struct pg_err *e);
+
+/* Move (PG_KIND_DISPATCH, _RETRACT) or copy (_CLONE) the agent. in_call: on
+ * behalf of its own handler, which waits in a call; on success of a move the
+ * agent's running message is answered with the new place and its process
+ * ended. done may be called before this returns; it may say PG_E_TRANSFER
+ * while the matter is still being settled (the paglet is then frozen). */
+PG_FN void pg_move_start(struct pg_agent *a, enum pg_kind kind,
+    const struct pg_ticket *t, bool in_call, pg_arrive_done *done, void *arg);
+
+#endif

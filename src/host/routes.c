@@ -1,0 +1,642 @@
+/* routes: see routes.h. */
+
+#include "routes.h"
+
+#include "../agent/runtime.h"
+#include "../codec/json.h"
+#include "lifecycle.h"
+#include "mesh.h"
+#include "message.h"
+#include "move.h"
+#include "wire.h"
+
+#define ROUTES_EVENTS_LIMIT 100 /* events listed unless asked otherwise */
+
+/* ---- Health and hosts -------------------------------------------------------- */
+
+/* PROTOCOL section 3; the order is that of the recordings. */
+static const char *const routes_capabilities[] = { "agents:list",
+	"agents:state", "agents:create", "agents:message", "agents:dispatch",
+	"agents:clone", "agents:retract", "agents:activate",
+	"agents:deactivate", "agents:dispose", "events:list", "hosts:list",
+	"hosts:join", "messages:mailbox", "services:list", "services:mesh",
+	"transfer:tickets", "admin:git-update", "artifacts:upload",
+	"artifacts:download", "artifacts:list", "artifacts:delete",
+	"relay:connect", "relay:poll" };
+
+static bool
+routes_relay_mode(const struct pg_host *h)
+{
+	return h->cfg.public_url.n > 0;
+}
+
+static struct pg_value *
+routes_capability_list(const struct pg_host *h, struct pg_arena *a)
+{
+	struct pg_value *list = pg_value_list(a);
+	const char *name;
+	size_t i;
+
+	for (i = 0; i < PG_COUNT(routes_capabilities); i++) {
+		name = routes_capabilities[i];
+		if (routes_relay_mode(h) &&
+		    strcmp(name, "admin:git-update") == 0)
+			continue;
+		pg_value_add(a, list, pg_value_strz(a, name));
+	}
+	return list;
+}
+
+static struct pg_value *
+routes_health_value(struct pg_host *h, struct pg_arena *a)
+{
+	struct pg_value *d = pg_value_dict(a);
+	struct pg_value *self = pg_mesh_self(h->mesh, a);
+
+	pg_put_str(a, d, "name", h->name);
+	pg_put_str(a, d, "address", h->address);
+	pg_put_int(a, d, "active_count", (int64_t)h->nactive);
+	pg_put_int(a, d, "inactive_count", 0);
+	pg_put_str(a, d, "code_version", h->cfg.code_version);
+	pg_put(a, d, "capabilities", routes_capability_list(h, a));
+	pg_put(a, d, "tags", pg_value_get(self, "tags"));
+	pg_put(a, d, "properties", pg_value_get(self, "properties"));
+	pg_put_bool(a, d, "auto_update_from_git", false);
+	pg_put_bool(a, d, "auto_update_restart_scheduled", false);
+	pg_put_strz(a, d, "build", PG_BUILD);
+	pg_put_bool(a, d, "settle", true);
+	return d;
+}
+
+/* The only thing in it that changes is a count, so the text is kept. */
+static void
+routes_health(struct pg_api *r)
+{
+	struct pg_host *h = r->host;
+	struct pg_buf out = { 0 };
+
+	if (h->health_text.n == 0 || h->health_active != h->nactive) {
+		pg_buf_reset(&h->health_text);
+		pg_json_write(&h->health_text, routes_health_value(h,
+		    &r->x->arena), NULL);
+		h->health_active = h->nactive;
+	}
+	pg_buf_puts(&out, pg_buf_str(&h->health_text));
+	pg_api_reply_json(r, &out);
+}
+
+static void
+routes_live(struct pg_api *r)
+{
+	struct pg_value *d = pg_value_dict(&r->x->arena);
+
+	pg_put_bool(&r->x->arena, d, "ok", true);
+	pg_api_reply(r, d);
+}
+
+static void
+routes_ready(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+
+	if (!r->host->draining) {
+		routes_live(r);
+		return;
+	}
+	pg_fail(&e, PG_E_BUSY, "%.*s is shutting down",
+	    PG_STR_ARG(r->host->name));
+	pg_api_fail(r, &e);
+}
+
+static void
+routes_hosts(struct pg_api *r)
+{
+	struct pg_value *d = pg_value_dict(&r->x->arena);
+
+	pg_put(&r->x->arena, d, "hosts", pg_mesh_list(r->host->mesh,
+	    &r->x->arena));
+	pg_api_reply(r, d);
+}
+
+static void
+routes_join(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+
+	if (pg_mesh_join(r->host->mesh, r->body, &e) < 0)
+		pg_api_fail(r, &e);
+	else
+		routes_hosts(r);
+}
+
+static void
+routes_git_update(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a);
+	struct pg_err e = { 0 };
+
+	if (routes_relay_mode(r->host)) {
+		pg_fail(&e, PG_E_FORBIDDEN,
+		    "Git auto-update is disabled in relay mode");
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_put_bool(a, d, "ok", false);
+	pg_put_strz(a, d, "status", "disabled");
+	pg_put_strz(a, d, "error", "git auto-update is disabled for this "
+	    "host");
+	pg_put(a, d, "target_hash", pg_value_get(r->body, "target_hash"));
+	pg_api_reply(r, d);
+}
+
+static void
+routes_classes(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a), *list = pg_value_list(a);
+	struct pg_value *one, *kinds;
+	const struct paglets_class *c;
+	const char *kind;
+	size_t i, k;
+
+	for (i = 0; (c = pg_runtime_class_at(i)) != NULL; i++) {
+		one = pg_value_dict(a);
+		kinds = pg_value_list(a);
+		for (k = 0; (kind = pg_class_kind_at(c, k)) != NULL; k++)
+			pg_value_add(a, kinds, pg_value_strz(a, kind));
+		pg_put_str(a, one, "name", pg_class_name(c));
+		pg_put_str(a, one, "state_class_name",
+		    pg_class_state_name(c));
+		pg_put(a, one, "kinds", kinds);
+		pg_put_bool(a, one, "run", pg_class_has_run(c));
+		pg_value_add(a, list, one);
+	}
+	pg_put(a, d, "classes", list);
+	pg_api_reply(r, d);
+}
+
+/* ---- Events ------------------------------------------------------------------- */
+
+/* An integer of the query, or otherwise. */
+static int
+routes_query_int(struct pg_api *r, const char *name, int64_t *out,
+    struct pg_err *e)
+{
+	struct pg_str text;
+	const struct pg_value *v;
+
+	if (!pg_query_get(&r->x->arena, r->query, name, &text))
+		return 0;
+	v = pg_value_decimal(&r->x->arena, pg_str_trim(text));
+	if (v == NULL || v->type != PG_T_INT)
+		return pg_fail(e, PG_E_HOST, "query field '%s' must be an "
+		    "integer, got '%.*s'", name,
+		    (int)PG_MIN(text.n, (size_t)40), text.p);
+	*out = v->u.i;
+	return 0;
+}
+
+static void
+routes_events(struct pg_api *r)
+{
+	int64_t since = 0, limit = ROUTES_EVENTS_LIMIT;
+	struct pg_buf b = PG_BUF_INIT(PG_API_DECODED_MAX);
+	struct pg_err e = { 0 };
+
+	if (routes_query_int(r, "since", &since, &e) < 0 ||
+	    routes_query_int(r, "limit", &limit, &e) < 0) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_buf_putz(&b, "{\"events\": [");
+	pg_events_write(&r->host->events, since, limit, &b);
+	pg_buf_putz(&b, "]}");
+	pg_api_reply_json(r, &b);
+}
+
+/* ---- Agents, listed and looked at --------------------------------------------- */
+
+static struct pg_agent *
+routes_agent(struct pg_api *r, const char *what, struct pg_err *e)
+{
+	struct pg_agent *a = pg_agent_find(r->host, r->segments[1]);
+	struct pg_str id = r->segments[1];
+
+	if (a != NULL)
+		return a;
+	/* As in Python, an escape is no escape here: %2D is simply no agent. */
+	if (pg_wire_check_id(id, e) < 0 && memchr(id.p, '%', id.n) == NULL)
+		return NULL;
+	pg_fail(e, PG_E_INVALID_AGENT, "No %s'%.*s' on %.*s", what,
+	    (int)PG_MIN(id.n, (size_t)PG_AGENT_ID_MAX), id.p,
+	    PG_STR_ARG(r->host->name));
+	return NULL;
+}
+
+static void
+routes_info(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+	struct pg_agent *a = routes_agent(r, "paglet ", &e);
+
+	if (a == NULL)
+		pg_api_fail(r, &e);
+	else
+		pg_api_reply(r, pg_agent_summary(a, &r->x->arena));
+}
+
+/* The last state seen, and how old it is when the agent could not be asked. */
+static void
+routes_put_state(const struct pg_agent *a, struct pg_arena *arena,
+    struct pg_value *d)
+{
+	struct pg_err e = { 0 };
+	struct pg_value *state;
+	int64_t age = pg_loop_now(a->host->loop) - a->state_time;
+
+	if (a->state == NULL ||
+	    pg_pickle_read_value((struct pg_str){ a->state->p + a->state_off,
+	    a->state_len }, arena, 0, &state, &e) < 0) {
+		pg_put_strz(arena, d, "state_error", a->state == NULL ?
+		    "no state is known yet" : e.msg);
+		return;
+	}
+	pg_put(arena, d, "state", state);
+	if (a->running != NULL || a->command_id != 0 ||
+	    a->phase != PG_AGENT_ACTIVE)
+		pg_put_float(arena, d, "state_age", pg_to_seconds(age));
+}
+
+/* One look at an agent, or many of them for one answer. */
+struct routes_look {
+	struct pg_api *r;
+	struct pg_agent **agents; /* references */
+	size_t n, left;
+	bool single;
+};
+
+static struct pg_value *
+routes_look_value(struct routes_look *l)
+{
+	struct pg_arena *arena = &l->r->x->arena;
+	struct pg_value *d = pg_value_dict(arena);
+	struct pg_value *list = pg_value_list(arena), *one = NULL;
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		one = pg_agent_summary(l->agents[i], arena);
+		routes_put_state(l->agents[i], arena, one);
+		pg_value_add(arena, list, one);
+	}
+	pg_put(arena, d, "agents", list);
+	return l->single ? one : d;
+}
+
+static void
+routes_look_done(void *arg, const struct pg_err *err)
+{
+	struct routes_look *l = arg;
+	struct pg_value *v;
+	size_t i;
+
+	(void)err;
+	if (--l->left > 0)
+		return;
+	v = routes_look_value(l);
+	pg_api_reply(l->r, v);
+	for (i = 0; i < l->n; i++)
+		pg_agent_unref(l->agents[i]);
+	free(l->agents);
+	free(l);
+}
+
+static struct routes_look *
+routes_look_new(struct pg_api *r, size_t most)
+{
+	struct routes_look *l = pg_alloc(sizeof(*l));
+
+	l->r = r;
+	l->agents = pg_alloc(PG_MAX(most, 1) * sizeof(struct pg_agent *));
+	return l;
+}
+
+static void
+routes_look_add(struct routes_look *l, struct pg_agent *a)
+{
+	pg_agent_ref(a);
+	l->agents[l->n++] = a;
+}
+
+static void
+routes_look_start(struct routes_look *l)
+{
+	size_t i;
+
+	l->left = l->n + 1;
+	for (i = 0; i < l->n; i++)
+		pg_peek(l->agents[i], routes_look_done, l);
+	routes_look_done(l, NULL);
+}
+
+static void
+routes_state(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+	struct pg_agent *a = routes_agent(r, "paglet ", &e);
+	struct routes_look *l;
+
+	if (a == NULL) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	l = routes_look_new(r, 1);
+	l->single = true;
+	routes_look_add(l, a);
+	routes_look_start(l);
+}
+
+static bool
+routes_listed(const struct pg_agent *a, struct pg_str state)
+{
+	if (pg_str_eqz(state, "inactive"))
+		return false;
+	if (pg_str_eqz(state, "all"))
+		return true;
+	return a->phase == PG_AGENT_ACTIVE || a->phase == PG_AGENT_CRASHED;
+}
+
+static void
+routes_list(struct pg_api *r)
+{
+	struct pg_arena *arena = &r->x->arena;
+	struct pg_str state = PG_STR("active"), with = PG_STR_NULL;
+	struct pg_value *d, *list;
+	struct routes_look *l;
+	struct pg_agent *a;
+
+	pg_query_get(arena, r->query, "state", &state);
+	pg_query_get(arena, r->query, "include_state", &with);
+	if (pg_str_eqz(with, "1") || pg_str_ieq(with, PG_STR("true")) ||
+	    pg_str_ieq(with, PG_STR("yes"))) {
+		l = routes_look_new(r, r->host->agents.n);
+		for (a = r->host->first; a != NULL; a = a->next)
+			if (routes_listed(a, state))
+				routes_look_add(l, a);
+		routes_look_start(l);
+		return;
+	}
+	d = pg_value_dict(arena);
+	list = pg_value_list(arena);
+	for (a = r->host->first; a != NULL; a = a->next)
+		if (routes_listed(a, state))
+			pg_value_add(arena, list, pg_agent_summary(a, arena));
+	pg_put(arena, d, "agents", list);
+	pg_api_reply(r, d);
+}
+
+/* ---- Agents, created and moved -------------------------------------------------- */
+
+/* The answer of everything that ends with a place: {proxy}. */
+static void
+routes_on_placed(void *arg, const struct pg_err *err, struct pg_str url,
+    struct pg_str id)
+{
+	struct pg_api *r = arg;
+	struct pg_value *d;
+
+	if (err != NULL) {
+		pg_api_fail(r, err);
+		return;
+	}
+	d = pg_value_dict(&r->x->arena);
+	pg_put(&r->x->arena, d, "proxy", pg_wire_proxy(&r->x->arena, url, id));
+	pg_api_reply(r, d);
+}
+
+static void
+routes_create(struct pg_api *r)
+{
+	const struct pg_value *envelope = pg_value_get(r->body, "envelope");
+
+	if (envelope == NULL)
+		pg_arrive_creation(r->host, r->body, routes_on_placed, r);
+	else
+		pg_arrive_envelope(r->host, envelope, r->x->body,
+		    r->pickled ? &r->watch : NULL,
+		    r->has_digest ? r->digest : NULL, routes_on_placed, r);
+}
+
+static void
+routes_move(struct pg_api *r, enum pg_kind kind)
+{
+	struct pg_err e = { 0 };
+	struct pg_agent *a = routes_agent(r, "active paglet ", &e);
+	struct pg_ticket t;
+
+	if (a == NULL || pg_move_read(kind, r->body, &t, &e) < 0) {
+		pg_api_fail(r, &e);
+	} else if (a->phase == PG_AGENT_MOVING) {
+		pg_fail(&e, PG_E_LIFECYCLE, "Paglet '%.*s' is moving",
+		    PG_STR_ARG(a->id));
+		pg_api_fail(r, &e);
+	} else {
+		pg_move_start(a, kind, &t, false, routes_on_placed, r);
+	}
+}
+
+static void
+routes_dispatch(struct pg_api *r)
+{
+	routes_move(r, PG_KIND_DISPATCH);
+}
+
+static void
+routes_clone(struct pg_api *r)
+{
+	routes_move(r, PG_KIND_CLONE);
+}
+
+static void
+routes_retract(struct pg_api *r)
+{
+	routes_move(r, PG_KIND_RETRACT);
+}
+
+static void
+routes_on_disposed(void *arg, const struct pg_err *err)
+{
+	struct pg_api *r = arg;
+
+	if (err != NULL)
+		pg_api_fail(r, err);
+	else
+		routes_live(r);
+}
+
+static void
+routes_dispose(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+	struct pg_agent *a = routes_agent(r, "paglet ", &e);
+	bool force = false;
+
+	if (a == NULL || pg_field_bool_opt(r->body, "force", &force, &e) < 0)
+		pg_api_fail(r, &e);
+	else
+		pg_dispose(a, false, force, routes_on_disposed, r);
+}
+
+static void
+routes_on_settled(void *arg, const struct pg_err *err, struct pg_str url,
+    struct pg_str id)
+{
+	struct pg_api *r = arg;
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a);
+
+	pg_put_strz(a, d, "status", err == NULL ? "committed" : "refused");
+	if (err == NULL)
+		pg_put(a, d, "proxy", pg_wire_proxy(a, url, id));
+	pg_api_reply(r, d);
+}
+
+static void
+routes_settle(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+
+	if (pg_wire_check_id(r->segments[1], &e) < 0) {
+		pg_wrap(&e, "transfer");
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_transfer_settle(r->host, r->segments[1], routes_on_settled, r);
+}
+
+/* ---- Messages --------------------------------------------------------------------- */
+
+/* {"result": ...} of a message that came over HTTP. */
+static void
+routes_on_message(struct pg_msg *m, const struct pg_outcome *o)
+{
+	struct pg_api *r = m->arg;
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d, *v;
+	struct pg_err e = { 0 };
+
+	if (o->err != NULL) {
+		pg_api_fail(r, o->err);
+		return;
+	}
+	a->max = a->used + PG_API_DECODED_MAX;
+	d = pg_value_dict(a);
+	v = pg_value_null(a);
+	if (o->body.n > 0 &&
+	    pg_pickle_read_value(o->body, a, 0, &v, &e) < 0) {
+		pg_wrap(&e, "result");
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_put(a, d, "result", v);
+	a->max = 0;
+	pg_api_reply(r, d);
+}
+
+/* What the request says beside the message itself. */
+struct routes_order {
+	struct pg_value *message;
+	bool oneway, activate, no_delay;
+	double timeout;
+	int64_t hops;
+};
+
+static int
+routes_read_order(const struct pg_value *body, struct routes_order *o,
+    struct pg_err *e)
+{
+	*o = (struct routes_order){ .activate = true, .timeout = -1 };
+	if (pg_field_dict(body, "message", &o->message, e) < 0 ||
+	    pg_field_bool_opt(body, "oneway", &o->oneway, e) < 0 ||
+	    pg_field_bool_opt(body, "activate_if_inactive", &o->activate,
+	    e) < 0 ||
+	    pg_field_bool_opt(body, "no_delay", &o->no_delay, e) < 0 ||
+	    pg_field_float_opt(body, "timeout", &o->timeout, e) < 0 ||
+	    pg_field_int_opt(body, "hops", &o->hops, e) < 0)
+		return -1;
+	if (o->hops < 0 || o->hops > PG_FORWARD_HOPS_MAX)
+		return pg_fail(e, PG_E_HOST, "field 'hops' must be 0 to %d",
+		    PG_FORWARD_HOPS_MAX);
+	return 0;
+}
+
+static void
+routes_message(struct pg_api *r)
+{
+	struct routes_order o;
+	struct pg_err e = { 0 };
+	struct pg_msg *m;
+	struct pg_str id = r->segments[1];
+	struct pg_value *d;
+
+	if (routes_read_order(r->body, &o, &e) < 0 ||
+	    (m = pg_message_new(o.message, &e)) == NULL) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	m->hops = (unsigned)o.hops;
+	if (o.timeout >= 0)
+		m->deadline = pg_loop_now(r->host->loop) +
+		    PG_MIN(pg_from_seconds(o.timeout), 24 * 3600 * PG_SEC);
+	m->oneway = o.oneway;
+	if (o.oneway && pg_message_knows(r->host, id)) {
+		m->deadline = PG_NEVER;
+		pg_message_deliver(r->host, id, m);
+		d = pg_value_dict(&r->x->arena);
+		pg_put(&r->x->arena, d, "result", NULL);
+		pg_api_reply(r, d);
+		return;
+	}
+	m->on_done = routes_on_message;
+	m->arg = r;
+	pg_message_deliver(r->host, id, m);
+}
+
+/* ---- Table --------------------------------------------------------------------------- */
+
+static const struct pg_route routes_table[] = {
+	{ "POST", "agents/*/messages", routes_message, false, false },
+	{ "GET", "health", routes_health, false, false },
+	{ "GET", "livez", routes_live, true, false },
+	{ "GET", "readyz", routes_ready, true, false },
+	{ "GET", "hosts", routes_hosts, false, false },
+	{ "POST", "hosts/join", routes_join, false, false },
+	{ "GET", "events", routes_events, false, false },
+	{ "GET", "classes", routes_classes, false, false },
+	{ "GET", "agents", routes_list, false, false },
+	{ "POST", "agents", routes_create, false, true },
+	{ "GET", "agents/*", routes_info, false, false },
+	{ "GET", "agents/*/state", routes_state, false, false },
+	{ "POST", "agents/*/dispatch", routes_dispatch, false, false },
+	{ "POST", "agents/*/clone", routes_clone, false, false },
+	{ "POST", "agents/*/retract", routes_retract, false, false },
+	{ "POST", "agents/*/dispose", routes_dispose, false, false },
+	{ "POST", "transfers/*/settle", routes_settle, false, false },
+	{ "POST", "admin/git-update", routes_git_update, false, false },
+	{ NULL, NULL, NULL, false, false },
+};
+
+PG_FN void
+pg_routes_init(struct pg_host *h)
+{
+	h->routes = routes_table;
+	h->health = routes_health_value;
+}
+
+PG_FN void
+pg_routes_fini(struct pg_host *h)
+{
+	pg_buf_fini(&h->health_text);
+}
+
+#undef ROUTES_EVENTS_LIMIT
