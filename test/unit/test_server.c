@@ -1,0 +1,947 @@
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/http1 os/file os/sock os/loop net/exchange net/conn net/server */
+/* Shows that a server answers each request once and in order however its bytes
+ * arrive, refuses what is wrong, slow or too much with a status line that the
+ * peer can still read, and keeps nothing of peers that go away. Real sockets
+ * on loopback; the test is the peer and turns the loop itself.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "net/server.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE (5 * PG_SEC)
+
+struct fix {
+	struct pg_loop *loop;
+	struct pg_server *server;
+	struct pg_addr addr;
+	int64_t accept;          /* what on_head says */
+	struct pg_exchange *held; /* by /later */
+	struct pg_bulk *kept;    /* by /keep */
+	int gone, requests;
+	bool refuse;
+	uint64_t body_n;
+	int body_fd;
+	/* The peer. */
+	int fd;
+	bool eof;
+	int error; /* of reading */
+	struct pg_buf got;
+};
+
+/* ---- The handler ---- */
+
+static int64_t
+on_head(void *arg, struct pg_exchange *x, struct pg_err *e)
+{
+	struct fix *f = arg;
+
+	assert_non_null(x->conn);
+	if (f->refuse)
+		return pg_fail(e, PG_E_AUTH, "no key");
+	return f->accept;
+}
+
+static void
+on_gone(struct pg_exchange *x)
+{
+	struct fix *f = x->user;
+
+	assert_null(x->conn);
+	f->gone++;
+}
+
+static void
+answer(struct pg_exchange *x, const char *text)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+
+	pg_buf_putz(&b, text);
+	pg_exchange_reply(x, 200, PG_STR_NULL, &b);
+	assert_int_equal(b.n, 0);
+	pg_buf_fini(&b);
+}
+
+static void
+answer_big(struct pg_exchange *x)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+
+	memset(pg_buf_room(&b, 8 << 20), 'z', 8 << 20);
+	b.n = 8 << 20;
+	pg_exchange_reply(x, 200, PG_STR("X-Extra: 1\r\n"), &b);
+	pg_buf_fini(&b);
+}
+
+static void
+on_request(void *arg, struct pg_exchange *x)
+{
+	struct fix *f = arg;
+	struct pg_str body = pg_bulk_str(x->body), target = x->head->target;
+	struct pg_buf b = PG_BUF_INIT(0);
+
+	f->requests++;
+	f->body_n = body.n;
+	f->body_fd = x->body != NULL ? x->body->fd : -1;
+	if (pg_str_eqz(target, "/later")) {
+		assert_null(f->held);
+		f->held = x;
+		x->user = f;
+		x->on_gone = on_gone;
+	} else if (pg_str_eqz(target, "/big")) {
+		answer_big(x);
+	} else if (pg_str_eqz(target, "/keep")) {
+		f->kept = pg_bulk_ref(x->body);
+		answer(x, "kept");
+	} else {
+		/* What we were asked, so that order and bytes show. */
+		pg_buf_printf(&b, "<%.*s %.*s>", PG_STR_ARG(target),
+		    PG_STR_ARG(((struct pg_str){ body.p,
+			PG_MIN(body.n, (size_t)64) })));
+		pg_exchange_reply(x, 200, PG_STR_NULL, &b);
+		pg_buf_fini(&b);
+	}
+}
+
+static const struct pg_server_ops ops = { on_head, on_request };
+
+/* ---- The peer ---- */
+
+static void
+peer_open(struct fix *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(f->fd, &f->addr.u.sa, f->addr.len), 0);
+	fcntl(f->fd, F_SETFL, O_NONBLOCK);
+	f->eof = false;
+	f->error = 0;
+	pg_buf_reset(&f->got);
+}
+
+static void
+turn(struct fix *f)
+{
+	char *to = pg_buf_room(&f->got, 1 << 20);
+	ssize_t n;
+
+	assert_int_equal(pg_loop_turn(f->loop, PG_MS, NULL), 0);
+	n = recv(f->fd, to, 1 << 20, 0);
+	if (n > 0)
+		f->got.n += (size_t)n;
+	f->eof |= n == 0;
+	if (n < 0 && errno != EAGAIN)
+		f->error = errno;
+}
+
+static void
+turns(struct fix *f, int n)
+{
+	while (n-- > 0)
+		turn(f);
+}
+
+static void
+put(struct fix *f, const char *p, size_t n)
+{
+	int64_t end = pg_now() + PATIENCE;
+	ssize_t k;
+
+	while (n > 0) {
+		k = send(f->fd, p, n, MSG_NOSIGNAL);
+		if (k > 0) {
+			p += k;
+			n -= (size_t)k;
+		} else {
+			assert_true(k < 0 && errno == EAGAIN);
+			turn(f);
+		}
+		assert_true(pg_now() < end);
+	}
+}
+
+static void
+say(struct fix *f, const char *text)
+{
+	put(f, text, strlen(text));
+}
+
+static int
+occurrences(const struct fix *f, const char *text)
+{
+	struct pg_str s = pg_buf_str(&f->got);
+	size_t n = strlen(text);
+	const char *at;
+	int count = 0;
+
+	while (s.n >= n && (at = memmem(s.p, s.n, text, n)) != NULL) {
+		count++;
+		s = pg_str_skip(s, (size_t)(at - s.p) + n);
+	}
+	return count;
+}
+
+/* Turn until the text has come so many times. */
+static void
+await_n(struct fix *f, const char *text, int n)
+{
+	int64_t end = pg_now() + PATIENCE;
+
+	while (occurrences(f, text) < n) {
+		if (f->eof || f->error != 0 || pg_now() > end)
+			fail_msg("no \"%s\" x %d (eof %d, error %d) in: %.*s",
+			    text, n, f->eof, f->error,
+			    (int)PG_MIN(f->got.n, 2000), f->got.p);
+		turn(f);
+	}
+}
+
+static void
+await(struct fix *f, const char *text)
+{
+	await_n(f, text, 1);
+}
+
+/* Turn until the server has closed in good order. */
+static void
+await_close(struct fix *f)
+{
+	int64_t end = pg_now() + PATIENCE;
+
+	while (!f->eof && f->error == 0 && pg_now() < end)
+		turn(f);
+	assert_int_equal(f->error, 0);
+	assert_true(f->eof);
+}
+
+static void
+fresh(struct fix *f)
+{
+	pg_buf_reset(&f->got);
+}
+
+static int
+setup(void **state)
+{
+	struct fix *f = pg_alloc(sizeof(*f));
+	struct pg_addr any;
+	struct pg_err e = { .code = PG_E_OK };
+
+	f->fd = -1;
+	f->accept = 1 << 20;
+	f->loop = pg_loop_new(&e);
+	f->server = pg_server_new(f->loop, &ops, f, &e);
+	pg_addr_parse(PG_STR("127.0.0.1"), 0, &any);
+	assert_int_equal(pg_server_listen(f->server, &any, &f->addr, &e), 0);
+	peer_open(f);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fix *f = *state;
+
+	pg_server_free(f->server);
+	pg_loop_free(f->loop);
+	pg_bulk_unref(f->kept);
+	pg_buf_fini(&f->got);
+	close(f->fd);
+	free(f);
+	return 0;
+}
+
+/* ---- Requests that are fine ---- */
+
+static void
+test_one_request(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "</a >");
+	assert_true(pg_str_eqz(pg_buf_str(&f->got),
+	    "HTTP/1.1 200 OK\r\nServer: paglets\r\n"
+	    "Content-Type: application/json\r\nContent-Length: 5\r\n\r\n"
+	    "</a >"));
+	assert_int_equal(pg_server_open(f->server), 0);
+	/* The same connection again. */
+	say(f, "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+	await(f, "</b abc>");
+}
+
+static void
+test_head_has_no_body(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "</b >");
+	assert_int_equal(occurrences(f, "Content-Length: 5\r\n\r\n"), 2);
+	assert_int_equal(occurrences(f, "</a >"), 0);
+}
+
+static void
+test_closing(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	await(f, "Connection: close\r\n\r\n</a >");
+	await_close(f);
+	peer_open(f);
+	say(f, "GET /a HTTP/1.0\r\n\r\n");
+	await(f, "Connection: close\r\n\r\n</a >");
+	await_close(f);
+	peer_open(f);
+	say(f, "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	await(f, "Connection: keep-alive\r\n\r\n</a >");
+	say(f, "GET /b HTTP/1.0\r\n\r\n");
+	await(f, "</b >");
+	await_close(f);
+}
+
+/* What is sent behind the last request must not destroy its answer. */
+static void
+test_closing_with_input_left(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /a HTTP/1.0\r\n\r\nGET /b HTTP/1.0\r\n\r\n");
+	await(f, "</a >");
+	await_close(f);
+	assert_int_equal(f->requests, 1);
+}
+
+static void
+test_pipelining(void **state)
+{
+	struct fix *f = *state;
+	struct pg_buf in = PG_BUF_INIT(0);
+	char last[32];
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		pg_buf_printf(&in, "POST /%d HTTP/1.1\r\nHost: x\r\n"
+		    "Content-Length: 2\r\n\r\n%02d", i, i % 100);
+	put(f, in.p, in.n);
+	await_n(f, "HTTP/1.1 200 OK", 2000);
+	for (i = 0; i < 2000; i++) {
+		snprintf(last, sizeof(last), "</%d %02d>", i, i % 100);
+		assert_non_null(memmem(f->got.p, f->got.n, last,
+		    strlen(last)));
+	}
+	pg_buf_fini(&in);
+}
+
+/* The next request is not begun before the last one is answered. */
+static void
+test_pipelining_behind_a_slow_one(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	say(f, "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	assert_int_equal(f->requests, 1);
+	assert_int_equal(f->got.n, 0);
+	assert_int_equal(pg_server_open(f->server), 1);
+	answer(f->held, "now");
+	assert_int_equal(f->requests, 1);
+	await(f, "now");
+	await(f, "</b >");
+	await(f, "</c >");
+	assert_int_equal(pg_server_open(f->server), 0);
+}
+
+/* Two pipelined requests, cut at every byte. */
+static void
+cut_everywhere(struct fix *f, const char *text, const char *a, const char *b)
+{
+	size_t n = strlen(text), i;
+
+	for (i = 1; i < n; i++) {
+		peer_open(f);
+		put(f, text, i);
+		turns(f, 2);
+		put(f, text + i, n - i);
+		await(f, a);
+		await(f, b);
+		assert_int_equal(occurrences(f, "HTTP/1.1 200 OK"), 2);
+	}
+}
+
+static void
+test_cut_at_every_byte(void **state)
+{
+	struct fix *f = *state;
+
+	cut_everywhere(f, "POST /p HTTP/1.1\r\nHost: x\r\n"
+	    "Content-Length: 7\r\n\r\nabcdefg"
+	    "GET /q HTTP/1.1\r\nHost: x\r\n\r\n", "</p abcdefg>", "</q >");
+	cut_everywhere(f, "POST /p HTTP/1.1\r\nHost: x\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n"
+	    "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nT: v\r\n\r\n"
+	    "GET /q HTTP/1.1\r\nHost: x\r\n\r\n", "</p abcdefg>", "</q >");
+}
+
+/* Chunked bodies that fill the buffer, with a request right behind. */
+static void
+test_chunked_at_buffer_edges(void **state)
+{
+	struct fix *f = *state;
+	struct pg_buf in = PG_BUF_INIT(0);
+	size_t n;
+
+	for (n = PG_SLOT_IN - 200; n < PG_SLOT_IN + 20; n += 7) {
+		peer_open(f);
+		pg_buf_reset(&in);
+		pg_buf_printf(&in, "POST /p HTTP/1.1\r\nHost: x\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n%zX\r\n", n);
+		memset(pg_buf_room(&in, n), 'c', n);
+		in.n += n;
+		pg_buf_putz(&in, "\r\n0\r\n\r\n"
+		    "GET /q HTTP/1.1\r\nHost: x\r\n\r\n");
+		put(f, in.p, in.n);
+		await(f, "</q >");
+	}
+	pg_buf_fini(&in);
+}
+
+static void
+test_kept_body_outlives_the_answer(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "POST /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+	    "SAVE" "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "</b >");
+	say(f, "POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nover");
+	await(f, "</c over>");
+	assert_true(pg_str_eqz(pg_bulk_str(f->kept), "SAVE"));
+}
+
+/* ---- Bodies and their limits ---- */
+
+static void
+test_body_limit(void **state)
+{
+	struct fix *f = *state;
+
+	f->accept = 10;
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+	    "0123456789");
+	await(f, "</p 0123456789>");
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"
+	    "0123456789x" "GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "HTTP/1.1 413 ");
+	await(f, "\"error_type\": \"HostError\"");
+	/* So short a rest is skipped, and the connection kept. */
+	await(f, "</next >");
+}
+
+static void
+test_chunked_body_limit(void **state)
+{
+	struct fix *f = *state;
+
+	f->accept = 10;
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
+	    "\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n");
+	await(f, "</p 0123456789>");
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
+	    "\r\n\r\nA\r\n0123456789\r\n1\r\nx\r\n");
+	await(f, "HTTP/1.1 413 ");
+	await(f, "Connection: close");
+	shutdown(f->fd, SHUT_WR);
+	await_close(f);
+}
+
+static void
+test_large_body(void **state)
+{
+	struct fix *f = *state;
+	size_t n = 64 << 20, piece = 1 << 20, before, i;
+	char *zeros = calloc(1, piece);
+
+	f->accept = (int64_t)n;
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 67108864"
+	    "\r\n\r\n");
+	put(f, zeros, piece);
+	turns(f, 3);
+	before = mallinfo2().uordblks;
+	for (i = piece; i < n; i += piece)
+		put(f, zeros, piece);
+	assert_true(mallinfo2().uordblks < before + (1 << 20));
+	await(f, "</p ");
+	assert_int_equal(f->body_n, n);
+	assert_true(f->body_fd >= 0);
+	free(zeros);
+}
+
+/* Between what lies in the buffer, what goes to the heap, and what to a
+ * memfd. */
+static void
+test_body_sizes(void **state)
+{
+	const size_t sizes[] = { 1, 16384, PG_SLOT_IN - 100, PG_SLOT_IN,
+		PG_BULK_HEAP_MAX, PG_BULK_HEAP_MAX + 1, 300000 };
+	struct fix *f = *state;
+	char head[100], *body = calloc(1, 300000);
+	size_t i;
+
+	for (i = 0; i < PG_COUNT(sizes); i++) {
+		snprintf(head, sizeof(head), "POST /p HTTP/1.1\r\nHost: x\r\n"
+		    "Content-Length: %zu\r\n\r\n", sizes[i]);
+		fresh(f);
+		say(f, head);
+		put(f, body, sizes[i]);
+		await(f, "</p ");
+		assert_int_equal(f->body_n, sizes[i]);
+		assert_int_equal(f->body_fd >= 0,
+		    sizes[i] > PG_BULK_HEAP_MAX);
+	}
+	free(body);
+}
+
+static void
+test_continue(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+	    "Content-Length: 3\r\n\r\n");
+	await(f, "HTTP/1.1 100 Continue\r\n\r\n");
+	say(f, "abc");
+	await(f, "HTTP/1.1 200 OK");
+	await(f, "</p abc>");
+	/* Not when it has begun to arrive. */
+	fresh(f);
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+	    "Content-Length: 3\r\n\r\nabc");
+	await(f, "</p abc>");
+	assert_int_equal(occurrences(f, "100 Continue"), 0);
+	/* Nor when it is refused; then the peer may or may not send it. */
+	f->refuse = true;
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+	    "Content-Length: 3\r\n\r\n");
+	await(f, "HTTP/1.1 401 ");
+	await(f, "WWW-Authenticate: Bearer\r\n");
+	await(f, "Connection: close\r\n");
+	assert_int_equal(occurrences(f, "100 Continue"), 0);
+}
+
+/* ---- Refusals ---- */
+
+static void
+expect_refusal(struct fix *f, const char *text, const char *status)
+{
+	peer_open(f);
+	say(f, text);
+	await(f, status);
+	await(f, "Connection: close\r\n");
+	await(f, "{\"error_type\": \"HostError\", \"error\": \"");
+	assert_int_equal(occurrences(f, "HTTP/1.1 "), 1);
+	shutdown(f->fd, SHUT_WR);
+	await_close(f);
+}
+
+static void
+test_errors(void **state)
+{
+	struct fix *f = *state;
+	struct pg_buf b = PG_BUF_INIT(0);
+
+	expect_refusal(f, "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ");
+	expect_refusal(f, "nonsense\r\n\r\n", "HTTP/1.1 400 ");
+	expect_refusal(f, "GET / HTTP/1.1\nHost: x\n\n", "HTTP/1.1 400 ");
+	expect_refusal(f, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 400 ");
+	expect_refusal(f, "POST / HTTP/1.1\r\nHost: x\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400 ");
+	expect_refusal(f, "PATCH / HTTP/1.1\r\nHost: x\r\n\r\n",
+	    "HTTP/1.1 501 ");
+	pg_buf_printf(&b, "GET /%0*d HTTP/1.1\r\nHost: x\r\n\r\n",
+	    PG_HTTP1_TARGET_MAX, 0);
+	pg_buf_putc(&b, '\0');
+	expect_refusal(f, b.p, "HTTP/1.1 414 ");
+	pg_buf_reset(&b);
+	pg_buf_printf(&b, "GET / HTTP/1.1\r\nHost: x\r\nA: %0*d\r\n\r\n",
+	    PG_HTTP1_HEAD_MAX, 0);
+	pg_buf_putc(&b, '\0');
+	expect_refusal(f, b.p, "HTTP/1.1 431 ");
+	assert_int_equal(f->requests, 0);
+	pg_buf_fini(&b);
+}
+
+/* An input that ends too early is told so; a silent one is not. */
+static void
+test_ends_early(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET / HT");
+	shutdown(f->fd, SHUT_WR);
+	await(f, "HTTP/1.1 400 ");
+	await_close(f);
+	peer_open(f);
+	say(f, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc");
+	shutdown(f->fd, SHUT_WR);
+	await(f, "HTTP/1.1 400 ");
+	await_close(f);
+	peer_open(f);
+	say(f, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+	shutdown(f->fd, SHUT_WR);
+	await(f, "HTTP/1.1 400 ");
+	await_close(f);
+	peer_open(f);
+	say(f, "\r\n");
+	shutdown(f->fd, SHUT_WR);
+	await_close(f);
+	assert_int_equal(f->got.n, 0);
+	assert_int_equal(f->requests, 0);
+}
+
+/* A peer that sends on regardless reads the answer and no reset. */
+static void
+test_early_refusal_is_drained(void **state)
+{
+	struct fix *f = *state;
+	char *zeros = calloc(1, 1 << 20);
+	int i;
+
+	f->refuse = true;
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216"
+	    "\r\n\r\n");
+	for (i = 0; i < 16; i++)
+		put(f, zeros, 1 << 20);
+	await(f, "HTTP/1.1 401 ");
+	await(f, "{\"error_type\": \"AuthenticationError\", "
+	    "\"error\": \"no key\"}");
+	close(f->fd);
+	f->fd = -1;
+	peer_open(f);
+	turns(f, 3);
+	assert_int_equal(f->requests, 0);
+	free(zeros);
+}
+
+static void
+test_drain_is_bounded(void **state)
+{
+	struct fix *f = *state;
+	char *zeros = calloc(1, 1 << 20);
+	int64_t end = pg_now() + PATIENCE;
+	ssize_t n;
+
+	f->refuse = true;
+	pg_server_limits(f->server)->drain_bytes = 1 << 20;
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999"
+	    "\r\n\r\n");
+	do {
+		n = send(f->fd, zeros, 1 << 20, MSG_NOSIGNAL);
+		turn(f);
+	} while ((n > 0 || errno == EAGAIN) && pg_now() < end);
+	assert_true(errno == EPIPE || errno == ECONNRESET);
+	assert_int_equal(occurrences(f, "HTTP/1.1 401 "), 1);
+	/* In time too. */
+	pg_server_limits(f->server)->drain_time = 50 * PG_MS;
+	peer_open(f);
+	say(f, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999"
+	    "\r\n\r\n");
+	await(f, "HTTP/1.1 401 ");
+	while (send(f->fd, "z", 1, MSG_NOSIGNAL) == 1 && pg_now() < end)
+		turn(f);
+	assert_true(pg_now() < end);
+	free(zeros);
+}
+
+/* ---- Time ---- */
+
+static void
+test_slow_peers(void **state)
+{
+	struct fix *f = *state;
+	struct pg_server_limits *limits = pg_server_limits(f->server);
+
+	limits->head_time = limits->body_time = 30 * PG_MS;
+	say(f, "GET / HT");
+	await(f, "HTTP/1.1 408 ");
+	shutdown(f->fd, SHUT_WR);
+	await_close(f);
+	peer_open(f);
+	say(f, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc");
+	await(f, "HTTP/1.1 408 ");
+	peer_open(f);
+	say(f, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
+	    "\r\n\r\n3\r\nab");
+	await(f, "HTTP/1.1 408 ");
+	assert_int_equal(f->requests, 0);
+}
+
+/* A head's time does not begin anew with each byte. */
+static void
+test_trickling_head(void **state)
+{
+	struct fix *f = *state;
+	int64_t end = pg_now() + PATIENCE;
+
+	pg_server_limits(f->server)->head_time = 50 * PG_MS;
+	say(f, "GET /");
+	while (f->got.n == 0 && pg_now() < end) {
+		send(f->fd, "x", 1, MSG_NOSIGNAL);
+		turn(f);
+	}
+	await(f, "HTTP/1.1 408 ");
+}
+
+static void
+test_idle_is_closed_silently(void **state)
+{
+	struct fix *f = *state;
+
+	pg_server_limits(f->server)->idle_time = 30 * PG_MS;
+	peer_open(f);
+	await_close(f);
+	assert_int_equal(f->got.n, 0);
+	peer_open(f);
+	say(f, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "</a >");
+	fresh(f);
+	await_close(f);
+	assert_int_equal(f->got.n, 0);
+	/* A handler may take longer than that. */
+	peer_open(f);
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 100);
+	answer(f->held, "at last");
+	await(f, "at last");
+}
+
+static void
+test_peer_that_does_not_read(void **state)
+{
+	struct fix *f = *state;
+	int64_t end = pg_now() + PATIENCE;
+
+	pg_server_limits(f->server)->write_time = 30 * PG_MS;
+	say(f, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	do
+		assert_int_equal(pg_loop_turn(f->loop, PG_MS, NULL), 0);
+	while (pg_now() < end && (f->requests == 0 ||
+	    pg_server_open(f->server) > 0));
+	assert_int_equal(pg_server_open(f->server), 0);
+}
+
+static void
+test_big_answer(void **state)
+{
+	struct fix *f = *state;
+	int i;
+
+	/* Unread for a while, so that the socket fills. */
+	say(f, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	for (i = 0; i < 20; i++)
+		pg_loop_turn(f->loop, PG_MS, NULL);
+	assert_int_equal(pg_server_open(f->server), 1);
+	await(f, "</b >");
+	assert_int_equal(occurrences(f, "X-Extra: 1\r\n"), 1);
+	assert_true(f->got.n > 8 << 20);
+}
+
+/* ---- Peers that go away ---- */
+
+static void
+test_half_close(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	shutdown(f->fd, SHUT_WR);
+	turns(f, 10);
+	assert_int_equal(f->gone, 0);
+	answer(f->held, "still");
+	await(f, "still");
+	await(f, "</b >");
+	await_close(f);
+}
+
+static void
+reset(struct fix *f)
+{
+	struct linger now = { .l_onoff = 1 };
+
+	setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(f->fd);
+	f->fd = -1;
+}
+
+static void
+test_orphan(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+	    "abc");
+	turns(f, 5);
+	assert_non_null(f->held);
+	reset(f);
+	peer_open(f);
+	turns(f, 5);
+	assert_int_equal(f->gone, 1);
+	assert_null(f->held->conn);
+	assert_true(pg_str_eqz(pg_bulk_str(f->held->body), "abc"));
+	assert_int_equal(pg_server_open(f->server), 1);
+	answer(f->held, "to nobody");
+	assert_int_equal(pg_server_open(f->server), 0);
+}
+
+/* Reset while more than the kernel has room for is pipelined behind. */
+static void
+test_orphan_with_input_left(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /b HT");
+	turns(f, 5);
+	say(f, "TP/1.1\r\n");
+	turns(f, 5);
+	reset(f);
+	peer_open(f);
+	turns(f, 5);
+	assert_int_equal(f->gone, 1);
+	answer(f->held, "to nobody");
+}
+
+static void
+test_server_closes(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	pg_server_close(f->server);
+	assert_int_equal(f->gone, 1);
+	answer(f->held, "too late");
+	assert_int_equal(pg_server_open(f->server), 0);
+}
+
+static void
+test_server_is_freed_with_an_orphan(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	assert_non_null(f->held);
+}
+
+/* ---- Limits and endings of the server ---- */
+
+static void
+test_connection_limit(void **state)
+{
+	struct fix *f = *state;
+	int first = f->fd, second;
+
+	pg_server_limits(f->server)->conns = 2;
+	f->fd = -1;
+	peer_open(f);
+	second = f->fd;
+	say(f, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "</a >");
+	f->fd = -1;
+	peer_open(f);
+	say(f, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "HTTP/1.1 503 ");
+	await(f, "\"too many connections (2)\"");
+	shutdown(f->fd, SHUT_WR);
+	await_close(f);
+	/* One goes, one may come. */
+	close(first);
+	turns(f, 3);
+	peer_open(f);
+	say(f, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "</a >");
+	close(second);
+}
+
+static void
+test_drain(void **state)
+{
+	struct fix *f = *state;
+	struct fix idle = { .loop = f->loop, .addr = f->addr, .fd = -1 };
+
+	peer_open(&idle);
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	pg_server_drain(f->server);
+	await_close(&idle);
+	assert_int_equal(pg_server_open(f->server), 1);
+	answer(f->held, "last");
+	await(f, "Connection: close\r\n\r\nlast");
+	await_close(f);
+	close(idle.fd);
+	idle.fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(idle.fd, &f->addr.u.sa, f->addr.len), -1);
+	close(idle.fd);
+	pg_buf_fini(&idle.got);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_one_request),
+		TEST(test_head_has_no_body),
+		TEST(test_closing),
+		TEST(test_closing_with_input_left),
+		TEST(test_pipelining),
+		TEST(test_pipelining_behind_a_slow_one),
+		TEST(test_cut_at_every_byte),
+		TEST(test_chunked_at_buffer_edges),
+		TEST(test_kept_body_outlives_the_answer),
+		TEST(test_body_limit),
+		TEST(test_chunked_body_limit),
+		TEST(test_large_body),
+		TEST(test_body_sizes),
+		TEST(test_continue),
+		TEST(test_errors),
+		TEST(test_ends_early),
+		TEST(test_early_refusal_is_drained),
+		TEST(test_drain_is_bounded),
+		TEST(test_slow_peers),
+		TEST(test_trickling_head),
+		TEST(test_idle_is_closed_silently),
+		TEST(test_peer_that_does_not_read),
+		TEST(test_big_answer),
+		TEST(test_half_close),
+		TEST(test_orphan),
+		TEST(test_orphan_with_input_left),
+		TEST(test_server_closes),
+		TEST(test_server_is_freed_with_an_orphan),
+		TEST(test_connection_limit),
+		TEST(test_drain),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
