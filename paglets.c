@@ -16,6 +16,9 @@
  * agent/runtime.h calls the handler there.
  */
 #include "src/base/base.h"
+
+#include "paglets.h"
+
 #pragma GCC diagnostic ignored "-Wunused-function"
 
 /* base: memory, errors, containers, time. Knows no system calls but memory and
@@ -32,6 +35,10 @@
 #include "src/codec/float.c"
 #include "src/codec/value.c"
 #include "src/codec/json.c"
+#include "src/codec/pickle_text.c"
+#include "src/codec/pickle_build.c"
+#include "src/codec/pickle.c"
+#include "src/codec/pickle_write.c"
 #include "src/codec/url.c"
 #include "src/codec/http1.c"
 #include "src/codec/sha256.c"
@@ -46,16 +53,22 @@
 #include "src/os/proc.c"
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
+#include "src/net/lookup.c"
 #include "src/net/exchange.c"
 #include "src/net/conn.c"
 #include "src/net/server.c"
+#include "src/net/client.c"
 
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
 #include "src/agent/frame.c"
-
-/* host: agents, their mailboxes and children, moves, the API. Never runs the code
- * of an agent. */
+#include "src/agent/fields.c"
+#include "src/agent/upline.c"
+#include "src/agent/values.c"
+#include "src/agent/invoke.c"
+#include "src/agent/upcall.c"
+#include "src/agent/runtime.c"
+#include "src/agent/class/counter.c"
 
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
  * hosts by their API only, but for `serve`. */
