@@ -269,8 +269,8 @@ fields_check(const struct paglets_field *f, const struct pg_value *v,
 		return 0;
 	if (f->kind == PAGLETS_KIND_INT && pg_value_is(v, PG_T_BIG))
 		return pg_fail(e, PG_E_SERIAL,
-		    "state field '%s' must be int of 64 bits, got %.*s",
-		    f->name, PG_STR_ARG(pg_value_text(v, PG_STR("more"))));
+		    "state field '%s' must be int of 64 bits, got one of "
+		    "%" PRIu32 " digits", f->name, v->n);
 	return pg_fail(e, PG_E_SERIAL, "state field '%s' must be %s, got %s",
 	    f->name, want, pg_value_type_name(v));
 }

@@ -6,7 +6,6 @@
  */
 #include "counter.h"
 
-#include <math.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,7 +44,7 @@ counter_increment(struct paglets_call *c)
 	if (__builtin_add_overflow(s->count, by, &by))
 		return paglets_fail(c, "HostError",
 		    "count would not fit 64 bits");
-	if (tag != NULL && counter_remember(c, paglets_text(c, tag)) != 0)
+	if (tag != NULL && counter_remember(c, paglets_arg(c, "tag")) != 0)
 		return -1;
 	s->count = by;
 	return paglets_reply_int(c, "count", s->count);
@@ -100,10 +99,10 @@ counter_sleep(struct paglets_call *c)
 		return paglets_fail(c, "HostError",
 		    "sleep length must be non-negative");
 	t.tv_sec = (time_t)seconds;
-	t.tv_nsec = (long)((seconds - floor(seconds)) * 1e9);
+	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
 	while (nanosleep(&t, &t) != 0)
 		continue;
-	if (tag != NULL && counter_remember(c, paglets_text(c, tag)) != 0)
+	if (tag != NULL && counter_remember(c, paglets_arg(c, "tag")) != 0)
 		return -1;
 	return paglets_reply_value(c, "slept", given != NULL ? given :
 	    paglets_int(c, 0));
