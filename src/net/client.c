@@ -23,8 +23,6 @@
 #define CLIENT_SMALL (8 * 1024)
 #define CLIENT_BIG (256 * 1024)
 #define CLIENT_PIECES_MAX (1 + PG_CLIENT_SEGMENTS_MAX)
-/* Interim answers (1xx) before the final one. */
-#define CLIENT_INTERIM_MAX 16
 
 enum call_phase {
 	CALL_START,   /* at the end of the turn it begins, perhaps again */
@@ -495,9 +493,9 @@ call_parse_head(struct pg_call *call, size_t n, struct pg_err *e)
 		    call->method);
 		return 1;
 	}
-	if (++call->interim > CLIENT_INTERIM_MAX)
+	if (++call->interim > PG_CLIENT_INTERIM_MAX)
 		return pg_fail(e, PG_E_HOST, "over %d interim answers",
-		    CLIENT_INTERIM_MAX);
+		    PG_CLIENT_INTERIM_MAX);
 	pg_buf_drop(&call->in, n);
 	return 0;
 }
@@ -894,4 +892,3 @@ pg_client_free(struct pg_client *cl)
 #undef CLIENT_SMALL
 #undef CLIENT_BIG
 #undef CLIENT_PIECES_MAX
-#undef CLIENT_INTERIM_MAX

@@ -13,6 +13,7 @@
 #define PG_CLIENT_IDLE_MAX 64              /* pooled connections in all */
 #define PG_CLIENT_IDLE_TIME (15 * PG_SEC)  /* in the pool; less than servers keep them */
 #define PG_CLIENT_SEGMENTS_MAX 4
+#define PG_CLIENT_INTERIM_MAX 16 /* answers 1xx before the final one */
 
 struct pg_client;
 struct pg_call;
@@ -41,8 +42,8 @@ struct pg_response {
 	int status; /* 0: no answer, see err */
 	const struct pg_http1_head *head;
 	struct pg_bulk *body; /* NULL: empty. Take a reference to keep it. */
-	/* With status 0: PG_E_UNREACHABLE or PG_E_TIMEOUT, message
-	 * "Could not reach URL: why". */
+	/* With status 0: PG_E_UNREACHABLE or PG_E_TIMEOUT, or PG_E_HOST for a
+	 * request that cannot be made; message "Could not reach URL: why". */
 	struct pg_err err;
 	/* The request, or a part of it, may have arrived at the peer. */
 	bool maybe_sent;
@@ -52,9 +53,10 @@ struct pg_response {
  * The response is valid during the call only. */
 typedef void pg_client_done(void *arg, const struct pg_response *r);
 
+/* From here on the process ignores SIGPIPE. */
 PG_FN struct pg_client *pg_client_new(struct pg_loop *l, struct pg_work *w,
     struct pg_err *e);
-/* Cancels what is under way without calling back. */
+/* Cancels what is under way without calling back. Free it before w. */
 PG_FN void pg_client_free(struct pg_client *c);
 /* Bad URLs and failed look-ups too are told through done. */
 PG_FN struct pg_call *pg_client_start(struct pg_client *c,

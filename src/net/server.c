@@ -19,6 +19,7 @@ struct server_listener {
 	struct pg_timer pause;
 	struct pg_server *server;
 	int fd;
+	bool told; /* that it is not accepting */
 };
 
 /* Owner: whoever called pg_server_new. */
@@ -105,7 +106,9 @@ server_resume(struct pg_timer *t)
 static void
 server_pause(struct server_listener *li, const char *why)
 {
-	pg_log(PG_LOG_ERROR, "server: not accepting: %s", why);
+	if (!li->told)
+		pg_log(PG_LOG_ERROR, "server: not accepting: %s", why);
+	li->told = true;
 	pg_io_want(&li->io, 0);
 	pg_timer_set(li->server->set.loop, &li->pause, SERVER_PAUSE,
 	    server_resume);
@@ -126,9 +129,10 @@ server_on_ready(struct pg_io *io, uint32_t events)
 			return;
 		}
 		fd = pg_sock_accept(li->fd, &peer);
-		if (fd >= 0)
+		if (fd >= 0) {
+			li->told = false;
 			server_take(li->server, fd, &peer);
-		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return;
 		else if (errno != ECONNABORTED && errno != EINTR) {
 			server_pause(li, strerror(errno));

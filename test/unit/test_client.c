@@ -1,11 +1,11 @@
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/url codec/http1 os/file os/sock os/loop os/work net/lookup net/client */
-/* wrap: getaddrinfo freeaddrinfo */
 /* Shows that a client finishes every call exactly once, with the answer or
  * with the reason why there is none, whatever the peer does: answers cut at
  * every byte, early, late, never, too long or ill-formed; and that it reuses
  * connections without ever sending a request twice that may not be. Real
  * sockets on loopback; the test is the peer and turns the loop itself.
  */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/url codec/http1 os/file os/sock os/loop os/work net/lookup net/client */
+/* wrap: getaddrinfo freeaddrinfo */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -442,8 +442,8 @@ test_bad_answers(void **state)
 {
 	const char *const bad[] = { "nonsense\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
-		"Content-Length: 2\r\n\r\n" };
+		("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+		    "Content-Length: 2\r\n\r\n") };
 	struct fix *f = *state;
 	size_t i;
 	int n;
@@ -457,9 +457,16 @@ test_bad_answers(void **state)
 	}
 	call(f, "GET", "/");
 	peer_accept(f);
-	for (n = 0; n < 20; n++)
+	for (n = 0; n < PG_CLIENT_INTERIM_MAX; n++)
 		peer_say(f, "HTTP/1.1 102 Wait\r\n\r\n");
+	peer_say(f, answers[0]);
 	await_done(f, (int)i + 1);
+	assert_int_equal(f->status, 200);
+	call(f, "GET", "/2");
+	peer_expect(f, "GET /2 ");
+	for (n = 0; n <= PG_CLIENT_INTERIM_MAX; n++)
+		peer_say(f, "HTTP/1.1 102 Wait\r\n\r\n");
+	await_done(f, (int)i + 2);
 	expect_failure(f, PG_E_UNREACHABLE, "interim");
 }
 
@@ -534,8 +541,8 @@ static void
 test_connection_is_not_reused(void **state)
 {
 	const char *const last[] = {
-		"HTTP/1.1 200 OK\r\nConnection: close\r\n"
-		"Content-Length: 5\r\n\r\nhello",
+		("HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		    "Content-Length: 5\r\n\r\nhello"),
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello, world",
 		"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello" };
 	struct fix *f = *state;
@@ -928,11 +935,12 @@ test_cancel(void **state)
 	char url[100];
 	struct pg_request r = request("GET", url, f, "/");
 
+	struct pg_call *c;
+
 	pg_call_cancel(start(f, &r));
 	turns(f, 3);
 	assert_false(peer_try_accept(f));
-	pg_call_cancel((peer_close(f), start(f, &r)));
-	struct pg_call *c = start(f, &r);
+	c = start(f, &r);
 	peer_accept(f);
 	peer_expect(f, "GET / ");
 	peer_say(f, "HTTP/1.1 200 OK\r\nContent-Len");

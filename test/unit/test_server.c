@@ -1,9 +1,9 @@
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/http1 os/file os/sock os/loop net/exchange net/conn net/server */
 /* Shows that a server answers each request once and in order however its bytes
  * arrive, refuses what is wrong, slow or too much with a status line that the
  * peer can still read, and keeps nothing of peers that go away. Real sockets
  * on loopback; the test is the peer and turns the loop itself.
  */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/http1 os/file os/sock os/loop net/exchange net/conn net/server */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -455,6 +455,31 @@ test_body_limit(void **state)
 	await(f, "</next >");
 }
 
+/* A refused body that is just short enough to be skipped, and a longer one. */
+static void
+test_skip_limit(void **state)
+{
+	struct fix *f = *state;
+	char head[100], *body = calloc(1, PG_SERVER_SKIP_MAX + 1);
+	size_t n;
+
+	f->accept = 0;
+	for (n = PG_SERVER_SKIP_MAX - 1; n <= PG_SERVER_SKIP_MAX + 1; n++) {
+		snprintf(head, sizeof(head), "POST /p HTTP/1.1\r\nHost: x\r\n"
+		    "Content-Length: %zu\r\n\r\n", n);
+		fresh(f);
+		say(f, head);
+		await(f, "HTTP/1.1 413 ");
+		put(f, body, n);
+		if (n > PG_SERVER_SKIP_MAX)
+			break;
+		say(f, "GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+		await(f, "</next >");
+	}
+	await_close(f);
+	free(body);
+}
+
 static void
 test_chunked_body_limit(void **state)
 {
@@ -883,6 +908,75 @@ test_connection_limit(void **state)
 	close(second);
 }
 
+/* More connections than may be turned away wait in the kernel. */
+static void
+test_turned_away_limit(void **state)
+{
+	enum { N = PG_SERVER_TURNED_AWAY_MAX + 1 };
+	struct fix *f = *state;
+	int fds[N], i;
+
+	pg_server_limits(f->server)->conns = 0;
+	peer_open(f);
+	turns(f, 3);
+	await(f, "HTTP/1.1 503 ");
+	for (i = 0; i < N; i++) {
+		fds[i] = f->fd;
+		f->fd = -1;
+		peer_open(f);
+	}
+	turns(f, 5);
+	assert_int_equal(f->got.n, 0);
+	assert_false(f->eof);
+	for (i = 0; i < N; i++)
+		close(fds[i]);
+	await(f, "HTTP/1.1 503 ");
+}
+
+/* More requests at a time than slots are kept for. */
+static void
+test_many_at_a_time(void **state)
+{
+	enum { N = 2 * PG_SLOT_SPARE_MAX + 1 };
+	struct fix *f = *state;
+	int fds[N], i, round;
+
+	for (i = 0; i < N; i++) {
+		f->fd = -1;
+		peer_open(f);
+		fds[i] = f->fd;
+	}
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < N; i++)
+			send(fds[i], "GET /a HT", 9, 0);
+		turns(f, 3);
+		for (i = 0; i < N; i++) {
+			f->fd = fds[i];
+			fresh(f);
+			say(f, "TP/1.1\r\nHost: x\r\n\r\n");
+			await(f, "</a >");
+		}
+	}
+	for (i = 0; i < N - 1; i++)
+		close(fds[i]);
+}
+
+static void
+test_listener_limit(void **state)
+{
+	struct fix *f = *state;
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_addr any, bound;
+	int i;
+
+	pg_addr_parse(PG_STR("127.0.0.1"), 0, &any);
+	for (i = 1; i < PG_SERVER_LISTEN_MAX; i++)
+		assert_int_equal(pg_server_listen(f->server, &any, &bound,
+		    &e), 0);
+	assert_int_equal(pg_server_listen(f->server, &any, &bound, &e), -1);
+	assert_int_equal(e.code, PG_E_HOST);
+}
+
 static void
 test_drain(void **state)
 {
@@ -921,6 +1015,7 @@ main(void)
 		TEST(test_chunked_at_buffer_edges),
 		TEST(test_kept_body_outlives_the_answer),
 		TEST(test_body_limit),
+		TEST(test_skip_limit),
 		TEST(test_chunked_body_limit),
 		TEST(test_large_body),
 		TEST(test_body_sizes),
@@ -940,6 +1035,9 @@ main(void)
 		TEST(test_server_closes),
 		TEST(test_server_is_freed_with_an_orphan),
 		TEST(test_connection_limit),
+		TEST(test_turned_away_limit),
+		TEST(test_many_at_a_time),
+		TEST(test_listener_limit),
 		TEST(test_drain),
 	};
 
