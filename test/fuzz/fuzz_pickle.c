@@ -60,7 +60,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct pg_str in = { (const char *)data, n };
-	struct pg_pickle_watch watch = { .key = PG_STR("state"), 
+	struct pg_pickle_watch watch = { .key = PG_STR("state"),
 	    .depth = 1 + n % 2 };
 	struct pg_arena a = { 0 };
 	struct pg_err e = { 0 };

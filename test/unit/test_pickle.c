@@ -9,6 +9,7 @@
 /* parts: base/err base/mem base/buf base/map codec/float codec/value codec/json codec/pickle_text codec/pickle_build codec/pickle codec/pickle_write */
 #include "codec/json.h"
 #include "codec/pickle.h"
+#include "codec/pickle_build.h"
 
 #include "guard.h"
 
@@ -795,7 +796,7 @@ static void
 copies_have_a_budget(void **state)
 {
 	struct pg_buf b = PG_BUF_INIT(0);
-	size_t i;
+	size_t i, ok = 0;
 
 	(void)state;
 	/* a key worth 2^60 leaves */
@@ -818,12 +819,22 @@ copies_have_a_budget(void **state)
 		    "\x86R0"));
 	pg_buf_putz(&b, ".");
 	assert_int_equal(read_code(pg_buf_str(&b), 0, 0), PG_E_LIMIT);
-	repeat(&b, PG_STR("C\xff"), PG_STR("k"), 255, PG_STR("q\0"));
-	pg_buf_putz(&b, "(");
-	for (i = 0; i < 10000; i++)
-		pg_buf_put(&b, "h\0N", 3);
-	pg_buf_putz(&b, "d.");
-	assert_int_equal(read_code(pg_buf_str(&b), 0, 0), PG_E_LIMIT);
+	/* one key of 258 bytes of text, 3 of input for each further use */
+	for (i = 60; i < 100; i++) {
+		struct pg_str s;
+		size_t n = i;
+
+		repeat(&b, PG_STR("C\xff"), PG_STR("k"), 255, PG_STR("q\0("));
+		while (n-- > 0)
+			pg_buf_puts(&b, PG_STR("h\0N"));
+		pg_buf_putz(&b, "d.");
+		s = pg_buf_str(&b);
+		assert_int_equal(read_code(s, 0, 0), 258 * i <= s.n *
+		    PG_PICKLE_COPY_RATIO + PG_PICKLE_COPY_MIN ? PG_E_OK :
+		    PG_E_LIMIT);
+		ok += read_code(s, 0, 0) == PG_E_OK;
+	}
+	assert_true(ok > 0 && ok < 40);
 	pg_buf_fini(&b);
 }
 
