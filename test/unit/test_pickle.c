@@ -824,7 +824,8 @@ copies_have_a_budget(void **state)
 		struct pg_str s;
 		size_t n = i;
 
-		repeat(&b, PG_STR("C\xff"), PG_STR("k"), 255, PG_STR("q\0("));
+		repeat(&b, PG_STR("C\xff"), PG_STR("k"), 255,
+		    PG_STR("q\0" "0("));
 		while (n-- > 0)
 			pg_buf_puts(&b, PG_STR("h\0N"));
 		pg_buf_putz(&b, "d.");
