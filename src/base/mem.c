@@ -97,6 +97,43 @@ pg_arena_init(struct pg_arena *a, size_t max)
 	*a = (struct pg_arena){ .max = max };
 }
 
+#ifndef PG_TEST
+/* First blocks come and go with every request: each thread keeps a few, since
+ * musl hands a freed block of this size back to the kernel at once. */
+#define ARENA_SPARE_MAX 16
+static _Thread_local struct pg_arena_block *arena_spare;
+static _Thread_local unsigned arena_nspare;
+
+static void *
+arena_take(size_t size)
+{
+	struct pg_arena_block *b = arena_spare;
+
+	if (size != PG_ARENA_BLOCK || b == NULL)
+		return malloc(size);
+	arena_spare = b->older;
+	arena_nspare--;
+	return b;
+}
+
+static void
+arena_give(struct pg_arena_block *b)
+{
+	if (b->size != PG_ARENA_BLOCK || arena_nspare >= ARENA_SPARE_MAX) {
+		free(b);
+		return;
+	}
+	b->older = arena_spare;
+	arena_spare = b;
+	arena_nspare++;
+}
+#undef ARENA_SPARE_MAX
+#else
+/* Tests want every use after the end noticed. */
+#define arena_take malloc
+#define arena_give free
+#endif
+
 /* A block of size bytes in all, counted; NULL over max or without memory. */
 static struct pg_arena_block *
 arena_block(struct pg_arena *a, size_t size)
@@ -105,7 +142,7 @@ arena_block(struct pg_arena *a, size_t size)
 
 	if (a->max != 0 && size > a->max - a->used)
 		return NULL;
-	b = malloc(size);
+	b = arena_take(size);
 	if (b == NULL)
 		return NULL;
 	b->size = size;
@@ -233,7 +270,7 @@ pg_arena_reset(struct pg_arena *a)
 		if (b->size == PG_ARENA_BLOCK)
 			keep = b;
 		else
-			free(b);
+			arena_give(b);
 	}
 	pg_arena_init(a, a->max);
 	if (keep == NULL)
@@ -251,7 +288,7 @@ pg_arena_fini(struct pg_arena *a)
 
 	for (; b != NULL; b = older) {
 		older = b->older;
-		free(b);
+		arena_give(b);
 	}
 	pg_arena_init(a, a->max);
 }
