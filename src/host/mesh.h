@@ -1,5 +1,5 @@
 /* mesh: which hosts there are (PROTOCOL section 6): the table of references,
- * the version gate, names to URLs, and gossip with the peers given by --peer.
+ * the version gate, names to URLs, and gossip with the hosts known.
  */
 #ifndef PG_MESH_H
 #define PG_MESH_H
@@ -11,6 +11,10 @@
 #define PG_MESH_OFFLINE_AFTER (10 * PG_SEC)
 #define PG_MESH_FORGET_AFTER (24 * 3600 * PG_SEC)
 #define PG_MESH_VISIT_TIME (5 * PG_SEC)    /* deadline of one visit */
+#define PG_MESH_VISITS_MAX 8               /* begun in one round */
+#define PG_MESH_LOOKS_MAX 256              /* hosts looked at in one round */
+#define PG_MESH_PAUSE_MAX (60 * PG_SEC)    /* between visits that fail */
+#define PG_MESH_REPLY_MAX ((size_t)8 << 20) /* bytes of a peer's answer */
 
 PG_FN struct pg_mesh *pg_mesh_new(struct pg_host *h);
 PG_FN void pg_mesh_free(struct pg_mesh *m);
@@ -19,10 +23,12 @@ PG_FN void pg_mesh_start(struct pg_mesh *m);
 
 /* The list of HostRef records, this host included, sorted by name and URL. */
 PG_FN struct pg_value *pg_mesh_list(struct pg_mesh *m, struct pg_arena *a);
-/* The reference of this host. */
+/* The reference of this host. Its tags and properties live as long as m. */
 PG_FN struct pg_value *pg_mesh_self(struct pg_mesh *m, struct pg_arena *a);
-/* Take in a HostRef record. PG_E_HOST for a malformed one; one of another
- * code version is left out without an error (PROTOCOL section 9). */
+/* Take in the HostRef record that an authenticated caller sent of itself; it
+ * is visited with our key from then on. PG_E_HOST for a malformed one,
+ * PG_E_BUSY for a full table; one of another code version is left out without
+ * an error (PROTOCOL section 9). */
 PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *ref,
     struct pg_err *e);
 /* The URL of a host given by name or URL (PROTOCOL section 6); normalised, in
@@ -30,7 +36,7 @@ PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *ref,
 PG_FN int pg_mesh_resolve(struct pg_mesh *m, struct pg_str name_or_url,
     struct pg_arena *a, struct pg_str *url, struct pg_err *e);
 /* The i-th known host's URL other than our own, for searches; false past the
- * end. */
+ * end. Borrowed; valid until the loop turns. */
 PG_FN bool pg_mesh_url_at(struct pg_mesh *m, size_t i, struct pg_str *url);
 
 #endif
