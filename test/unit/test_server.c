@@ -423,6 +423,35 @@ test_chunked_at_buffer_edges(void **state)
 	pg_buf_fini(&in);
 }
 
+/* A head that ends where the buffer ends leaves room for its body all the
+ * same. */
+static void
+test_head_at_buffer_end(void **state)
+{
+	const char *const next = "POST /q HTTP/1.1\r\nHost: x\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n";
+	struct fix *f = *state;
+	struct pg_buf in = PG_BUF_INIT(0);
+	size_t end, n;
+
+	for (end = PG_SLOT_IN - 1; end <= PG_SLOT_IN + 1; end++) {
+		peer_open(f);
+		turns(f, 2);
+		pg_buf_reset(&in);
+		/* The length has five digits. */
+		n = end - strlen(next) - strlen("POST /p HTTP/1.1\r\nHost: x"
+		    "\r\nContent-Length: 12345\r\n\r\n");
+		pg_buf_printf(&in, "POST /p HTTP/1.1\r\nHost: x\r\n"
+		    "Content-Length: %zu\r\n\r\n%0*d%s", n, (int)n, 0, next);
+		assert_int_equal(in.n, end);
+		put(f, in.p, in.n);
+		await(f, "</p 0");
+		say(f, "3\r\nabc\r\n0\r\n\r\n");
+		await(f, "</q abc>");
+	}
+	pg_buf_fini(&in);
+}
+
 static void
 test_kept_body_outlives_the_answer(void **state)
 {
@@ -1013,6 +1042,7 @@ main(void)
 		TEST(test_pipelining_behind_a_slow_one),
 		TEST(test_cut_at_every_byte),
 		TEST(test_chunked_at_buffer_edges),
+		TEST(test_head_at_buffer_end),
 		TEST(test_kept_body_outlives_the_answer),
 		TEST(test_body_limit),
 		TEST(test_skip_limit),
