@@ -70,6 +70,27 @@
 #include "src/agent/runtime.c"
 #include "src/agent/class/counter.c"
 
+/* host: agents, their mailboxes and children, moves, the API. Never runs the code
+ * of an agent. */
+#include "src/host/event.c"
+#include "src/host/wire.c"
+#include "src/host/hostref.c"
+#include "src/host/ticket.c"
+#include "src/host/mailbox.c"
+#include "src/host/child.c"
+#include "src/host/transfer.c"
+#include "src/host/agent.c"
+#include "src/host/remote.c"
+#include "src/host/mesh.c"
+#include "src/host/message.c"
+#include "src/host/lifecycle.c"
+#include "src/host/arrive.c"
+#include "src/host/move.c"
+#include "src/host/calls.c"
+#include "src/host/api.c"
+#include "src/host/routes.c"
+#include "src/host/host.c"
+
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
  * hosts by their API only, but for `serve`. */
 
