@@ -243,7 +243,8 @@ PG_API const char *paglets_arg_text(struct paglets_call *c, const char *name,
 
 /* ---- The reply: null until something is said. All return 0 ---- */
 
-/* v is the whole reply. */
+/* v is the whole reply. Values are referenced, not copied: one that lies in
+ * the state must not be replaced after it was given. */
 PG_API int paglets_reply(struct paglets_call *c,
     const struct paglets_value *v);
 /* The reply is a dict, and this is one of its keys. */

@@ -53,6 +53,7 @@ struct paglets_call {
 	bool keeps;         /* kept is in use */
 	int64_t deadline;   /* for synchronous sends, pg_now() time */
 	struct pg_value *reply;
+	bool reply_own;     /* reply is a dict of ours: keys may be added */
 	bool reply_state;   /* the state's fields are part of it */
 	bool short_of_memory;
 	enum pg_code code;  /* what failed last, PG_E_OK for nothing */

@@ -270,7 +270,8 @@ fields_check(const struct paglets_field *f, const struct pg_value *v,
 	if (f->kind == PAGLETS_KIND_INT && pg_value_is(v, PG_T_BIG))
 		return pg_fail(e, PG_E_SERIAL,
 		    "state field '%s' must be int of 64 bits, got one of "
-		    "%" PRIu32 " digits", f->name, v->n);
+		    "%" PRIu32 " digits", f->name,
+		    v->n - (v->u.p[0] == '-'));
 	return pg_fail(e, PG_E_SERIAL, "state field '%s' must be %s, got %s",
 	    f->name, want, pg_value_type_name(v));
 }

@@ -24,8 +24,8 @@
  *            error T, code? T}; body: the result
  * child -> host:
  *   REPLY    to START, MESSAGE, HOOK, SNAPSHOT, under the same id; head empty
- *            for success, else as RESULT; body: START {run B}, MESSAGE the
- *            result, HOOK null, SNAPSHOT the state
+ *            for success, else as RESULT; body: START {run B, state? {} if
+ *            it is small}, MESSAGE the result, HOOK null, SNAPSHOT the state
  *   CALL     id chosen by the child, top bit set; head {op T}; body {...}:
  *            dispatch {target T} or {ticket {}}; clone the same or {} for
  *            this host; dispose {}; send {agent_id T, host_url? T, message
@@ -38,7 +38,9 @@
  * Anything else, and anything malformed, ends the child.
  *
  * The host has at most one of START, MESSAGE, HOOK, SNAPSHOT outstanding,
- * but for HOOK and SNAPSHOT that carry the id of the CALL being answered.
+ * but for HOOK and SNAPSHOT that carry the id of the CALL being answered. A
+ * command may cross a CALL made by a step of run, of which the host does not
+ * know beforehand: the child then serves it after that step.
  */
 #ifndef PG_FRAME_H
 #define PG_FRAME_H

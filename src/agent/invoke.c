@@ -245,20 +245,36 @@ PG_API int
 paglets_reply(struct paglets_call *c, const struct paglets_value *v)
 {
 	c->reply = pg_value_inner(v);
+	c->reply_own = false;
 	c->reply_state = false;
 	return 0;
+}
+
+/* Make the reply a dict that may be written to, with the keys it has: one
+ * that the handler gave may be part of the state. */
+static void
+invoke_own_reply(struct paglets_call *c)
+{
+	const struct pg_value *given = c->reply;
+	uint32_t i;
+
+	c->reply = pg_value_inner(paglets_dict(c));
+	c->reply_own = true;
+	if (!pg_value_is(given, PG_T_DICT))
+		return;
+	for (i = 0; i < given->n; i++)
+		if (pg_value_put(c->arena, c->reply, given->u.pairs[i].key,
+		    given->u.pairs[i].val) < 0)
+			c->short_of_memory = true;
 }
 
 PG_API int
 paglets_reply_value(struct paglets_call *c, const char *key,
     const struct paglets_value *v)
 {
-	struct paglets_value *d = pg_value_outer(c->reply);
-
-	if (!pg_value_is(c->reply, PG_T_DICT))
-		d = paglets_dict(c);
-	c->reply = pg_value_inner(d);
-	paglets_set(c, d, key, v);
+	if (!c->reply_own)
+		invoke_own_reply(c);
+	paglets_set(c, pg_value_outer(c->reply), key, v);
 	return 0;
 }
 

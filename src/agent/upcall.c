@@ -330,6 +330,10 @@ paglets_log(struct paglets_call *c, enum paglets_level level, const char *fmt,
 	va_start(ap, fmt);
 	pg_buf_vprintf(&b, fmt, ap);
 	va_end(ap);
+	if (b.failed) {
+		pg_buf_reset(&b);
+		pg_buf_putz(&b, "a line too long to log");
+	}
 	pg_fields_clean(b.p, b.n);
 	v[0].u.p = names[(unsigned)level < PG_COUNT(names) ? level :
 	    PAGLETS_INFO];

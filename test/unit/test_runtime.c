@@ -41,12 +41,17 @@ static const struct paglets_class plain_class = {
 		{ "increment", plain_increment }, { 0 } } };
 
 /* Does whatever the message says, and works on its own. */
-struct busy { int64_t steps, left; struct paglets_bytes todo; };
+struct busy {
+	int64_t steps, left;
+	struct paglets_bytes todo;
+	struct paglets_tree notes;
+};
 
 static const struct paglets_field busy_fields[] = {
 	PAGLETS_INT(struct busy, steps),
 	PAGLETS_INT(struct busy, left),
 	PAGLETS_TEXT(struct busy, todo),
+	PAGLETS_DICT(struct busy, notes),
 	PAGLETS_END
 };
 
@@ -92,6 +97,19 @@ busy_mute(struct paglets_call *c)
 {
 	(void)c;
 	return -1;
+}
+
+/* Adding to a reply adds nothing to the state it was taken from. */
+static int
+busy_extend(struct paglets_call *c)
+{
+	struct busy *s = paglets_state(c);
+
+	paglets_tree_put(&s->notes, "kept", paglets_int(c, 1));
+	paglets_reply(c, s->notes.v);
+	paglets_reply_int(c, "added", 2);
+	return paglets_reply_int(c, "added",
+	    (int64_t)paglets_count(s->notes.v));
 }
 
 static int
@@ -168,7 +186,8 @@ static const struct paglets_class busy_class = {
 		{ "send", busy_send }, { "oneway", busy_oneway },
 		{ "ask", busy_ask }, { "leave", busy_leave },
 		{ "mute", busy_mute }, { "log", busy_log },
-		{ "long", busy_long }, { "types", busy_types },
+		{ "extend", busy_extend }, { "long", busy_long },
+		{ "types", busy_types },
 		{ "steps", busy_steps }, { 0 } },
 	.hooks = (struct paglets_hook[]){ { "disposing", busy_hook }, { 0 } },
 	.run = busy_run,
@@ -781,6 +800,8 @@ test_handler_oddities(void **state)
 	lab_expect(t, PG_FRAME_LOG, 0,
 	    "{\"level\": \"warn\", \"text\": \"5\\n?\"}", "");
 	lab_expect(t, PG_FRAME_REPLY, t->id, "", "null");
+	lab_ask(t, "extend", "{}", "{\"kept\": 1, \"added\": 1}");
+	lab_ask(t, "extend", "{}", "{\"kept\": 1, \"added\": 1}");
 	lab_ask(t, "types", "{}", "{\"f\": 1.5, \"b\": true, \"t\": "
 	    "\"none\", \"id\": \"m\"}");
 	lab_ask(t, "types", "{\"f\": 2, \"b\": false, \"t\": \"x\"}",
@@ -878,7 +899,8 @@ test_run(void **state)
 	lab_start_as(t, BUSY, ", \"event\": \"creation\"",
 	    "{\"_schema\": 2, \"left\": 3}");
 	lab_expect(t, PG_FRAME_REPLY, 1, "", "{\"run\": true, \"state\": "
-	    "{\"_schema\": 2, \"steps\": 0, \"left\": 3, \"todo\": \"\"}}");
+	    "{\"_schema\": 2, \"steps\": 0, \"left\": 3, \"todo\": \"\", "
+	    "\"notes\": {}}}");
 	lab_expect(t, PG_FRAME_RUN_DONE, 0, "", "");
 	lab_ask(t, "steps", "{}", "4");
 }
@@ -891,7 +913,8 @@ test_run_only_after_some_events(void **state)
 	/* The state of schema 0 says `count`. */
 	lab_start_as(t, BUSY, ", \"event\": null", "{\"count\": 40}");
 	lab_expect(t, PG_FRAME_REPLY, 1, "", "{\"run\": false, \"state\": "
-	    "{\"_schema\": 2, \"steps\": 40, \"left\": 0, \"todo\": \"\"}}");
+	    "{\"_schema\": 2, \"steps\": 40, \"left\": 0, \"todo\": \"\", "
+	    "\"notes\": {}}}");
 	lab_ask(t, "steps", "{}", "40");
 }
 
