@@ -134,6 +134,11 @@ api_check_browser(const struct pg_host *h, const struct pg_http1_head *head,
 	}
 	if (trusted && origin.n == 0 && site.n == 0)
 		return 0;
+	/* Nearly always: the very authority that we give out. */
+	slash = memmem(h->address.p, h->address.n, "://", 3);
+	if (slash != NULL && pg_str_eq(host, pg_str_skip(h->address,
+	    (size_t)(slash - h->address.p) + 3)))
+		return 0;
 	if (!api_own_name(h, api_host_part(host)))
 		return pg_fail(e, PG_E_FORBIDDEN, "'%.*s' is no name of this "
 		    "host", PG_STR_ARG(host));
@@ -186,7 +191,7 @@ static int
 api_match(struct pg_api *r, struct pg_err *e)
 {
 	const struct pg_http1_head *head = r->x->head;
-	struct pg_str path, method = head->method;
+	struct pg_str path = PG_STR_NULL, method = head->method;
 	const struct pg_route *route;
 	int n;
 
