@@ -93,14 +93,63 @@
 
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
  * hosts by their API only, but for `serve`. */
+#include "src/cli/forms.c"
+#include "src/cli/args.c"
+#include "src/cli/show.c"
+#include "src/cli/cli.c"
+#include "src/cli/ask.c"
+#include "src/cli/hosts.c"
+#include "src/cli/agents.c"
+#include "src/cli/travel.c"
+#include "src/cli/serve.c"
 
 #define PAGLETS_VERSION "0.1.0"
 
+static const struct pg_command commands[] = {
+	{ "serve", pg_serve_run, "make this machine a host" },
+	{ "create", pg_create_run, "create an agent" },
+	{ "call", pg_call_run, "send a message to an agent" },
+	{ "agents", pg_agents_run, "list the agents on a host" },
+	{ "info", pg_info_run, "what a host knows of an agent" },
+	{ "state", pg_state_run, "the state of an agent" },
+	{ "dispatch", pg_dispatch_run, "send an agent to another host" },
+	{ "clone", pg_clone_run, "copy an agent" },
+	{ "retract", pg_retract_run, "fetch an agent from another host" },
+	{ "dispose", pg_dispose_run, "end an agent" },
+	{ "health", pg_health_run, "how a host is" },
+	{ "hosts", pg_hosts_run, "the hosts that a host knows" },
+	{ "events", pg_events_run, "what happened on a host" },
+	{ "classes", pg_classes_run, "what agents a host can create" },
+	{ "help", pg_help_run, "this list, or more about one command" },
+	{ "version", pg_version_run, "the version of this program" },
+	{ NULL, NULL, NULL }
+};
+
+/* This program has two faces: the host starts it again, under another name,
+ * for each agent. */
+PG_API int
+paglets_main(int argc, char **argv, const struct paglets_class *const *classes)
+{
+	const struct paglets_class **all;
+	size_t n = 0;
+
+	pg_cli_open_std();
+	while (classes != NULL && classes[n] != NULL)
+		n++;
+	all = pg_alloc((n + 2) * sizeof(*all)); /* as long as the process */
+	all[0] = pg_counter_class();
+	if (n > 0)
+		memcpy(all + 1, classes, n * sizeof(*all));
+	pg_runtime_set_classes(all);
+	if (argc > 0 && strcmp(basename(argv[0]), PG_RUNTIME_ARGV0) == 0)
+		return pg_runtime_main(argc, argv);
+	return pg_cli_main(commands, PAGLETS_VERSION, argc, argv);
+}
+
 #ifndef PAGLETS_LIB
 int
-main(void)
+main(int argc, char **argv)
 {
-	puts("paglets " PAGLETS_VERSION);
-	return 0;
+	return paglets_main(argc, argv, NULL);
 }
 #endif

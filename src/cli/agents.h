@@ -1,0 +1,14 @@
+/* agents: commands about agents where they are. */
+#ifndef PG_AGENTS_H
+#define PG_AGENTS_H
+
+#include "cli.h"
+
+PG_FN int pg_agents_run(struct pg_cli *c, struct pg_err *e);
+PG_FN int pg_info_run(struct pg_cli *c, struct pg_err *e);
+PG_FN int pg_state_run(struct pg_cli *c, struct pg_err *e);
+PG_FN int pg_call_run(struct pg_cli *c, struct pg_err *e);
+PG_FN int pg_create_run(struct pg_cli *c, struct pg_err *e);
+PG_FN int pg_dispose_run(struct pg_cli *c, struct pg_err *e);
+
+#endif

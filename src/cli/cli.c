@@ -1,0 +1,244 @@
+/* cli: one run of the program.
+ *
+ * Finds the command, hands over, and renders how it ended: a failure is one
+ * line on stderr and the exit status of its code (base/err.h).
+ */
+#include "cli.h"
+
+#include "../host/core.h"
+#include "../host/wire.h"
+#include "../os/file.h"
+#include "show.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* ---- commands --------------------------------------------------------- */
+
+static const struct pg_command *
+cli_find(const struct pg_command *commands, const char *name)
+{
+	const struct pg_command *m;
+
+	for (m = commands; m->name != NULL; m++)
+		if (strcmp(m->name, name) == 0)
+			return m;
+	return NULL;
+}
+
+static int
+cli_unknown(const struct pg_command *commands, const char *name,
+    struct pg_err *e)
+{
+	struct pg_nearest near = { .word = pg_str(name) };
+	const struct pg_command *m;
+
+	for (m = commands; m->name != NULL; m++)
+		pg_nearest_try(&near, m->name);
+	if (near.best != NULL)
+		return pg_fail(e, PG_E_USAGE, "unknown command '%s'; did you "
+		    "mean '%s'?", name, near.best);
+	return pg_fail(e, PG_E_USAGE, "unknown command '%s'; `paglets help` "
+	    "lists all", name);
+}
+
+/* The command to be run for argv[1]. */
+static const char *
+cli_command_name(int argc, char **argv, struct pg_err *e)
+{
+	if (argc < 2) {
+		pg_fail(e, PG_E_USAGE, "no command; `paglets help` lists "
+		    "them");
+		return NULL;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return "help";
+	if (strcmp(argv[1], "--version") == 0)
+		return "version";
+	return argv[1];
+}
+
+PG_FN int
+pg_cli_main(const struct pg_command *commands, const char *version,
+    int argc, char **argv)
+{
+	struct pg_cli c = { .commands = commands, .version = version };
+	struct pg_err e = { 0 };
+	const char *name = cli_command_name(argc, argv, &e);
+	int rc = -1;
+
+	if (name != NULL) {
+		c.argc = argc - 2;
+		c.argv = argv + 2;
+		c.command = cli_find(commands, name);
+		if (c.command != NULL)
+			rc = c.command->run(&c, &e);
+		else
+			cli_unknown(commands, name, &e);
+	}
+	if (rc < 0 && e.code != PG_E_OK)
+		pg_show_error(c.command != NULL ? c.command->name : NULL, &e);
+	pg_arena_fini(&c.arena);
+	return rc < 0 ? pg_code_exit(e.code) : 0;
+}
+
+PG_FN void
+pg_cli_open_std(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		/* open() gives the lowest free one: those below are taken. */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			_exit(pg_code_exit(PG_E_SYS));
+}
+
+PG_FN int
+pg_cli_read(struct pg_cli *c, const struct pg_spec *spec,
+    const struct pg_option *shared, struct pg_err *e)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+
+	if (pg_args_read(&c->args, &c->arena, spec, shared, c->argc, c->argv,
+	    e) < 0)
+		return -1;
+	if (c->args.help) {
+		pg_args_help(&b, &c->args, c->command->name);
+		pg_show_text(pg_buf_str(&b), e);
+		pg_buf_fini(&b);
+		return -1;
+	}
+	c->json = pg_args_has(&c->args, "json");
+	return 0;
+}
+
+/* ---- the API key ------------------------------------------------------ */
+
+static int
+cli_key_from_file(struct pg_cli *c, const char *path, struct pg_str *key,
+    struct pg_err *e)
+{
+	struct pg_buf b = PG_BUF_INIT(PG_KEY_MAX + 2);
+	int rc = pg_file_read(path, &b, e);
+
+	if (rc == 0)
+		*key = pg_arena_str(&c->arena, pg_str_trim(pg_buf_str(&b)));
+	pg_buf_fini(&b);
+	return rc;
+}
+
+static int
+cli_key_from_env(const char *name, bool needed, struct pg_str *key,
+    struct pg_err *e)
+{
+	const char *text = getenv(name);
+
+	if (needed && (text == NULL || text[0] == '\0'))
+		return pg_fail(e, PG_E_USAGE, "environment variable %s, which "
+		    "is to hold the API key, is not set", name);
+	*key = pg_str(text);
+	return 0;
+}
+
+/* A key goes into a header field: what could end or split one is refused. */
+static int
+cli_key_check(struct pg_str key, struct pg_err *e)
+{
+	size_t i;
+
+	if (key.n > PG_KEY_MAX)
+		return pg_fail(e, PG_E_USAGE, "the API key is over %d bytes "
+		    "long", PG_KEY_MAX);
+	for (i = 0; i < key.n; i++)
+		if (key.p[i] <= ' ' || key.p[i] > '~')
+			return pg_fail(e, PG_E_USAGE, "the API key holds a "
+			    "blank, a control or a non-ASCII character; "
+			    "generate one with `openssl rand -hex 32`");
+	return 0;
+}
+
+PG_FN int
+pg_cli_key(struct pg_cli *c, struct pg_str *key, struct pg_err *e)
+{
+	struct pg_str env = pg_args_get(&c->args, "api-key-env");
+	struct pg_str file = pg_args_get(&c->args, "api-key-file");
+	int rc;
+
+	*key = PG_STR_NULL;
+	if (env.p != NULL && file.p != NULL)
+		return pg_fail(e, PG_E_USAGE, "--api-key-env and "
+		    "--api-key-file are given; which one holds the key?");
+	if (file.p != NULL)
+		rc = cli_key_from_file(c, file.p, key, e);
+	else
+		rc = cli_key_from_env(env.p != NULL ? env.p
+		    : "PAGLETS_API_KEY", env.p != NULL, key, e);
+	if (rc == 0 && file.p != NULL && key->n == 0)
+		rc = pg_fail(e, PG_E_USAGE, "%s holds no API key", file.p);
+	return rc == 0 ? cli_key_check(*key, e) : -1;
+}
+
+/* ---- help and version ------------------------------------------------- */
+
+static int
+cli_show_overview(const struct pg_cli *c, struct pg_err *e)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	const struct pg_command *m;
+	int rc;
+
+	pg_buf_putz(&b, "usage: paglets COMMAND ...\n\n"
+	    "One program that is a host of agents and a client of hosts.\n\n");
+	for (m = c->commands; m->name != NULL; m++)
+		pg_buf_printf(&b, "  %-12s%s\n", m->name, m->help);
+	pg_buf_putz(&b, "\nAGENT is an id, the beginning of one, HOST/ID, or "
+	    "http://HOST:PORT/agents/ID.\n"
+	    "The host asked is --entry, else PAGLETS_ENTRY, else "
+	    "http://127.0.0.1:8765.\n"
+	    "Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 "
+	    "authentication,\n  5 unreachable, 6 timed out, 7 refused or "
+	    "conflict, 8 some of several failed.\n\n"
+	    "`paglets help COMMAND` tells more.\n");
+	rc = pg_show_text(pg_buf_str(&b), e);
+	pg_buf_fini(&b);
+	return rc;
+}
+
+PG_FN int
+pg_help_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_spec spec = { "[COMMAND]", 0, 1, NULL,
+		"Lists the commands, or explains one." };
+	static char *ask[] = { "--help", NULL };
+
+	if (pg_cli_read(c, &spec, NULL, e) < 0)
+		return -1;
+	if (c->args.nwords == 0)
+		return cli_show_overview(c, e);
+	c->command = cli_find(c->commands, c->args.words[0].p);
+	if (c->command == NULL)
+		return cli_unknown(c->commands, c->args.words[0].p, e);
+	c->argc = 1;
+	c->argv = ask;
+	return c->command->run(c, e);
+}
+
+PG_FN int
+pg_version_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_option options[] = { PG_CLI_JSON_OPTION,
+		{ .name = NULL } };
+	static const struct pg_spec spec = { "", 0, 0, options,
+		"Prints the version of this program." };
+	struct pg_value *v;
+
+	if (pg_cli_read(c, &spec, NULL, e) < 0)
+		return -1;
+	if (!c->json)
+		return pg_show_text(pg_arena_printf(&c->arena, "paglets %s",
+		    c->version), e);
+	v = pg_value_dict(&c->arena);
+	pg_put_strz(&c->arena, v, "version", c->version);
+	pg_put_strz(&c->arena, v, "code_version", PG_WIRE_VERSION);
+	return pg_show_json(v, e);
+}

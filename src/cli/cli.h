@@ -1,0 +1,61 @@
+/* cli: one run of the program: which command, what it was told, how it ends.
+ */
+#ifndef PG_CLI_H
+#define PG_CLI_H
+
+#include "../base/mem.h"
+#include "args.h"
+
+/* Bytes of an API key: so many at most; fewer than that deserve a warning. */
+#define PG_KEY_MAX 1024
+#define PG_KEY_WEAK 16
+
+struct pg_cli;
+
+/* One line of the table in paglets.c. run returns 0, or -1: then e says why,
+ * or has no code when help was asked for and shown. */
+struct pg_command {
+	const char *name; /* NULL ends a table */
+	int (*run)(struct pg_cli *c, struct pg_err *e);
+	const char *help;
+};
+
+/* Owner: pg_cli_main. */
+struct pg_cli {
+	struct pg_arena arena; /* freed at the end of the run */
+	const char *version;
+	const struct pg_command *commands, *command;
+	int argc; /* what follows the command's name */
+	char **argv;
+	struct pg_args args; /* once read */
+	bool json;
+};
+
+/* Run the command that argv[1] names. The exit status. */
+PG_FN int pg_cli_main(const struct pg_command *commands, const char *version,
+    int argc, char **argv);
+
+/* Open /dev/null for each of the descriptors 0 to 2 that is closed, so that
+ * no socket of ours is taken for one of them. */
+PG_FN void pg_cli_open_std(void);
+
+/* Commands begin with this: read the command line into c->args, or show the
+ * help of the command. */
+PG_FN int pg_cli_read(struct pg_cli *c, const struct pg_spec *spec,
+    const struct pg_option *shared, struct pg_err *e);
+
+/* Rows for the options that pg_cli_key needs. */
+#define PG_CLI_KEY_OPTIONS                                                \
+	{ "api-key-env", 0, "NAME", NULL, "environment variable that "    \
+	    "holds the API key (PAGLETS_API_KEY)" },                      \
+	{ "api-key-file", 0, "FILE", NULL, "file that holds the API key" }
+#define PG_CLI_JSON_OPTION                                                \
+	{ "json", 0, NULL, NULL, "print one JSON document" }
+
+/* The API key, never taken from argv; empty if there is none. */
+PG_FN int pg_cli_key(struct pg_cli *c, struct pg_str *key, struct pg_err *e);
+
+PG_FN int pg_help_run(struct pg_cli *c, struct pg_err *e);
+PG_FN int pg_version_run(struct pg_cli *c, struct pg_err *e);
+
+#endif

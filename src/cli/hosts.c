@@ -1,0 +1,340 @@
+/* hosts: commands about hosts: health, hosts, events, classes. */
+
+#include "hosts.h"
+
+#include "../agent/runtime.h"
+#include "../host/event.h"
+#include "../host/wire.h"
+#include "ask.h"
+#include "show.h"
+
+#include <time.h>
+
+/* Between two looks of `events -f`. */
+#define HOSTS_FOLLOW_TIME PG_SEC
+
+/* ---- health ----------------------------------------------------------- */
+
+static int
+hosts_health(struct pg_ask *r, struct pg_err *e)
+{
+	struct pg_value *reply;
+	struct pg_place at;
+
+	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
+	    pg_ask_get(r, &at, "/health", &reply, e) < 0)
+		return -1;
+	if (r->cli->json)
+		return pg_show_json(reply, e);
+	return pg_table_of(&r->cli->arena, reply, e);
+}
+
+PG_FN int
+pg_health_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_spec spec = { "[HOST]", 0, 1, NULL,
+		"Tells how a host is and what it can do." };
+
+	return pg_ask_run(c, &spec, hosts_health, e);
+}
+
+/* ---- hosts ------------------------------------------------------------ */
+
+/* How long ago a time on the wire was; nothing for none. */
+static struct pg_str
+hosts_age(struct pg_arena *a, const struct pg_value *seen)
+{
+	double then;
+	int64_t age;
+
+	if (!pg_value_number(seen, &then))
+		return PG_STR_NULL;
+	age = PG_MAX(pg_now_wall() - pg_from_seconds(then), 0) / PG_SEC;
+	if (age < 120)
+		return pg_arena_printf(a, "%" PRId64 "s", age);
+	if (age < 120 * 60)
+		return pg_arena_printf(a, "%" PRId64 "m", age / 60);
+	return pg_arena_printf(a, "%" PRId64 "h", age / 3600);
+}
+
+static void
+hosts_row(struct pg_table *t, const struct pg_value *h)
+{
+	const struct pg_value *online = pg_value_get(h, "online");
+	bool off = pg_value_is(online, PG_T_BOOL) && online->u.i == 0;
+
+	pg_table_put_value(t, pg_value_get(h, "name"));
+	pg_table_put_value(t, pg_value_get(h, "url"));
+	pg_table_put(t, pg_str(off ? "offline" : "online"));
+	pg_table_put(t, hosts_age(t->arena, pg_value_get(h, "last_seen")));
+	pg_table_put_value(t, pg_value_get(h, "active_count"));
+	pg_table_put_value(t, pg_value_get(h, "inactive_count"));
+	pg_table_put_value(t, pg_value_get(h, "code_version"));
+	pg_table_put_value(t, pg_value_get(h, "tags"));
+	pg_table_put_value(t, pg_value_get(h, "error"));
+}
+
+static int
+hosts_list(struct pg_ask *r, struct pg_err *e)
+{
+	static const char *const heads[] = { "NAME", "URL", "STATUS", "SEEN",
+		"ACTIVE", "INACTIVE", "VERSION", "TAGS", "ERROR", NULL };
+	struct pg_value *reply, *list;
+	struct pg_place at;
+	struct pg_table t;
+	uint32_t i;
+
+	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
+	    pg_ask_get(r, &at, "/hosts", &reply, e) < 0)
+		return -1;
+	if (r->cli->json)
+		return pg_show_json(reply, e);
+	list = pg_value_get(reply, "hosts");
+	pg_table_init(&t, &r->cli->arena, heads);
+	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
+		hosts_row(&t, list->u.items[i]);
+	return pg_table_show(&t, e);
+}
+
+PG_FN int
+pg_hosts_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_spec spec = { "[HOST]", 0, 1, NULL,
+		"Lists the hosts that a host knows, itself among them." };
+
+	return pg_ask_run(c, &spec, hosts_list, e);
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+/* Progress through the events of one host. */
+struct hosts_events {
+	struct pg_place at;
+	int64_t since, limit;
+	bool tail; /* show the last `limit` of what there is, not the first */
+	struct pg_table table;
+};
+
+static struct pg_str
+hosts_clock(struct pg_arena *a, const struct pg_value *timestamp)
+{
+	char text[32];
+	struct tm tm;
+	double seconds;
+	time_t t;
+
+	if (!pg_value_number(timestamp, &seconds))
+		return PG_STR_NULL;
+	t = (time_t)(pg_from_seconds(seconds) / PG_SEC);
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(text, sizeof(text), "%m-%d %H:%M:%S", &tm) == 0)
+		return PG_STR_NULL;
+	return pg_arena_str(a, pg_str(text));
+}
+
+static void
+hosts_event_row(struct pg_table *t, const struct pg_value *ev)
+{
+	const struct pg_value *data = pg_value_get(ev, "data");
+	const struct pg_value *error = pg_value_get(ev, "error");
+	bool failed = pg_value_is(error, PG_T_STR);
+
+	pg_table_put_value(t, pg_value_get(ev, "event_id"));
+	pg_table_put(t, hosts_clock(t->arena, pg_value_get(ev, "timestamp")));
+	pg_table_put_value(t, pg_value_get(ev, "kind"));
+	pg_table_put_value(t, pg_value_get(ev, "agent_id"));
+	pg_table_put_value(t, failed ? error
+	    : data != NULL && data->n > 0 ? data : NULL);
+}
+
+/* Show a list of events, from number `from` on, and move on past it. */
+static int
+hosts_show_events(struct pg_ask *r, struct hosts_events *s,
+    const struct pg_value *list, bool lines, struct pg_err *e)
+{
+	const struct pg_value *ev, *id;
+	uint32_t i = 0;
+
+	if (!pg_value_is(list, PG_T_LIST))
+		return pg_fail(e, PG_E_REMOTE, "the answer holds no events");
+	if (s->tail && list->n > s->limit)
+		i = list->n - (uint32_t)s->limit;
+	for (; i < list->n; i++) {
+		ev = list->u.items[i];
+		id = pg_value_get(ev, "event_id");
+		if (pg_value_is(id, PG_T_INT))
+			s->since = PG_MAX(s->since, id->u.i);
+		if (!r->cli->json)
+			hosts_event_row(&s->table, ev);
+		else if (lines && pg_show_json(ev, e) < 0)
+			return -1;
+	}
+	return r->cli->json ? 0 : pg_table_show(&s->table, e);
+}
+
+static int
+hosts_get_events(struct pg_ask *r, const struct hosts_events *s,
+    struct pg_value **reply, struct pg_err *e)
+{
+	return pg_ask(r, &s->at, "GET", pg_arena_printf(&r->arena,
+	    "/events?since=%" PRId64 "&limit=%" PRId64, s->since,
+	    s->tail ? (int64_t)PG_EVENTS_MAX : s->limit), NULL, reply, e);
+}
+
+static int
+hosts_follow(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
+{
+	static const struct timespec pause = { HOSTS_FOLLOW_TIME / PG_SEC,
+		HOSTS_FOLLOW_TIME % PG_SEC };
+	struct pg_value *reply;
+
+	for (;;) {
+		if (hosts_get_events(r, s, &reply, e) < 0 ||
+		    hosts_show_events(r, s, pg_value_get(reply, "events"),
+		    true, e) < 0)
+			return -1;
+		s->tail = false;
+		pg_table_go_on(&s->table);
+		pg_ask_forget(r);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* The one document of --json: as the host said it, cut to the last ones. */
+static int
+hosts_events_document(const struct hosts_events *s, struct pg_value *reply,
+    struct pg_err *e)
+{
+	struct pg_value *list = pg_value_get(reply, "events");
+
+	if (s->tail && pg_value_is(list, PG_T_LIST) && list->n > s->limit) {
+		list->u.items += list->n - (uint32_t)s->limit;
+		list->n = (uint32_t)s->limit;
+	}
+	return pg_show_json(reply, e);
+}
+
+static int
+hosts_events(struct pg_ask *r, struct pg_err *e)
+{
+	static const char *const heads[] = { "ID", "TIME", "KIND", "AGENT",
+		"DETAIL", NULL };
+	const struct pg_args *args = &r->cli->args;
+	struct hosts_events s = { .limit = 100 };
+	struct pg_value *reply;
+
+	s.tail = !pg_args_has(args, "since");
+	if (pg_args_int(args, "since", 0, INT64_MAX, &s.since, e) < 0 ||
+	    pg_args_int(args, "limit", 0, PG_EVENTS_MAX, &s.limit, e) < 0 ||
+	    pg_ask_place_word(r, 0, &s.at, e) < 0)
+		return -1;
+	pg_table_init(&s.table, &r->arena, heads);
+	if (pg_args_has(args, "follow"))
+		return hosts_follow(r, &s, e);
+	if (hosts_get_events(r, &s, &reply, e) < 0)
+		return -1;
+	if (r->cli->json)
+		return hosts_events_document(&s, reply, e);
+	return hosts_show_events(r, &s, pg_value_get(reply, "events"), false,
+	    e);
+}
+
+PG_FN int
+pg_events_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_option options[] = {
+		{ "follow", 'f', NULL, NULL, "go on with new ones, until "
+		    "interrupted; with --json one a line" },
+		{ "since", 0, "ID", NULL, "the first ones after this event" },
+		{ "limit", 0, "N", NULL, "so many at most (100)" },
+		{ .name = NULL }
+	};
+	static const struct pg_spec spec = { "[HOST]", 0, 1, options,
+		"Shows the last things that happened on a host." };
+
+	return pg_ask_run(c, &spec, hosts_events, e);
+}
+
+/* ---- classes ---------------------------------------------------------- */
+
+static int
+hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
+{
+	static const char *const heads[] = { "CLASS", "STATE", "RUN",
+		"MESSAGES", NULL };
+	struct pg_value *list = pg_value_get(reply, "classes"), *class, *run;
+	struct pg_table t;
+	uint32_t i;
+
+	if (c->json)
+		return pg_show_json(reply, e);
+	pg_table_init(&t, &c->arena, heads);
+	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++) {
+		class = list->u.items[i];
+		run = pg_value_get(class, "run");
+		pg_table_put_value(&t, pg_value_get(class, "name"));
+		pg_table_put_value(&t,
+		    pg_value_get(class, "state_class_name"));
+		pg_table_put(&t, pg_str(pg_value_is(run, PG_T_BOOL) &&
+		    run->u.i != 0 ? "yes" : "no"));
+		pg_table_put_value(&t, pg_value_get(class, "kinds"));
+	}
+	return pg_table_show(&t, e);
+}
+
+/* The classes of this very program, in the form of GET /classes. */
+static struct pg_value *
+hosts_local_classes(struct pg_arena *a)
+{
+	struct pg_value *reply = pg_value_dict(a), *list = pg_value_list(a);
+	const struct paglets_class *class;
+	struct pg_value *d, *kinds;
+	const char *kind;
+	size_t i, k;
+
+	for (i = 0; (class = pg_runtime_class_at(i)) != NULL; i++) {
+		d = pg_value_dict(a);
+		kinds = pg_value_list(a);
+		for (k = 0; (kind = pg_class_kind_at(class, k)) != NULL; k++)
+			pg_value_add(a, kinds, pg_value_strz(a, kind));
+		pg_put_str(a, d, "name", pg_class_name(class));
+		pg_put_str(a, d, "state_class_name",
+		    pg_class_state_name(class));
+		pg_put(a, d, "kinds", kinds);
+		pg_put_bool(a, d, "run", pg_class_has_run(class));
+		pg_value_add(a, list, d);
+	}
+	pg_put(a, reply, "classes", list);
+	return reply;
+}
+
+static int
+hosts_classes(struct pg_ask *r, struct pg_err *e)
+{
+	struct pg_value *reply;
+	struct pg_place at;
+
+	if (pg_args_has(&r->cli->args, "local"))
+		return hosts_show_classes(r->cli,
+		    hosts_local_classes(&r->cli->arena), e);
+	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
+	    pg_ask_get(r, &at, "/classes", &reply, e) < 0)
+		return -1;
+	return hosts_show_classes(r->cli, reply, e);
+}
+
+PG_FN int
+pg_classes_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_option options[] = {
+		{ "local", 0, NULL, NULL, "those of this program, no host is "
+		    "asked" },
+		{ .name = NULL }
+	};
+	static const struct pg_spec spec = { "[HOST]", 0, 1, options,
+		"Lists the classes of which a host can create agents." };
+
+	return pg_ask_run(c, &spec, hosts_classes, e);
+}
+
+#undef HOSTS_FOLLOW_TIME

@@ -1,0 +1,280 @@
+/* serve: the command that makes this machine a host.
+ *
+ * All it knows is how flags and environment become a configuration, and the
+ * one rule that a host which others can reach has a key (DESIGN section 7).
+ */
+#include "serve.h"
+
+#include "../base/log.h"
+#include "../host/host.h"
+#include "../host/wire.h"
+#include "show.h"
+
+#include <unistd.h>
+
+/* ---- lists ------------------------------------------------------------ */
+
+static int
+serve_full(const char *option, struct pg_err *e)
+{
+	return pg_fail(e, PG_E_USAGE, "--%s: over %d of them", option,
+	    PG_HOST_LISTS_MAX);
+}
+
+static int
+serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
+{
+	struct pg_str text;
+	size_t at = 0;
+
+	while (pg_args_next(&c->args, "peer", &at, &text)) {
+		if (cfg->npeers == PG_HOST_LISTS_MAX)
+			return serve_full("peer", e);
+		if (pg_url_normalise(&c->arena, text,
+		    &cfg->peers[cfg->npeers++], e) < 0) {
+			e->code = PG_E_USAGE;
+			return pg_wrap(e, "--peer");
+		}
+	}
+	return 0;
+}
+
+/* --tag a,b --tag c */
+static int
+serve_tags(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
+{
+	struct pg_str text, tag;
+	const char *comma;
+	size_t at = 0;
+
+	while (pg_args_next(&c->args, "tag", &at, &text)) {
+		for (; text.n > 0; text = pg_str_skip(text, tag.n + 1)) {
+			comma = memchr(text.p, ',', text.n);
+			tag = text;
+			if (comma != NULL)
+				tag.n = (size_t)(comma - text.p);
+			if (pg_str_trim(tag).n == 0)
+				continue;
+			if (cfg->ntags == PG_HOST_LISTS_MAX)
+				return serve_full("tag", e);
+			cfg->tags[cfg->ntags++] = pg_str_trim(tag);
+		}
+	}
+	return 0;
+}
+
+static int
+serve_properties(struct pg_cli *c, struct pg_host_config *cfg,
+    struct pg_err *e)
+{
+	struct pg_str text, key;
+	const char *eq;
+	size_t at = 0;
+
+	while (pg_args_next(&c->args, "property", &at, &text)) {
+		eq = memchr(text.p, '=', text.n);
+		if (eq == NULL || eq == text.p)
+			return pg_fail(e, PG_E_USAGE, "--property: '%.*s' is "
+			    "no KEY=VALUE", PG_STR_ARG(text));
+		if (cfg->nproperties == PG_HOST_LISTS_MAX)
+			return serve_full("property", e);
+		key = (struct pg_str){ text.p, (size_t)(eq - text.p) };
+		cfg->properties[cfg->nproperties].key = key;
+		cfg->properties[cfg->nproperties++].value =
+		    pg_str_skip(text, key.n + 1);
+	}
+	return 0;
+}
+
+/* ---- single values ---------------------------------------------------- */
+
+/* *out is untouched when the option is absent. */
+static void
+serve_text(const struct pg_cli *c, const char *name, struct pg_str *out)
+{
+	struct pg_str text = pg_args_get(&c->args, name);
+
+	if (text.p != NULL)
+		*out = text;
+}
+
+/* The last of --NAME and --no-NAME decides. */
+static bool
+serve_switch(const struct pg_cli *c, const char *name, const char *no)
+{
+	const struct pg_args *args = &c->args;
+	size_t i = args->ngiven;
+
+	while (i-- > 0) {
+		if (strcmp(args->given[i].option->name, name) == 0)
+			return true;
+		if (strcmp(args->given[i].option->name, no) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int
+serve_log_level(const struct pg_cli *c, struct pg_err *e)
+{
+	struct pg_str text = pg_args_get(&c->args, "log-level");
+	int level;
+
+	if (text.p == NULL)
+		return 0;
+	level = pg_log_level_parse(text);
+	if (level < 0)
+		return pg_fail(e, PG_E_USAGE, "--log-level: '%.*s' is none of "
+		    "error, warn, info, debug", PG_STR_ARG(text));
+	pg_log_set_level((enum pg_log_level)level);
+	return 0;
+}
+
+/* The address to listen on, without the brackets of a URL. */
+static int
+serve_bind(struct pg_str *bind, bool *loopback, struct pg_err *e)
+{
+	struct pg_addr addr;
+	struct pg_str text = *bind;
+
+	if (pg_str_ieq(text, PG_STR("localhost")))
+		text = PG_STR("127.0.0.1");
+	if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
+		text = (struct pg_str){ text.p + 1, text.n - 2 };
+	if (pg_addr_parse(text, 0, &addr) < 0)
+		return pg_fail(e, PG_E_USAGE, "--host: '%.*s' is no numeric "
+		    "address; write 127.0.0.1, 0.0.0.0, ::1 or one of this "
+		    "machine", PG_STR_ARG(*bind));
+	*bind = text;
+	*loopback = pg_addr_is_loopback(&addr);
+	return 0;
+}
+
+static int
+serve_public_url(struct pg_cli *c, struct pg_host_config *cfg,
+    struct pg_err *e)
+{
+	struct pg_str text = pg_args_get(&c->args, "public-url");
+
+	if (text.p == NULL ||
+	    pg_url_normalise(&c->arena, text, &cfg->public_url, e) == 0)
+		return 0;
+	e->code = PG_E_USAGE;
+	return pg_wrap(e, "--public-url");
+}
+
+/* DESIGN section 7: who can be reached from elsewhere asks for a key. */
+static int
+serve_check_key(const struct pg_host_config *cfg, bool loopback,
+    struct pg_err *e)
+{
+	if (cfg->api_key.n > 0 && cfg->api_key.n < PG_KEY_WEAK)
+		pg_log(PG_LOG_WARN, "serve: the API key has %zu bytes; under "
+		    "%d it can be guessed", cfg->api_key.n, PG_KEY_WEAK);
+	if (cfg->api_key.n > 0 || cfg->insecure ||
+	    (loopback && cfg->public_url.n == 0))
+		return 0;
+	return pg_fail(e, PG_E_FORBIDDEN, "%.*s can be reached from other "
+	    "machines and there is no API key; set PAGLETS_API_KEY, use "
+	    "--api-key-file, or say --insecure-no-auth",
+	    PG_STR_ARG(cfg->public_url.n > 0 ? cfg->public_url : cfg->bind));
+}
+
+static int
+serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
+{
+	int64_t port = PG_DEFAULT_PORT;
+	bool loopback = false;
+
+	pg_host_config_init(cfg);
+	serve_text(c, "name", &cfg->name);
+	serve_text(c, "host", &cfg->bind);
+	serve_text(c, "mesh-version", &cfg->code_version);
+	cfg->mesh = serve_switch(c, "mesh", "no-mesh");
+	cfg->insecure = pg_args_has(&c->args, "insecure-no-auth");
+	if (pg_args_int(&c->args, "port", 0, UINT16_MAX, &port, e) < 0 ||
+	    pg_args_size(&c->args, "max-body", &cfg->body_json_max, e) < 0 ||
+	    pg_args_size(&c->args, "max-move", &cfg->body_move_max, e) < 0 ||
+	    serve_log_level(c, e) < 0 || serve_peers(c, cfg, e) < 0 ||
+	    serve_tags(c, cfg, e) < 0 || serve_properties(c, cfg, e) < 0 ||
+	    serve_bind(&cfg->bind, &loopback, e) < 0 ||
+	    serve_public_url(c, cfg, e) < 0 ||
+	    pg_cli_key(c, &cfg->api_key, e) < 0)
+		return -1;
+	cfg->port = (uint16_t)port;
+	return serve_check_key(cfg, loopback, e);
+}
+
+/* ---- the command ------------------------------------------------------ */
+
+/* The line that scripts wait for. That nobody reads it is no reason not to
+ * serve. */
+static void
+serve_on_ready(void *arg, struct pg_str name, struct pg_str url)
+{
+	struct pg_cli *c = arg;
+	struct pg_value *v = pg_value_dict(&c->arena);
+
+	if (!c->json) {
+		pg_show_text(pg_arena_printf(&c->arena,
+		    "%.*s listening on %.*s", PG_STR_ARG(name),
+		    PG_STR_ARG(url)), NULL);
+		return;
+	}
+	pg_put_str(&c->arena, v, "name", name);
+	pg_put_str(&c->arena, v, "url", url);
+	pg_put_int(&c->arena, v, "pid", getpid());
+	pg_show_json(v, NULL);
+}
+
+static const struct pg_option serve_options[] = {
+	{ "name", 0, "NAME", "PAGLETS_NAME", "name of the host (the "
+	    "machine's)" },
+	{ "host", 0, "ADDR", "PAGLETS_HOST", "address to listen on "
+	    "(127.0.0.1)" },
+	{ "port", 0, "N", "PAGLETS_PORT", "port, 0 for any free one (8765)" },
+	{ "public-url", 0, "URL", "PAGLETS_PUBLIC_URL", "URL that others "
+	    "reach it by" },
+	{ "peer", 0, "URL", NULL, "a host to join; repeatable" },
+	{ "mesh-version", 0, "TEXT", "PAGLETS_MESH_VERSION", "only hosts of "
+	    "the same one are peers (" PG_WIRE_VERSION ")" },
+	{ "tag", 0, "TAG", NULL, "a tag to be found by; repeatable, or "
+	    "separated by commas" },
+	{ "property", 0, "K=V", NULL, "a property to be found by; "
+	    "repeatable" },
+	{ "state-dir", 0, "DIR", "PAGLETS_STATE_DIR", "folder for what is to "
+	    "survive (nothing yet)" },
+	{ "log-level", 0, "LEVEL", "PAGLETS_LOG_LEVEL", "error, warn, info, "
+	    "debug (info)" },
+	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },
+	{ "no-mesh", 0, NULL, NULL, "do not" },
+	{ "mesh-multicast", 0, NULL, NULL, "find peers by multicast (not "
+	    "yet)" },
+	{ "no-mesh-multicast", 0, NULL, NULL, "do not" },
+	{ "mesh-lan-discovery", 0, NULL, NULL, "find peers by probing the "
+	    "LAN (not yet)" },
+	{ "no-mesh-lan-discovery", 0, NULL, NULL, "do not" },
+	PG_CLI_KEY_OPTIONS,
+	{ "insecure-no-auth", 0, NULL, NULL, "let other machines in without "
+	    "an API key" },
+	{ "max-body", 0, "SIZE", NULL, "longest JSON body (8M)" },
+	{ "max-move", 0, "SIZE", NULL, "longest agent that may arrive (1G)" },
+	PG_CLI_JSON_OPTION,
+	{ .name = NULL }
+};
+
+PG_FN int
+pg_serve_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_spec spec = { "", 0, 0, serve_options,
+		"Makes this machine a host, until SIGINT or SIGTERM. Prints "
+		"one line when it is ready." };
+	struct pg_host_config *cfg;
+
+	if (pg_cli_read(c, &spec, NULL, e) < 0)
+		return -1;
+	cfg = pg_arena_zalloc(&c->arena, sizeof(*cfg));
+	if (serve_config(c, cfg, e) < 0)
+		return -1;
+	return pg_host_serve(cfg, serve_on_ready, c, e);
+}
