@@ -26,7 +26,9 @@
  *   REPLY    to START, MESSAGE, HOOK, SNAPSHOT, under the same id; head empty
  *            for success, else as RESULT; body: START {run B, state? {} if
  *            it is small}, MESSAGE the result, HOOK null, SNAPSHOT the state
- *   CALL     id chosen by the child, top bit set; head {op T}; body {...}:
+ *   CALL     id chosen by the child, top bit set; head {op T, step? B: made
+ *            by a step of run, so that a MESSAGE sent meanwhile is still to be
+ *            handled}; body {...}:
  *            dispatch {target T} or {ticket {}}; clone the same or {} for
  *            this host; dispose {}; send {agent_id T, host_url? T, message
  *            Message, oneway B, timeout? F}; create {agent_class_name T,

@@ -11,6 +11,12 @@
 
 /* ---- The call ---- */
 
+static bool
+upcall_in_step(const struct paglets_call *c)
+{
+	return c->message == NULL && c->hook == NULL;
+}
+
 /* Hand a frame that came instead of the RESULT to where it belongs. */
 static void
 upcall_meanwhile(struct paglets_call *c, const struct pg_frame *f,
@@ -18,13 +24,13 @@ upcall_meanwhile(struct paglets_call *c, const struct pg_frame *f,
 {
 	bool command = f->type == PG_FRAME_HOOK ||
 	    f->type == PG_FRAME_SNAPSHOT;
-	bool step = c->message == NULL && c->hook == NULL;
 
 	if (f->type == PG_FRAME_STOP)
 		exit(0);
 	if (command && f->id == id && kind != PG_UPCALL_ASKS)
 		c->self->serve(c->self, f);
-	else if ((command || f->type == PG_FRAME_MESSAGE) && step &&
+	else if ((command || f->type == PG_FRAME_MESSAGE) &&
+	    upcall_in_step(c) &&
 	    (f->id & PG_FRAME_CALL_ID) == 0)
 		pg_upline_defer(&c->self->line, f);
 	else
@@ -95,6 +101,11 @@ upcall_send(struct paglets_call *c, const char *op,
 	pg_pickle_dict_open(&head);
 	pg_pickle_text(&head, PG_STR("op"));
 	pg_pickle_text(&head, pg_str(op));
+	if (upcall_in_step(c)) {
+		pg_pickle_text(&head, PG_STR("step"));
+		pg_pickle_value(&head, &(struct pg_value){ .type = PG_T_BOOL,
+		    .u.i = 1 }, NULL);
+	}
 	pg_pickle_dict_close(&head);
 	rc = pg_pickle_value(pg_upline_body(l), body, &e);
 	rc = pg_upline_send(l, PG_FRAME_CALL, *id, pg_buf_str(&head.buf), rc,

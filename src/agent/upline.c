@@ -68,8 +68,9 @@ upline_fill(struct pg_upline *l, int64_t until)
 {
 	ssize_t n;
 
-	/* A line without a deadline is read without asking first. */
-	if (until != PG_NEVER && !upline_wait(l, POLLIN, until))
+	/* Asked first even without a deadline: a reader that blocks in read is
+	 * woken for nothing each time the host takes bytes off the socket. */
+	if (!upline_wait(l, POLLIN, until))
 		return 0;
 	n = pg_frame_fill(&l->in, l->fd);
 	if (n > 0)

@@ -180,7 +180,15 @@ agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
 PG_FN void
 pg_agent_end_running(struct pg_agent *a, const struct pg_outcome *o)
 {
-	agent_end_message(a, o);
+	struct pg_msg *m = a->running;
+
+	if (m != NULL && a->call_in_step) {
+		a->running = NULL;
+		m->priority = 0;
+		pg_mailbox_put_anyway(&a->box, m);
+	} else {
+		agent_end_message(a, o);
+	}
 }
 
 static void
@@ -412,6 +420,7 @@ agent_on_host_call(struct pg_agent *a, const struct pg_frame *f,
 	    e) == 0 &&
 	    pg_pickle_read_value(f->body, &arena, 0, &args, e) == 0) {
 		a->call_id = f->id;
+		a->call_in_step = pg_value_get(head, "step") != NULL;
 		rc = a->host->on_call(a, f->id,
 		    pg_value_text(pg_value_get(head, "op"), PG_STR_NULL), args,
 		    e);

@@ -63,6 +63,7 @@ struct pg_agent {
 	struct pg_timer command_timer;
 
 	uint32_t call_id; /* the host call its handler waits for; 0: none */
+	bool call_in_step; /* made by a step of run, not for the message */
 	struct pg_hold *holder, *holds; /* in hand; waiting, in order */
 
 	/* The last state seen, a bare pickle within bulk. */
@@ -114,8 +115,10 @@ PG_FN struct pg_msg *pg_agent_take_waiting(struct pg_agent *a);
 /* Queue messages that another incarnation was to deliver, without events and
  * limits; takes the list. */
 PG_FN void pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting);
-/* End the running message with this outcome although its handler will not
- * return: it has moved on. Does nothing when none runs. */
+/* The agent leaves from within its own call: end the message that is being
+ * handled with this outcome although its handler will not return. One that
+ * only lies with the process (the call is made by a step of run) goes back
+ * to the front of those that wait. */
 PG_FN void pg_agent_end_running(struct pg_agent *a,
     const struct pg_outcome *o);
 

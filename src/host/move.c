@@ -171,9 +171,9 @@ move_record(struct move *m, void (*next)(struct move *m))
 }
 
 /* The agent is at url now: off the tables, its caller answered, what waits
- * sent after it. */
+ * sent after it, or handed to the one that stands in its place here. */
 static void
-move_leave(struct move *m, struct pg_str url)
+move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 {
 	struct pg_agent *a = m->agent;
 	struct pg_arena arena = { 0 };
@@ -188,8 +188,8 @@ move_leave(struct move *m, struct pg_str url)
 	pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' has moved to %.*s",
 	    PG_STR_ARG(a->id), PG_STR_ARG(url));
 	waiting = pg_agent_take_waiting(a);
-	if (a->hidden)
-		assert(waiting == NULL);
+	if (instead != NULL)
+		pg_agent_adopt(instead, waiting);
 	else
 		pg_forward_note(m->host, a->id, url, waiting);
 	pg_agent_remove(a, &gone);
@@ -229,7 +229,7 @@ move_delivered(struct move *m, struct pg_str url)
 			    .err = NULL });
 		return;
 	}
-	move_leave(m, m->url);
+	move_leave(m, m->url, NULL);
 	pg_agent_release(&m->hold);
 	move_tell(m, NULL, m->url, m->agent->id);
 	move_free(m);
@@ -587,13 +587,12 @@ move_replaced(struct pg_agent *a, struct pg_agent *b)
 	struct move *m = move_of(a);
 	bool local;
 
-	(void)b;
 	assert(m != NULL && a->hidden);
 	local = m->stage == MOVE_LOCAL;
 	m->stage = MOVE_OVER;
 	m->url = m->host->address;
 	move_event(m);
-	move_leave(m, m->url);
+	move_leave(m, m->url, b);
 	if (local)
 		return; /* move_on_local follows */
 	pg_agent_release(&m->hold);
