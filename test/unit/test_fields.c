@@ -180,11 +180,23 @@ wrong(struct fixture *t, const char *key, struct pg_value *v,
 	assert_int_equal(t->s->i, -7); /* nothing was assigned */
 }
 
+/* A number in text is taken for the number: senders that type nothing. */
+static void
+test_int_as_text(void **state)
+{
+	struct fixture *t = *state;
+	struct pg_value *d = pg_value_dict(&t->a);
+
+	put(t, d, "i", pg_value_strz(&t->a, " 12 "));
+	assert_int_equal(assign(t, d), 0);
+	assert_int_equal(t->s->i, 12);
+}
+
 static void
 test_wrong_types(void **state)
 {
 	struct fixture *t = *state;
-	struct pg_value *text = pg_value_strz(&t->a, "7");
+	struct pg_value *text = pg_value_strz(&t->a, "7x");
 	struct pg_value *one = pg_value_int(&t->a, 1);
 
 	wrong(t, "i", text, "state field 'i' must be int, got str");
@@ -364,6 +376,7 @@ main(void)
 		T(test_defaults),
 		T(test_round_trip),
 		T(test_missing_null_and_unknown),
+		T(test_int_as_text),
 		T(test_wrong_types),
 		T(test_conversions),
 		T(test_schema),
