@@ -1,0 +1,579 @@
+/* bench: what our host does, beside the least that Linux needs for it.
+ *
+ *   bench COMMAND...    COMMAND starts a host on port PORT with name NAME
+ *
+ * Every workload is measured in rounds, ours and its floor in turn (A B A B),
+ * so that whatever else the machine does meets both. The figures are medians
+ * over the rounds; the ratio is the median of the ratios within each round,
+ * which is steadier than the ratio of the medians.
+ *
+ * Round trips: host, agent and client on one processor, as are floor, its
+ * child and client. Throughput: server side on one, client on the other.
+ * Creation likewise on one; moves and 500 agents wherever the kernel likes.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS 11
+#define SLICE_MS 250       /* of load, ours or floor */
+#define CONNS 64
+#define AGENTS 8           /* that share the load */
+#define BIG (64 * 1000 * 1000)
+#define MANY 500
+#define MANY_ROUNDS 3
+
+/* What the kernel keeps for a process beside what /proc tells of it. Sockets:
+ * two ends of a pair, each with sock, inode, dentry and file. */
+#define KERNEL_STACK_KB 16
+#define SOCKETS_KB 5
+
+enum aim { NO_AIM, RATIO_AT_MOST, RATIO_AT_LEAST, VALUE_AT_MOST };
+
+/* One line of the table. */
+struct row {
+	const char *what, *unit;
+	enum aim aim;
+	double bound;
+	int decimals;
+	size_t n; /* rounds */
+	double ours[ROUNDS], floor[ROUNDS];
+};
+
+static char *const *host_command;
+static int missed;
+
+/* ---- Service to all ---- */
+
+_Noreturn void
+die(const char *what)
+{
+	fflush(stdout);
+	fprintf(stderr, "bench: %s\n", what);
+	exit(1);
+}
+
+_Noreturn void
+die_sys(const char *what)
+{
+	fflush(stdout);
+	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+double
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+void
+pin(int cpu)
+{
+	static cpu_set_t all;
+	cpu_set_t one;
+	size_t i;
+	int seen = 0;
+
+	if (CPU_COUNT(&all) == 0)
+		sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all) && (cpu == ANY_CPU || seen++ == cpu))
+			CPU_SET(i, &one);
+	if (CPU_COUNT(&one) == 0) /* there is but one */
+		one = all;
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* ---- The table ---- */
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(const double *v, size_t n)
+{
+	double sorted[ROUNDS];
+
+	memcpy(sorted, v, n * sizeof(*v));
+	qsort(sorted, n, sizeof(*sorted), compare);
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+static double
+row_ratio(const struct row *r)
+{
+	double ratio[ROUNDS];
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		ratio[i] = r->ours[i] / r->floor[i];
+	return median(ratio, r->n);
+}
+
+static const char *
+row_verdict(const struct row *r, double ours, double ratio)
+{
+	bool met = true;
+
+	switch (r->aim) {
+	case NO_AIM:
+		return "";
+	case RATIO_AT_MOST:
+		met = ratio <= r->bound;
+		break;
+	case RATIO_AT_LEAST:
+		met = ratio >= r->bound;
+		break;
+	case VALUE_AT_MOST:
+		met = ours <= r->bound;
+		break;
+	}
+	missed += !met;
+	return met ? "met" : "MISSED";
+}
+
+static void
+row_print(const struct row *r)
+{
+	static const char *const aims[] = { [NO_AIM] = "",
+		[RATIO_AT_MOST] = "<= %g x floor",
+		[RATIO_AT_LEAST] = ">= %g x floor", [VALUE_AT_MOST] = "<= %g %s" };
+	double ours = median(r->ours, r->n), floor = median(r->floor, r->n);
+	double ratio = floor > 0 ? row_ratio(r) : 0;
+	char floor_text[32] = "-", ratio_text[32] = "-", aim[48];
+
+	if (floor > 0) {
+		snprintf(floor_text, sizeof(floor_text), "%.*f", r->decimals,
+		    floor);
+		snprintf(ratio_text, sizeof(ratio_text), "%.2f", ratio);
+	}
+	snprintf(aim, sizeof(aim), aims[r->aim], r->bound, r->unit);
+	printf("%-46s %9.*f %9s %-4s %6s  %-14s %s\n", r->what, r->decimals,
+	    ours, floor_text, r->unit, ratio_text, aim,
+	    row_verdict(r, ours, ratio));
+	fflush(stdout);
+}
+
+/* ---- Load ---- */
+
+static char *
+request_text(const char *method, const char *path, const char *body,
+    bool closing)
+{
+	char *text;
+
+	if (asprintf(&text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+	    "Content-Type: application/json\r\nConnection: %s\r\n"
+	    "Content-Length: %zu\r\n\r\n%s", method, path,
+	    closing ? "close" : "keep-alive", strlen(body), body) < 0)
+		die("memory for a request");
+	return text;
+}
+
+static char *
+ping_text(const char *id, bool closing)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/agents/%s/messages", id);
+	return request_text("POST", path,
+	    "{\"message\": {\"kind\": \"ping\", \"args\": {}}}", closing);
+}
+
+/* The same load on ours and on the floor. */
+struct duel {
+	uint16_t ours_port, floor_port;
+	const char *ours[AGENTS], *floor[AGENTS];
+	size_t n; /* agents, or requests that differ */
+};
+
+static void
+duel_ping(struct duel *d, char (*ids)[33], size_t n, bool closing)
+{
+	char number[16];
+	size_t i;
+
+	d->n = n;
+	for (i = 0; i < n; i++) {
+		snprintf(number, sizeof(number), "%zu", i);
+		d->ours[i] = ping_text(ids[i], closing);
+		d->floor[i] = ping_text(number, closing);
+	}
+}
+
+static struct load_result
+duel_side(const struct duel *d, bool ours, unsigned conns, bool closing)
+{
+	struct load l = { .port = ours ? d->ours_port : d->floor_port,
+		.conns = conns, .close = closing, .ms = SLICE_MS,
+		.requests = ours ? d->ours : d->floor, .nrequests = d->n };
+
+	return load_run(&l);
+}
+
+static void
+round_trips(struct duel *d, bool closing, struct row *r)
+{
+	for (r->n = 0; r->n < ROUNDS; r->n++) {
+		r->ours[r->n] = duel_side(d, true, 1, closing).p50_us;
+		r->floor[r->n] = duel_side(d, false, 1, closing).p50_us;
+	}
+	row_print(r);
+}
+
+static void
+throughput(struct duel *d, struct row *rate, struct row *p99)
+{
+	struct load_result ours, floor;
+	size_t i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		ours = duel_side(d, true, CONNS, false);
+		floor = duel_side(d, false, CONNS, false);
+		rate->ours[i] = ours.per_s;
+		rate->floor[i] = floor.per_s;
+		p99->ours[i] = ours.p99_us / 1000;
+		p99->floor[i] = floor.p99_us / 1000;
+	}
+	rate->n = p99->n = ROUNDS;
+	row_print(rate);
+	row_print(p99);
+}
+
+/* Everything on processor 0. */
+static void
+bench_round_trips(struct host *h, uint16_t floor_port)
+{
+	struct row kept = { "message round trip, keep-alive, p50", "us",
+		RATIO_AT_MOST, 1.5, 1, 0, { 0 }, { 0 } };
+	struct row closed = { "message round trip, Connection: close, p50",
+		"us", RATIO_AT_MOST, 1.4, 1, 0, { 0 }, { 0 } };
+	struct duel d = { .ours_port = h->port, .floor_port = floor_port };
+	char id[1][33];
+
+	pin(0);
+	host_create(h, id[0]);
+	duel_ping(&d, id, 1, false);
+	round_trips(&d, false, &kept);
+	duel_ping(&d, id, 1, true);
+	round_trips(&d, true, &closed);
+}
+
+/* Servers on processor 0, we on the other. */
+static void
+bench_throughput(struct host *h, uint16_t floor_port)
+{
+	struct row rate = { "messages/s, 64 connections, 8 agents", "/s",
+		RATIO_AT_LEAST, 0.7, 0, 0, { 0 }, { 0 } };
+	struct row one = { "messages/s, 64 connections, 1 agent", "/s",
+		NO_AIM, 0, 0, 0, { 0 }, { 0 } };
+	struct row health = { "GET /health, 64 connections", "/s",
+		RATIO_AT_LEAST, 0.8, 0, 0, { 0 }, { 0 } };
+	struct row p99 = { "  their p99", "ms", VALUE_AT_MOST, 2, 2, 0,
+		{ 0 }, { 0 } };
+	struct row any_p99 = { "  their p99", "ms", NO_AIM, 0, 2, 0, { 0 },
+		{ 0 } };
+	struct duel d = { .ours_port = h->port, .floor_port = floor_port };
+	char ids[AGENTS][33];
+	size_t i;
+
+	pin(1);
+	for (i = 0; i < AGENTS; i++)
+		host_create(h, ids[i]);
+	duel_ping(&d, ids, AGENTS, false);
+	throughput(&d, &rate, &p99);
+	duel_ping(&d, ids, 1, false);
+	throughput(&d, &one, &any_p99);
+	d.n = 1;
+	d.ours[0] = d.floor[0] = request_text("GET", "/health", "", false);
+	throughput(&d, &health, &any_p99);
+}
+
+/* ---- Creation ---- */
+
+static double
+create_ours(struct host *h)
+{
+	char id[33], path[64];
+	double began = now_ms();
+
+	host_create(h, id);
+	host_message(h, id, "ping", NULL);
+	began = now_ms() - began;
+	snprintf(path, sizeof(path), "/agents/%s/dispose", id);
+	host_call(h, "POST", path, "{}");
+	return began;
+}
+
+static double
+create_floor(void)
+{
+	pid_t pid;
+	double ms = spawn_run(&pid, 1);
+
+	spawn_end(&pid, 1);
+	return ms;
+}
+
+static void
+bench_create(struct host *h)
+{
+	struct row r = { "create to first reply (floor: posix_spawn)", "ms",
+		VALUE_AT_MOST, 0.6, 3, ROUNDS, { 0 }, { 0 } };
+	double ours[ROUNDS], floor[ROUNDS];
+	size_t i, k;
+
+	pin(0);
+	for (i = 0; i < ROUNDS; i++) {
+		for (k = 0; k < ROUNDS; k++) {
+			ours[k] = create_ours(h);
+			floor[k] = create_floor();
+		}
+		r.ours[i] = median(ours, ROUNDS);
+		r.floor[i] = median(floor, ROUNDS);
+	}
+	row_print(&r);
+}
+
+/* ---- Moves and big states ---- */
+
+static void
+fill(struct host *h, const char *id, size_t n)
+{
+	char args[64];
+
+	snprintf(args, sizeof(args), "{\"n\": %zu}", n);
+	host_message(h, id, "fill", args);
+}
+
+static double
+dispatch(struct host *from, const struct host *to, const char *id)
+{
+	char path[64], body[64];
+	double began = now_ms();
+
+	snprintf(path, sizeof(path), "/agents/%s/dispatch", id);
+	snprintf(body, sizeof(body), "{\"target\": \"http://127.0.0.1:%u\"}",
+	    to->port);
+	host_call(from, "POST", path, body);
+	return now_ms() - began;
+}
+
+/* There and back in turn. A move needs a process and a copy: so the floor. */
+static void
+bench_dispatch(struct host *hosts, size_t size, struct row *r)
+{
+	uint16_t copy_port;
+	pid_t copier = copy_start(&copy_port);
+	char id[33];
+
+	pin(ANY_CPU);
+	host_create(&hosts[0], id);
+	fill(&hosts[0], id, size);
+	for (r->n = 0; r->n < ROUNDS - 1; r->n++) {
+		r->ours[r->n] = dispatch(&hosts[r->n % 2],
+		    &hosts[1 - r->n % 2], id);
+		r->floor[r->n] = copy_run(copy_port, size) + create_floor();
+	}
+	kill_and_wait(copier);
+	row_print(r);
+}
+
+static void
+bench_moves(struct host *hosts)
+{
+	struct row small = { "dispatch, 1 KB (floor: TCP copy, posix_spawn)",
+		"ms", VALUE_AT_MOST, 1.2, 2, 0, { 0 }, { 0 } };
+	struct row big = { "dispatch, 64 MB", "ms", VALUE_AT_MOST, 60, 1, 0,
+		{ 0 }, { 0 } };
+
+	bench_dispatch(hosts, 1000, &small);
+	bench_dispatch(hosts, BIG, &big);
+}
+
+/* The floor of a message to an agent with a large state is one with a small. */
+static void
+bench_big_state(struct host *h)
+{
+	struct row r = { "message, agent holds 64 MB (floor: nothing)", "us",
+		RATIO_AT_MOST, 1.2, 1, 0, { 0 }, { 0 } };
+	struct duel d = { .ours_port = h->port, .floor_port = h->port,
+		.n = 1 };
+	char big[33], small[33];
+
+	pin(0);
+	host_create(h, big);
+	host_create(h, small);
+	fill(h, big, BIG);
+	d.ours[0] = ping_text(big, false);
+	d.floor[0] = ping_text(small, false);
+	round_trips(&d, false, &r);
+}
+
+/* ---- Many ---- */
+
+static double
+process_kb(pid_t pid)
+{
+	return process_private_kb(pid) + process_tables_kb(pid) +
+	    KERNEL_STACK_KB + SOCKETS_KB;
+}
+
+/* Memory of all agents of h, as the processes that it names. */
+static double
+agents_kb(struct host *h)
+{
+	const char *at = host_call(h, "GET", "/agents", NULL);
+	double kb = 0;
+
+	while ((at = strstr(at, "\"pid\": ")) != NULL) {
+		at += strlen("\"pid\": ");
+		kb += process_kb((pid_t)strtol(at, NULL, 10));
+	}
+	return kb;
+}
+
+static void
+many_ours(double *seconds, double *kb)
+{
+	struct host h;
+	double before, began;
+	char id[33];
+	size_t i;
+
+	host_start(&h, host_command, ANY_CPU);
+	before = process_private_kb(h.pid);
+	began = now_ms();
+	for (i = 0; i < MANY; i++)
+		host_create(&h, id);
+	*seconds = (now_ms() - began) / 1000;
+	*kb = (agents_kb(&h) + process_private_kb(h.pid) - before) / MANY;
+	host_stop(&h);
+}
+
+static void
+many_floor(double *seconds, double *kb)
+{
+	pid_t pids[MANY];
+	size_t i;
+
+	*seconds = spawn_run(pids, MANY) / 1000;
+	for (*kb = 0, i = 0; i < MANY; i++)
+		*kb += process_kb(pids[i]) / MANY;
+	spawn_end(pids, MANY);
+}
+
+static void
+bench_many(void)
+{
+	struct row time = { "500 agents: time", "s", VALUE_AT_MOST, 0.5, 2,
+		MANY_ROUNDS, { 0 }, { 0 } };
+	struct row memory = { "500 agents: memory each", "kB", VALUE_AT_MOST,
+		150, 0, MANY_ROUNDS, { 0 }, { 0 } };
+	size_t i;
+
+	pin(ANY_CPU);
+	for (i = 0; i < MANY_ROUNDS; i++) {
+		many_ours(&time.ours[i], &memory.ours[i]);
+		many_floor(&time.floor[i], &memory.floor[i]);
+	}
+	row_print(&time);
+	row_print(&memory);
+}
+
+static void
+bench_start(void)
+{
+	struct row ready = { "start to ready", "ms", VALUE_AT_MOST, 10, 2,
+		ROUNDS, { 0 }, { 0 } };
+	struct row idle = { "idle memory of a host", "kB", VALUE_AT_MOST, 2000,
+		0, ROUNDS, { 0 }, { 0 } };
+	struct host h;
+	size_t i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		host_start(&h, host_command, ANY_CPU);
+		ready.ours[i] = h.ready_ms;
+		idle.ours[i] = process_private_kb(h.pid) +
+		    process_tables_kb(h.pid);
+		host_stop(&h);
+	}
+	row_print(&ready);
+	row_print(&idle);
+}
+
+/* ---- All of it ---- */
+
+static void
+bench_messages(void)
+{
+	struct host h;
+	uint16_t floor_port;
+	pid_t floor = floor_start(AGENTS, 0, &floor_port);
+
+	host_start(&h, host_command, 0);
+	bench_round_trips(&h, floor_port);
+	bench_throughput(&h, floor_port);
+	bench_create(&h);
+	kill_and_wait(floor);
+	host_stop(&h);
+}
+
+static void
+bench_states(void)
+{
+	struct host hosts[2], h;
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		host_start(&hosts[i], host_command, ANY_CPU);
+	bench_moves(hosts);
+	for (i = 0; i < 2; i++)
+		host_stop(&hosts[i]);
+	host_start(&h, host_command, 0);
+	bench_big_state(&h);
+	host_stop(&h);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (strcmp(argv[0], "spawn-child") == 0)
+		return spawn_child();
+	if (argc < 2) {
+		fputs("usage: bench COMMAND... (NAME, PORT are filled in)\n",
+		    stderr);
+		return 2;
+	}
+	pin(ANY_CPU);
+	host_command = argv + 1;
+	printf("%-46s %9s %9s %-4s %6s  %-14s\n", "workload", "ours", "floor",
+	    "", "ratio", "aim");
+	bench_messages();
+	bench_states();
+	bench_many();
+	bench_start();
+	printf("Medians of %d rounds, ours and floor in turn. Memory of an "
+	    "agent: private pages and page\ntables of its process, %d kB "
+	    "kernel stack, %d kB sockets, its share of the host's growth.\n",
+	    ROUNDS, KERNEL_STACK_KB, SOCKETS_KB);
+	if (missed > 0)
+		printf("%d aims missed.\n", missed);
+	return 0;
+}

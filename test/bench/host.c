@@ -1,0 +1,286 @@
+/* host: the host under test, seen from outside: its process, its port, and
+ * single requests over one connection.
+ *
+ * Knows of the API only what the workloads ask for, and reads answers by
+ * searching for a key: they come from our own host.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ANSWER_MAX (1024 * 1024)
+#define READY_TIME_MS 5000
+#define STOP_TIME_MS 5000
+#define COMMAND_MAX 32
+
+/* ---- Sockets and processes ---- */
+
+static struct sockaddr_in
+loopback(uint16_t port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+int
+listen_any(uint16_t *port)
+{
+	struct sockaddr_in a = loopback(0);
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) < 0 ||
+	    listen(fd, SOMAXCONN) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+		die_sys("listen on loopback");
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+/* -1 if nobody listens. */
+static int
+try_connect(uint16_t port)
+{
+	struct sockaddr_in a = loopback(port);
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die_sys("socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int
+connect_to(uint16_t port)
+{
+	int fd = try_connect(port);
+
+	if (fd < 0)
+		die_sys("connect");
+	return fd;
+}
+
+void
+write_all(int fd, const void *p, size_t n)
+{
+	const char *at = p;
+	ssize_t done;
+
+	while (n > 0) {
+		done = write(fd, at, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			die_sys("write");
+		at += done;
+		n -= (size_t)done;
+	}
+}
+
+void
+kill_and_wait(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* ---- The host ---- */
+
+static _Noreturn void
+host_exec(const struct host *h, char *const *command, int cpu)
+{
+	char port[8], name[16], *argv[COMMAND_MAX + 1] = { NULL };
+	int i, null = open("/dev/null", O_RDWR);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pin(cpu);
+	snprintf(port, sizeof(port), "%u", h->port);
+	snprintf(name, sizeof(name), "bench-%u", h->port);
+	for (i = 0; command[i] != NULL && i < COMMAND_MAX; i++) {
+		argv[i] = command[i];
+		if (strcmp(command[i], "PORT") == 0)
+			argv[i] = port;
+		if (strcmp(command[i], "NAME") == 0)
+			argv[i] = name;
+	}
+	dup2(null, 0);
+	dup2(null, 1);
+	if (getenv("BENCH_LOG") == NULL)
+		dup2(null, 2);
+	execv(argv[0], argv);
+	die_sys(argv[0]);
+}
+
+/* Until it answers; often enough to know when to a tenth of a millisecond. */
+static void
+host_await(struct host *h, double began)
+{
+	const struct timespec moment = { 0, 50 * 1000 };
+
+	while ((h->fd = try_connect(h->port)) < 0) {
+		if (waitpid(h->pid, NULL, WNOHANG) != 0)
+			die("host ended at its start (BENCH_LOG=1 shows why)");
+		if (now_ms() > began + READY_TIME_MS)
+			die("host does not get ready");
+		nanosleep(&moment, NULL);
+	}
+	host_call(h, "GET", "/health", NULL);
+}
+
+void
+host_start(struct host *h, char *const *command, int cpu)
+{
+	double began;
+
+	/* Free a moment ago, and nobody else takes it so soon. */
+	close(listen_any(&h->port));
+	began = now_ms();
+	h->pid = fork();
+	if (h->pid < 0)
+		die_sys("fork");
+	if (h->pid == 0)
+		host_exec(h, command, cpu);
+	host_await(h, began);
+	h->ready_ms = now_ms() - began;
+}
+
+/* Asked to, so that it ends its agents; killed if it does not. */
+void
+host_stop(struct host *h)
+{
+	const struct timespec moment = { 0, 1000 * 1000 };
+	int ms;
+
+	close(h->fd);
+	kill(h->pid, SIGTERM);
+	for (ms = 0; ms < STOP_TIME_MS; ms++) {
+		if (waitpid(h->pid, NULL, WNOHANG) != 0)
+			return;
+		nanosleep(&moment, NULL);
+	}
+	kill_and_wait(h->pid);
+}
+
+/* ---- Requests ---- */
+
+/* Where the body of the answer in text begins, NULL before it is complete. */
+static const char *
+answer_body(const char *text, size_t n)
+{
+	const char *end = strstr(text, "\r\n\r\n"), *field;
+	size_t length;
+
+	if (end == NULL)
+		return NULL;
+	field = strcasestr(text, "\ncontent-length:");
+	if (field == NULL || field > end)
+		die("answer without Content-Length");
+	length = strtoul(field + strlen("\ncontent-length:"), NULL, 10);
+	return n >= (size_t)(end + 4 - text) + length ? end + 4 : NULL;
+}
+
+const char *
+host_call(struct host *h, const char *method, const char *path,
+    const char *body)
+{
+	static char answer[ANSWER_MAX];
+	const char *at = NULL;
+	size_t got = 0;
+	ssize_t n;
+	char head[1024];
+	int len = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\n"
+	    "Host: 127.0.0.1\r\nContent-Type: application/json\r\n"
+	    "Content-Length: %zu\r\n\r\n%s", method, path,
+	    body != NULL ? strlen(body) : 0, body != NULL ? body : "");
+
+	if (len >= (int)sizeof(head))
+		die("request is too long");
+	write_all(h->fd, head, (size_t)len);
+	while (at == NULL) {
+		n = recv(h->fd, answer + got, sizeof(answer) - 1 - got, 0);
+		if (n <= 0)
+			die("answer: cut short or too long");
+		got += (size_t)n;
+		answer[got] = '\0';
+		at = answer_body(answer, got);
+	}
+	if (strncmp(answer + strlen("HTTP/1.1 "), "200", 3) != 0)
+		die(answer);
+	return at;
+}
+
+void
+host_create(struct host *h, char id[static 33])
+{
+	static const char key[] = "\"agent_id\": \"";
+	const char *answer = host_call(h, "POST", "/agents",
+	    "{\"agent_class_name\": \"paglets_demo.counter:CounterPaglet\", "
+	    "\"state_class_name\": \"paglets_demo.counter:CounterState\"}");
+	const char *at = strstr(answer, key);
+
+	if (at == NULL)
+		die("create: answer without agent_id");
+	snprintf(id, 33, "%.32s", at + strlen(key));
+}
+
+void
+host_message(struct host *h, const char *id, const char *kind,
+    const char *args)
+{
+	char path[64], body[256];
+
+	snprintf(path, sizeof(path), "/agents/%s/messages", id);
+	snprintf(body, sizeof(body), "{\"message\": {\"kind\": \"%s\", "
+	    "\"args\": %s}}", kind, args != NULL ? args : "{}");
+	host_call(h, "POST", path, body);
+}
+
+/* ---- Memory ---- */
+
+/* The sum of the lines of /proc/PID/FILE that begin with name, in kB. */
+static double
+process_sum(pid_t pid, const char *file, const char *name)
+{
+	char path[64], line[256];
+	double sum = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	f = fopen(path, "r");
+	if (f == NULL)
+		die_sys(path);
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, name, strlen(name)) == 0)
+			sum += strtod(strchr(line, ':') + 1, NULL);
+	fclose(f);
+	return sum;
+}
+
+double
+process_private_kb(pid_t pid)
+{
+	return process_sum(pid, "smaps_rollup", "Private_");
+}
+
+double
+process_tables_kb(pid_t pid)
+{
+	return process_sum(pid, "status", "VmPTE");
+}
