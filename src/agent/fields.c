@@ -231,24 +231,6 @@ fields_default(const struct paglets_field *f, void *at)
 	}
 }
 
-/* An int, or one written as text: senders that type nothing write "7". */
-static bool
-fields_int(const struct pg_value *v, int64_t *out)
-{
-	struct pg_arena a = { 0 };
-	const struct pg_value *n = v;
-
-	if (pg_value_is(v, PG_T_STR))
-		n = pg_value_decimal(&a, pg_str_trim(pg_value_text(v,
-		    PG_STR_NULL)));
-	if (pg_value_is(n, PG_T_INT))
-		*out = n->u.i;
-	else
-		n = NULL;
-	pg_arena_fini(&a);
-	return n != NULL;
-}
-
 /* The type that field f wants, by its name in Python; NULL if v has it. */
 static const char *
 fields_mismatch(const struct paglets_field *f, const struct pg_value *v)
@@ -258,9 +240,9 @@ fields_mismatch(const struct paglets_field *f, const struct pg_value *v)
 
 	switch (f->kind) {
 	case PAGLETS_KIND_INT:
-		return fields_int(v, &i) ? NULL : "int";
+		return pg_value_as_int(v, &i) ? NULL : "int";
 	case PAGLETS_KIND_FLOAT:
-		return pg_value_number(v, &number) ? NULL : "float";
+		return pg_value_as_float(v, &number) ? NULL : "float";
 	case PAGLETS_KIND_BOOL:
 		return pg_value_is(v, PG_T_BOOL) ? NULL : "bool";
 	case PAGLETS_KIND_TEXT:
@@ -316,9 +298,9 @@ fields_put(const struct paglets_field *f, void *at, const struct pg_value *v,
 
 	switch (f->kind) {
 	case PAGLETS_KIND_INT:
-		return fields_int(v, at) ? 0 : -1;
+		return pg_value_as_int(v, at) ? 0 : -1;
 	case PAGLETS_KIND_FLOAT:
-		return pg_value_number(v, at) ? 0 : -1;
+		return pg_value_as_float(v, at) ? 0 : -1;
 	case PAGLETS_KIND_BOOL:
 		*(bool *)at = v->u.i != 0;
 		return 0;

@@ -193,12 +193,13 @@ PG_API int64_t
 paglets_arg_int(struct paglets_call *c, const char *name, int64_t otherwise)
 {
 	const struct pg_value *v = invoke_arg(c, name);
+	int64_t i;
 
 	if (v == NULL)
 		return otherwise;
-	if (!pg_value_is(v, PG_T_INT))
+	if (!pg_value_as_int(v, &i))
 		invoke_mistyped(c, name, "int", v);
-	return v->u.i;
+	return i;
 }
 
 PG_API double
@@ -209,7 +210,7 @@ paglets_arg_float(struct paglets_call *c, const char *name, double otherwise)
 
 	if (v == NULL)
 		return otherwise;
-	if (!pg_value_number(v, &f))
+	if (!pg_value_as_float(v, &f))
 		invoke_mistyped(c, name, "float", v);
 	return f;
 }

@@ -418,6 +418,31 @@ static const char *const value_names[] = {
 	[PG_T_DICT] = "dict",
 };
 
+PG_FN bool
+pg_value_as_int(const struct pg_value *v, int64_t *out)
+{
+	struct pg_arena a = { 0 };
+	bool ok;
+
+	if (pg_value_is(v, PG_T_STR))
+		v = pg_value_decimal(&a, pg_str_trim(pg_value_text(v,
+		    PG_STR_NULL)));
+	ok = pg_value_is(v, PG_T_INT);
+	if (ok)
+		*out = v->u.i;
+	pg_arena_fini(&a);
+	return ok;
+}
+
+PG_FN bool
+pg_value_as_float(const struct pg_value *v, double *out)
+{
+	if (pg_value_is(v, PG_T_STR))
+		return pg_float_parse(pg_str_trim(pg_value_text(v,
+		    PG_STR_NULL)), out);
+	return pg_value_number(v, out);
+}
+
 PG_FN const char *
 pg_value_type_name(const struct pg_value *v)
 {

@@ -96,6 +96,10 @@ PG_FN struct pg_str pg_value_text(const struct pg_value *v,
     struct pg_str otherwise);
 /* A number (not bool) as double; false if v is none. */
 PG_FN bool pg_value_number(const struct pg_value *v, double *out);
+/* The same for agents' arguments and states, whose senders may type nothing
+ * (a command line): a number may also be given as its text. */
+PG_FN bool pg_value_as_int(const struct pg_value *v, int64_t *out);
+PG_FN bool pg_value_as_float(const struct pg_value *v, double *out);
 
 /* Python's name of v's type: NoneType, bool, int, float, str, bytes, ... */
 PG_FN const char *pg_value_type_name(const struct pg_value *v);

@@ -479,9 +479,9 @@ test_example_of_the_header(void **state)
 
 	lab_start(t, "demo.counter:Counter");
 	lab_ask(t, "increment", "{}", "{\"count\": 1}");
-	lab_ask(t, "increment", "{\"by\": 4}", "{\"count\": 5}");
+	lab_ask(t, "increment", "{\"by\": \"4\"}", "{\"count\": 5}");
 	/* What is wrong changes nothing. */
-	lab_tell(t, "increment", "{\"by\": \"7\"}");
+	lab_tell(t, "increment", "{\"by\": \"x\"}");
 	lab_refused(t, "HostError", "argument 'by' must be int, got str");
 	lab_ask(t, "increment", "{\"by\": null}", "{\"count\": 6}");
 	lab_tell(t, "increment", "{\"by\": 9223372036854775808}");
