@@ -269,8 +269,9 @@ ask_match(struct pg_ask *r, const struct pg_value *agents,
 		}
 	}
 	if (n == 0)
-		return pg_fail(e, PG_E_INVALID_AGENT, "%.*s: no agent '%.*s'; "
-		    "`paglets agents -a` lists those it has",
+		return pg_fail(e, PG_E_INVALID_AGENT, "%.*s: no agent '%.*s' "
+		    "there; `paglets agents -a` lists those it has, HOST/ID "
+		    "names one elsewhere",
 		    PG_STR_ARG(t->place.url), PG_STR_ARG(t->id));
 	if (n > 1)
 		return pg_fail(e, PG_E_USAGE, "%.*s: %" PRIu32 " agents "

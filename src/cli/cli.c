@@ -33,6 +33,9 @@ cli_unknown(const struct pg_command *commands, const char *name,
 	struct pg_nearest near = { .word = pg_str(name) };
 	const struct pg_command *m;
 
+	if (name[0] == '-')
+		return pg_fail(e, PG_E_USAGE, "%s: no command before it; "
+		    "write `paglets COMMAND ... %s`", name, name);
 	for (m = commands; m->name != NULL; m++)
 		pg_nearest_try(&near, m->name);
 	if (near.best != NULL)

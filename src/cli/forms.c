@@ -12,6 +12,9 @@
 
 #include <unistd.h>
 
+/* As much of a fraction counts as cannot overflow with the largest unit. */
+#define FORMS_FRACTION_MAX 1000000
+
 /* ---- numbers with units ----------------------------------------------- */
 
 struct forms_unit {
@@ -25,18 +28,19 @@ forms_digit(struct pg_str s)
 	return s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9';
 }
 
-/* Add the digits at the start of *s, each worth a tenth of the one before,
- * the first worth a tenth of scale. */
+/* What the digits at the start of s are worth behind the point of a number
+ * whose unit is scale, rounded down. */
 static int64_t
-forms_fraction(struct pg_str *s, int64_t scale)
+forms_fraction(struct pg_str s, int64_t scale)
 {
-	int64_t sum = 0;
+	int64_t digits = 0, power = 1;
 
-	for (; forms_digit(*s); *s = pg_str_skip(*s, 1)) {
-		scale /= 10;
-		sum += (s->p[0] - '0') * scale;
+	while (forms_digit(s) && power < FORMS_FRACTION_MAX) {
+		digits = digits * 10 + (s.p[0] - '0');
+		power *= 10;
+		s = pg_str_skip(s, 1);
 	}
-	return sum;
+	return scale * digits / power;
 }
 
 /* Take the digits at the start of *s. false: there are none, or their value
@@ -81,7 +85,7 @@ forms_scaled(struct pg_str text, const struct forms_unit *units, int64_t max,
 			break;
 	if (u->name == NULL || whole > max / u->scale)
 		return false;
-	*out = whole * u->scale + forms_fraction(&fraction, u->scale);
+	*out = whole * u->scale + forms_fraction(fraction, u->scale);
 	return *out <= max;
 }
 
@@ -195,8 +199,10 @@ forms_object(struct pg_arena *a, struct pg_str name, struct pg_value *dict,
 	pg_buf_fini(&b);
 	if (rc < 0)
 		return -1;
-	if (pg_json_read(text, a, &v, e) < 0)
+	if (pg_json_read(text, a, &v, e) < 0) {
+		e->code = PG_E_USAGE;
 		return pg_wrap(e, "%.*s", PG_STR_ARG(name));
+	}
 	if (!pg_value_is(v, PG_T_DICT))
 		return pg_fail(e, PG_E_USAGE, "%.*s holds a %s; arguments are "
 		    "a JSON object", PG_STR_ARG(name), pg_value_type_name(v));
@@ -343,3 +349,5 @@ pg_nearest_try(struct pg_nearest *n, const char *candidate)
 		n->distance = distance;
 	}
 }
+
+#undef FORMS_FRACTION_MAX

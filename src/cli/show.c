@@ -141,10 +141,12 @@ pg_table_put(struct pg_table *t, struct pg_str text)
 {
 	struct pg_cell *c = pg_arena_zalloc(t->arena, sizeof(*c));
 	size_t column = t->count++ % t->columns;
+	size_t max = column + 1 == t->columns ? PG_TABLE_LAST_MAX
+					      : PG_TABLE_CELL_MAX;
 	struct pg_buf b = PG_BUF_INIT(0);
 
 	show_clean(text, "", &b);
-	b.n = show_cut(pg_buf_str(&b), PG_TABLE_CELL_MAX, &c->width);
+	b.n = show_cut(pg_buf_str(&b), max, &c->width);
 	c->text = pg_arena_str(t->arena, pg_buf_str(&b));
 	pg_buf_fini(&b);
 	t->width[column] = PG_MAX(t->width[column], c->width);
@@ -198,17 +200,21 @@ show_colour(void)
 	    term != NULL && strcmp(term, "dumb") != 0;
 }
 
-/* One cell, filled up to its column unless it is the last one. */
+/* One cell, filled up to its column unless it is the last one: then the line
+ * ends behind what it says. */
 static void
 show_cell(struct pg_buf *b, const struct pg_table *t, size_t column,
     struct pg_str text, size_t width)
 {
 	pg_buf_puts(b, text);
-	if (column + 1 == t->columns)
-		pg_buf_putc(b, '\n');
-	else
+	if (column + 1 < t->columns) {
 		pg_buf_printf(b, "%*s", (int)(t->width[column] - width + 2),
 		    "");
+		return;
+	}
+	while (b->n > 0 && b->p[b->n - 1] == ' ')
+		b->n--;
+	pg_buf_putc(b, '\n');
 }
 
 PG_FN int

@@ -6,8 +6,10 @@
 
 #include "../codec/value.h"
 
-/* Characters of one cell; what is longer is cut. */
+/* Characters of one cell, and of one in the last column; what is longer is
+ * cut. */
 #define PG_TABLE_CELL_MAX 100
+#define PG_TABLE_LAST_MAX 200
 #define PG_TABLE_COLUMNS_MAX 12
 
 /* All write to stdout at once. -1: it takes no more. On a terminal, control
