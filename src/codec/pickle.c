@@ -816,7 +816,7 @@ static int
 pickle_read(struct pg_pickle_reader *r, unsigned need,
     struct pg_pickle_watch *watch, struct pg_value **out)
 {
-	struct pickle_span span;
+	struct pickle_span span = { .on = false };
 
 	span.watch = watch;
 	span.on = false;

@@ -259,6 +259,15 @@ arrive_encode(const struct pg_value *state, struct pg_span *out,
 	return rc;
 }
 
+/* A state of the wrong type is trouble with the state, not with the request
+ * (QUIRKS 1). */
+static int
+arrive_bad_state(struct pg_err *e)
+{
+	e->code = PG_E_SERIAL;
+	return -1;
+}
+
 static int
 arrive_read_creation(const struct pg_value *v, struct pg_arrive *in,
     struct pg_value **state, struct pg_buf *init, struct pg_err *e)
@@ -267,9 +276,10 @@ arrive_read_creation(const struct pg_value *v, struct pg_arrive *in,
 
 	if (pg_field_str(v, "agent_class_name", &in->class_name, e) < 0 ||
 	    pg_field_str(v, "state_class_name", &in->state_class, e) < 0 ||
-	    pg_field_str_opt(v, "agent_id", &in->id, e) < 0 ||
-	    pg_field_dict_opt(v, "state", state, e) < 0)
+	    pg_field_str_opt(v, "agent_id", &in->id, e) < 0)
 		return -1;
+	if (pg_field_dict_opt(v, "state", state, e) < 0)
+		return arrive_bad_state(e);
 	if (value == NULL || pg_value_is(value, PG_T_NULL))
 		return 0;
 	if (pg_wire_bare(init, value, e) < 0)
@@ -373,8 +383,12 @@ arrive_read_envelope(const struct pg_value *v, struct pg_arrive *in,
 	    arrive_kind(kind, &in->kind, e) < 0 ||
 	    pg_field_str(v, "agent_id", &in->id, e) < 0 ||
 	    pg_field_str(v, "agent_class_name", &in->class_name, e) < 0 ||
-	    pg_field_str(v, "state_class_name", &in->state_class, e) < 0 ||
+	    pg_field_str(v, "state_class_name", &in->state_class, e) < 0)
+		return -1;
+	if (pg_value_get(v, "state") != NULL &&
 	    pg_field_dict(v, "state", state, e) < 0)
+		return arrive_bad_state(e);
+	if (pg_field_dict(v, "state", state, e) < 0)
 		return -1;
 	for (i = 0; i < PG_COUNT(texts); i++)
 		if (pg_field_str(v, texts[i], &s, e) < 0)

@@ -53,8 +53,8 @@ host_set_name(struct pg_host *h, struct pg_err *e)
 	return 0;
 }
 
-/* The URL others know this host by. An address that stands for all of the
- * machine's is given as its name. */
+/* The URL others know this host by: the public one if there is one. An
+ * address that stands for all of the machine's is given as its name. */
 static int
 host_set_address(struct pg_host *h, const struct pg_addr *bound,
     struct pg_err *e)
@@ -62,10 +62,13 @@ host_set_address(struct pg_host *h, const struct pg_addr *bound,
 	char text[PG_ADDR_TEXT], machine[256] = "";
 	unsigned port = pg_addr_port(bound);
 
-	if (h->cfg.public_url.n > 0)
+	pg_addr_text(bound, text);
+	if (h->cfg.public_url.n > 0) {
+		pg_log(PG_LOG_INFO, "host: listens at %s port %u", text,
+		    port);
 		return pg_url_normalise(&h->arena, h->cfg.public_url,
 		    &h->address, e);
-	pg_addr_text(bound, text);
+	}
 	if (strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0) {
 		gethostname(machine, sizeof(machine) - 1);
 		h->address = pg_arena_printf(&h->arena, "http://%s:%u",

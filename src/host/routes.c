@@ -150,6 +150,25 @@ routes_git_update(struct pg_api *r)
 	pg_api_reply(r, d);
 }
 
+/* Agents can not advertise services yet, so there are none to list. */
+static void
+routes_services(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_str scope = PG_STR("local");
+	struct pg_value *d = pg_value_dict(a);
+	struct pg_err e = { 0 };
+
+	pg_query_get(a, r->query, "scope", &scope);
+	if (!pg_str_eqz(scope, "local") && !pg_str_eqz(scope, "mesh")) {
+		pg_fail(&e, PG_E_HOST, "scope must be one of: local, mesh");
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_put(a, d, "services", pg_value_list(a));
+	pg_api_reply(r, d);
+}
+
 static void
 routes_classes(struct pg_api *r)
 {
@@ -613,6 +632,7 @@ static const struct pg_route routes_table[] = {
 	{ "POST", "hosts/join", routes_join, false, false },
 	{ "GET", "events", routes_events, false, false },
 	{ "GET", "classes", routes_classes, false, false },
+	{ "GET", "services", routes_services, false, false },
 	{ "GET", "agents", routes_list, false, false },
 	{ "POST", "agents", routes_create, false, true },
 	{ "GET", "agents/*", routes_info, false, false },

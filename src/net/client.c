@@ -615,7 +615,7 @@ call_connect(struct pg_call *call, const char *why)
 {
 	struct pg_err e = { .code = PG_E_OK };
 	int64_t now = pg_loop_now(call->client->loop), share = PG_NEVER;
-	bool pending;
+	bool pending = false;
 
 	while (call->tried < call->naddrs) {
 		if (call->due != PG_NEVER)

@@ -806,7 +806,7 @@ test_handler_oddities(void **state)
 	    "\"none\", \"id\": \"m\"}");
 	lab_ask(t, "types", "{\"f\": 2, \"b\": false, \"t\": \"x\"}",
 	    "{\"f\": 2.0, \"b\": false, \"t\": \"x\", \"id\": \"m\"}");
-	lab_tell(t, "types", "{\"f\": \"2\"}");
+	lab_tell(t, "types", "{\"f\": \"two\"}");
 	lab_refused(t, "HostError", "argument 'f' must be float, got str");
 	lab_tell(t, "types", "{\"b\": 1}");
 	lab_refused(t, "HostError", "argument 'b' must be bool, got int");
