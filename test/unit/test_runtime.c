@@ -940,7 +940,10 @@ test_command_crosses_a_step(void **state)
 	lab_start_as(t, BUSY, ", \"event\": \"clone\"",
 	    "{\"_schema\": 2, \"todo\": \"ask\"}");
 	assert_true(lab_hear(t));
-	call = lab_expect_call(t, "hosts", "{}");
+	/* The host is told that no message is being handled. */
+	lab_expect(t, PG_FRAME_CALL, 0, "{\"op\": \"hosts\", \"step\": true}",
+	    "{}");
+	call = t->f.id;
 	lab_tell(t, "steps", "{}");
 	lab_say(t, PG_FRAME_RESULT, call, "", "[]");
 	lab_expect(t, PG_FRAME_RUN_DONE, 0, "", "");
