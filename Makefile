@@ -5,8 +5,7 @@
 #   make dist  dist/paglets.c, self-contained  make fuzz   libFuzzer, FUZZ_SECONDS each
 #   make demo  two hosts and an agent, told    make bench  figures beside their floors
 #
-# V=1 shows the commands. What is built lies in build/: mbedtls-src/include,
-# {musl,san,glibc}/libmbedcrypto.a, unit/ (parts and their tests), fuzz/.
+# V=1 shows the commands. What is built lies in build/.
 
 CC = gcc
 CLANG = clang
@@ -32,8 +31,9 @@ PARTS := $(foreach p,$(PARTS),$(if $(wildcard src/$p.c),$p))
 TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 E2E := $(wildcard test/e2e/[0-9][0-9]-*.sh)
+TOOLS := $(patsubst test/%.c,build/%,$(wildcard test/tools/*.c))
 MBEDTLS = build/mbedtls-src/include
-$(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) build/musl build/one \
+$(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) build/musl build/one build/tools \
 	$(FUZZERS:fuzz_%=build/fuzz/corpus_%))
 
 .PHONY: all lib dist test check unit check-one e2e layers symbols portable fuzz demo bench clean
@@ -55,7 +55,6 @@ libpaglets.a: build/musl/libpaglets.o build/musl/libmbedcrypto.a
 dist: | $(MBEDTLS)
 	@scripts/dist dist
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) -c -MF build/dist.d -o build/dist.o dist/paglets.c
-
 $(MBEDTLS):
 	$(Q)third_party/mbedtls.sh source
 build/%/libmbedcrypto.a: third_party/mbedtls.sh third_party/paglets_mbedtls_config.h | $(MBEDTLS)
@@ -73,12 +72,15 @@ $(foreach t,$(TESTS:%=test/unit/%) $(FUZZERS:%=test/fuzz/%),$(eval $(call links_
 
 build/unit/%.o: %.c | $(MBEDTLS)
 	$(Q)$(CC) $(STD) $(WARN) $(SAN) -DPG_TEST -c -o $@ $<
-build/unit/test_%: build/unit/test_%.o build/san/libmbedcrypto.a
+$(FUZZERS:%=build/unit/%): build/unit/replay.o
+$(TESTS:%=build/unit/%) $(FUZZERS:%=build/unit/%): build/unit/%: build/unit/%.o build/san/libmbedcrypto.a
 	$(Q)$(CC) $(SAN) $(WRAP) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lcmocka -lm
-build/unit/fuzz_%: build/unit/fuzz_%.o build/unit/replay.o build/san/libmbedcrypto.a
-	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lm
 build/one/test_%: test/unit/test_%.c paglets.c build/san/libmbedcrypto.a
 	$(Q)$(CC) $(STD) $(SAN) -w -DPG_TEST -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka -lm
+build/tools/ring: test/tools/ring.c libpaglets.a
+	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -o $@ $^
+build/tools/%: test/tools/%.c
+	$(Q)$(CC) $(STD) $(WARN) -MF $@.d -DPG_TEST -o $@ $< $(patsubst %,src/%.c,$(call line,parts,$<)) -lm
 build/fuzz/fuzz_%: test/fuzz/fuzz_%.c build/glibc/libmbedcrypto.a
 	$(Q)$(CLANG) $(STD) $(SAN) -fsanitize=fuzzer -DPG_TEST -MF $@.d -o $@ $< \
 		$(patsubst %,src/%.c,$(call line,parts,$<)) build/glibc/libmbedcrypto.a -lm
@@ -90,11 +92,11 @@ REPLAY = $(foreach f,$(FUZZERS),"build/unit/$f $(wildcard test/data/$(f:fuzz_%=%
 test:
 	@scripts/setup
 	@$(MAKE) --no-print-directory check
-check: layers symbols portable dist paglets $(UNIT) $(FUZZERS:%=build/unit/%)
+check: layers symbols portable dist paglets $(TOOLS) $(UNIT) $(FUZZERS:%=build/unit/%)
 	@test/run $(UNIT) $(REPLAY) $(E2E)
 unit: $(UNIT)
 	@test/run $(UNIT)
-e2e: paglets
+e2e: paglets $(TOOLS)
 	@test/run $(E2E)
 check-one: $(foreach t,$(TESTS),$(if $(call line,wrap,test/unit/$t.c),,build/one/$t))
 	@test/run $^
@@ -103,12 +105,10 @@ layers: $(PARTS:%=build/unit/%.o)
 symbols: build/musl/paglets.o libpaglets.a
 	@scripts/symbols $^
 portable: | $(MBEDTLS)
-	$(Q)$(CC) $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c
-	$(Q)$(CLANG) $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c
+	$(Q)for c in $(CC) $(CLANG); do $$c $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c || exit; done
 fuzz: $(FUZZERS:%=build/fuzz/%)
 	for f in $(FUZZERS:fuzz_%=%); do build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
-		-rss_limit_mb=512 -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f \
-		$$(find test/data -mindepth 1 -maxdepth 1 -name $$f) || exit 1; done
+		-rss_limit_mb=512 -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f $$(ls -d test/data/$$f) || exit 1; done
 demo:
 	@scripts/setup build
 	@$(MAKE) --no-print-directory paglets
@@ -117,4 +117,4 @@ bench: paglets
 	test/bench/run
 clean:
 	rm -rf build/[!m]* build/musl dist paglets libpaglets.a
--include $(shell find build/musl build/unit build/one build/fuzz -name '*.d' 2>/dev/null)
+-include $(shell find build/musl build/unit build/one build/fuzz build/tools -name '*.d' 2>/dev/null)

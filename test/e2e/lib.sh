@@ -1,0 +1,207 @@
+# lib.sh: what the scenarios share: hosts that come and go, and checks.
+#
+# A scenario sources this, starts hosts on free loopback ports, and says what
+# must hold. All it starts ends with it, and its folder $work goes too. It
+# fails if any check failed, and says which.
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PAGLETS=${PAGLETS:-$root/paglets}
+TOOLS=${TOOLS:-$root/build/tools}
+DATA=$root/test/data
+counter=paglets_demo.counter:CounterPaglet
+work=$(mktemp -d)
+started=() failed=0
+declare -A url=() pid=()
+unset "${!PAGLETS_@}"
+export NO_COLOR=1
+
+cleanup() {
+	local p
+	trap - EXIT
+	for p in "${started[@]}"; do
+		kill "$p" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# End a scenario that cannot go on.
+die() {
+	echo "$1" >&2
+	exit 1
+}
+
+# In the background, ended with the scenario; its process id is in $!.
+background() {
+	"$@" &
+	started+=($!)
+}
+
+# host NAME [OPTION...]: a host of that name; ${url[NAME]}, ${pid[NAME]}. Its
+# standard error is in $work/NAME.err. PROGRAM is another program to run.
+host() {
+	local name=$1 i
+	shift
+	: >"$work/$name.out"
+	background "${PROGRAM:-$PAGLETS}" serve --name "$name" --port 0 \
+		--no-mesh-multicast --no-mesh-lan-discovery "$@" \
+		>"$work/$name.out" 2>"$work/$name.err"
+	pid[$name]=$!
+	for ((i = 0; i < 500; i++)); do
+		[ -s "$work/$name.out" ] && break
+		kill -0 "${pid[$name]}" 2>/dev/null || break
+		sleep 0.01
+	done
+	url[$name]=$(grep -o 'http://[^ ]*' "$work/$name.out") ||
+		die "host $name did not start: $(cat "$work/$name.err")"
+}
+
+# stop NAME [SIGNAL]: end a host and wait for it; its exit code is in $code.
+stop() {
+	kill -s "${2:-TERM}" "${pid[$1]}"
+	wait "${pid[$1]}" 2>/dev/null
+	code=$?
+}
+
+# p WORD...: run paglets; $code, $out and $err tell how that went.
+p() {
+	"$PAGLETS" "$@" >"$work/p.out" 2>"$work/p.err"
+	code=$?
+	out=$(<"$work/p.out") err=$(<"$work/p.err")
+}
+
+# say TEXT: send it raw to $1 (a URL), options of rawhttp after it; the answer
+# is in $out, the exit code of rawhttp in $code. \r\n is written as such.
+raw() {
+	local to=${1#http://}
+	shift
+	printf "$1" >"$work/raw.in"
+	shift
+	raw_file "http://$to" "$work/raw.in" "$@"
+}
+
+# The same with a file as it is.
+raw_file() {
+	local to=${1#http://} file=$2
+	shift 2
+	out=$("$TOOLS/rawhttp" "$@" "${to%:*}" "${to##*:}" <"$file" |
+		tr -d '\0'; exit "${PIPESTATUS[0]}")
+	code=$?
+}
+
+# post URL/PATH BODY [TYPE]: one JSON request; $status and $body of the answer.
+post() {
+	printf '%s' "$2" >"$work/body"
+	post_file "$1" "$work/body" "${3:-application/json}"
+}
+
+post_file() {
+	local at=${1#http://}
+	{
+		printf 'POST /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n' \
+			"${at#*/}" "${at%%/*}"
+		printf 'Content-Type: %s\r\nContent-Length: %d\r\n\r\n' "$3" \
+			"$(stat -c %s "$2")"
+		cat "$2"
+	} >"$work/raw.in"
+	raw_file "http://${at%%/*}" "$work/raw.in" -t 15
+	split
+}
+
+get() {
+	local at=${1#http://}
+	raw "http://${at%%/*}" "GET /${at#*/} HTTP/1.1\r\nHost: ${at%%/*}\r\nConnection: close\r\n\r\n"
+	split
+}
+
+# $status and $body of the answer in $out.
+split() {
+	status=${out#HTTP/1.1 } status=${status%% *}
+	body=${out#*$'\r\n\r\n'}
+}
+
+# pick PATH: that value of the JSON in $out, or in a text given after it.
+pick() {
+	"$TOOLS/pick" "$1" <<<"${2-$out}"
+}
+
+ok() {
+	[ -z "${VERBOSE:-}" ] || echo "ok: $1"
+}
+
+bad() {
+	echo "NOT OK: $1"
+	failed=$((failed + 1))
+}
+
+# is WHAT EXPECTED ACTUAL
+is() {
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		bad "$1: expected '$2', got '${3:0:400}'"
+	fi
+}
+
+# like WHAT PATTERN ACTUAL: a pattern of the shell.
+like() {
+	if [[ $3 == $2 ]]; then
+		ok "$1"
+	else
+		bad "$1: expected '$2', got '${3:0:400}'"
+	fi
+}
+
+# exits CODE WORD...: paglets WORD... ends with that exit code, and says one
+# line on standard error if it failed, none if not.
+exits() {
+	local want=$1
+	shift
+	p "$@"
+	is "exit code of paglets $*" "$want" "$code"
+	is "lines on stderr of paglets $*" "$((want != 0))" \
+		"$(wc -l <"$work/p.err")"
+}
+
+# below WHAT LIMIT NUMBER
+below() {
+	if [ "$3" -lt "$2" ]; then
+		ok "$1"
+	else
+		bad "$1: $3, not below $2"
+	fi
+}
+
+# eventually WHAT COMMAND...: it succeeds within 5 seconds.
+eventually() {
+	local what=$1 i
+	shift
+	for ((i = 0; i < 250; i++)); do
+		"$@" && ok "$what" && return
+		sleep 0.02
+	done
+	bad "$what: not within 5 s"
+}
+
+# Milliseconds that a command takes; $code and the like are set as by it.
+took() {
+	local from=${EPOCHREALTIME/./}
+	"$@"
+	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
+}
+
+# Processes whose parent is $1.
+children() {
+	cat "/proc/$1/task/$1/children" 2>/dev/null
+}
+
+gone() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+finish() {
+	[ $failed = 0 ] || die "$failed checks failed"
+	exit 0
+}
