@@ -19,10 +19,6 @@
 
 #include "paglets.h"
 
-/* A door may be ahead of its users. Private functions without one are found
- * where parts are compiled alone. */
-#pragma GCC diagnostic ignored "-Wunused-function"
-
 /* base: memory, errors, containers, time. Knows no system calls but memory and
  * time, and nothing of what the bytes mean. */
 #include "src/base/err.c"

@@ -6,13 +6,7 @@
 #define PG_PICKLE_H
 
 #include "../base/buf.h"
-#include "value.h"
-
-/* Entries of the memo and of the stack, by count. */
-#define PG_PICKLE_MEMO_MAX (1u << 22)
-/* Bytes of text and 16 per node that a value may have once every memo
- * reference is written out: the default of pg_pickle_read's limit. */
-#define PG_PICKLE_EXPANDED_MAX ((size_t)1 << 30)
+#include "pickle_build.h"
 
 /* Finds where one value stands in the input: the value under `key` in the
  * dict that is `depth` dicts deep (1 = the payload itself). Filled in by the

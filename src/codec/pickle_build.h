@@ -5,7 +5,14 @@
 #ifndef PG_PICKLE_BUILD_H
 #define PG_PICKLE_BUILD_H
 
-#include "pickle.h"
+#include "../base/buf.h"
+#include "value.h"
+
+/* Entries of the memo and of the stack, by count. */
+#define PG_PICKLE_MEMO_MAX (1u << 22)
+/* Bytes of text and 16 per node that a value may have once every memo
+ * reference is written out: the default of pg_pickle_read's limit. */
+#define PG_PICKLE_EXPANDED_MAX ((size_t)1 << 30)
 
 /* What a node counts for in the size of a value, besides its text. */
 #define PG_PICKLE_NODE 16
