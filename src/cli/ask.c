@@ -69,10 +69,11 @@ ask_explain(const struct ask_wait *w, const struct pg_place *at,
 {
 	if (w->answered)
 		pg_wrap(e, "%.*s", PG_STR_ARG(at->url));
-	if (w->answered && e->code == PG_E_AUTH && w->r->key.n > 0 &&
-	    !at->named)
-		return pg_fail(e, e->code, "%s; the API key goes only to an "
-		    "address that you name: write this URL yourself", e->msg);
+	if (w->answered && e->code == PG_E_AUTH && w->r->key.n > 0)
+		return pg_fail(e, e->code, at->named
+		    ? "%s; it has another API key than the one given"
+		    : "%s; the API key goes only to an address that you name: "
+		    "write this URL yourself", e->msg);
 	if (!w->answered && e->code == PG_E_UNREACHABLE)
 		return pg_fail(e, e->code, "%s; start a host with `paglets "
 		    "serve`, or name one with --entry URL", e->msg);
@@ -196,6 +197,9 @@ ask_entry(struct pg_ask *r, struct pg_err *e)
 
 	if (r->entry.url.p != NULL)
 		return 0;
+	if (entry.p != NULL && entry.n == 0)
+		return pg_fail(e, PG_E_USAGE, "--entry is empty; give a URL "
+		    "or the name of a host");
 	if (entry.p != NULL && pg_form_is_url(entry))
 		rc = ask_by_url(r, entry, &at, e);
 	else if (entry.p != NULL)

@@ -276,5 +276,9 @@ pg_serve_run(struct pg_cli *c, struct pg_err *e)
 	cfg = pg_arena_zalloc(&c->arena, sizeof(*cfg));
 	if (serve_config(c, cfg, e) < 0)
 		return -1;
-	return pg_host_serve(cfg, serve_on_ready, c, e);
+	if (pg_host_serve(cfg, serve_on_ready, c, e) == 0)
+		return 0;
+	if (e->code == PG_E_CONFLICT)
+		pg_fail(e, e->code, "%s; choose another with --port", e->msg);
+	return -1;
 }

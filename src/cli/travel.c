@@ -207,7 +207,7 @@ travel_search(struct pg_ask *r, struct pg_target *t, struct pg_err *e)
 	}
 	return pg_fail(e, PG_E_INVALID_AGENT, "%.*s: no host it knows has "
 	    "agent '%.*s' (%" PRIu32 " of %" PRIu32 " did not answer); say "
-	    "where it is: HOST/ID", PG_STR_ARG(t->place.url),
+	    "where it is: http://HOST:PORT/agents/ID", PG_STR_ARG(t->place.url),
 	    PG_STR_ARG(t->id), silent, i);
 }
 
