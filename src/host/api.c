@@ -10,31 +10,43 @@
 #include "arrive.h"
 #include "wire.h"
 
+#define API_OUT_KEEP (64 * 1024) /* bytes of an answer's memory kept */
+
 /* ---- Answers -------------------------------------------------------------- */
 
-PG_FN void
-pg_api_reply_json(struct pg_api *r, struct pg_buf *json)
+PG_FN struct pg_buf *
+pg_api_out(struct pg_api *r)
 {
+	pg_buf_reset(&r->host->out);
+	r->host->out.max = PG_API_DECODED_MAX;
+	return &r->host->out;
+}
+
+PG_FN void
+pg_api_send(struct pg_api *r)
+{
+	struct pg_buf *out = &r->host->out;
 	struct pg_err e = { 0 };
 
-	if (json->failed) {
+	if (out->failed) {
 		pg_fail(&e, PG_E_LIMIT, "answer is too large");
-		pg_buf_fini(json);
 		pg_exchange_fail(r->x, &e);
-		return;
+	} else {
+		pg_exchange_reply(r->x, 200, PG_STR_NULL, out);
 	}
-	pg_exchange_reply(r->x, 200, PG_STR_NULL, json);
+	/* What the next answer can use is kept. */
+	if (out->cap > API_OUT_KEEP)
+		pg_buf_fini(out);
 }
 
 PG_FN void
 pg_api_reply(struct pg_api *r, const struct pg_value *v)
 {
-	struct pg_buf b = PG_BUF_INIT(PG_API_DECODED_MAX);
-	struct pg_err e = { 0 };
+	struct pg_buf *out = pg_api_out(r);
 
-	if (v == NULL || pg_json_write(&b, v, &e) < 0)
-		b.failed = true;
-	pg_api_reply_json(r, &b);
+	if (v == NULL || pg_json_write(out, v, NULL) < 0)
+		out->failed = true;
+	pg_api_send(r);
 }
 
 PG_FN void
@@ -365,3 +377,5 @@ pg_api_ops(void)
 	return (struct pg_server_ops){ .on_head = api_on_head,
 		.on_request = api_on_request };
 }
+
+#undef API_OUT_KEEP

@@ -39,8 +39,10 @@ struct pg_route {
 
 /* Answers; r is gone afterwards. */
 PG_FN void pg_api_reply(struct pg_api *r, const struct pg_value *v);
-/* With JSON text; the buffer is taken. */
-PG_FN void pg_api_reply_json(struct pg_api *r, struct pg_buf *json);
+/* With JSON text: write it to _out's buffer, then _send. Nothing else may be
+ * answered between the two. */
+PG_FN struct pg_buf *pg_api_out(struct pg_api *r);
+PG_FN void pg_api_send(struct pg_api *r);
 PG_FN void pg_api_fail(struct pg_api *r, const struct pg_err *e);
 
 /* For pg_server_new; arg is the host, whose routes (see routes.h) end with an

@@ -84,6 +84,7 @@ struct pg_host {
 	/* The table of routes, ended by one without method. */
 	const struct pg_route *routes;
 	/* Set by routes: the health record of this host. */
+	struct pg_buf out;         /* of the answer being written */
 	struct pg_buf health_text; /* as JSON, for health_active agents */
 	size_t health_active;
 	struct pg_value *(*health)(struct pg_host *h, struct pg_arena *a);

@@ -73,7 +73,6 @@ static void
 routes_health(struct pg_api *r)
 {
 	struct pg_host *h = r->host;
-	struct pg_buf out = { 0 };
 
 	if (h->health_text.n == 0 || h->health_active != h->nactive) {
 		pg_buf_reset(&h->health_text);
@@ -81,8 +80,8 @@ routes_health(struct pg_api *r)
 		    &r->x->arena), NULL);
 		h->health_active = h->nactive;
 	}
-	pg_buf_puts(&out, pg_buf_str(&h->health_text));
-	pg_api_reply_json(r, &out);
+	pg_buf_puts(pg_api_out(r), pg_buf_str(&h->health_text));
+	pg_api_send(r);
 }
 
 static void
@@ -220,7 +219,7 @@ static void
 routes_events(struct pg_api *r)
 {
 	int64_t since = 0, limit = ROUTES_EVENTS_LIMIT;
-	struct pg_buf b = PG_BUF_INIT(PG_API_DECODED_MAX);
+	struct pg_buf *out;
 	struct pg_err e = { 0 };
 
 	if (routes_query_int(r, "since", &since, &e) < 0 ||
@@ -228,10 +227,11 @@ routes_events(struct pg_api *r)
 		pg_api_fail(r, &e);
 		return;
 	}
-	pg_buf_putz(&b, "{\"events\": [");
-	pg_events_write(&r->host->events, since, limit, &b);
-	pg_buf_putz(&b, "]}");
-	pg_api_reply_json(r, &b);
+	out = pg_api_out(r);
+	pg_buf_putz(out, "{\"events\": [");
+	pg_events_write(&r->host->events, since, limit, out);
+	pg_buf_putz(out, "]}");
+	pg_api_send(r);
 }
 
 /* ---- Agents, listed and looked at --------------------------------------------- */
@@ -657,6 +657,7 @@ PG_FN void
 pg_routes_fini(struct pg_host *h)
 {
 	pg_buf_fini(&h->health_text);
+	pg_buf_fini(&h->out);
 }
 
 #undef ROUTES_EVENTS_LIMIT
