@@ -139,7 +139,7 @@ paglets_main(int argc, char **argv, const struct paglets_class *const *classes)
 	if (n > 0)
 		memcpy(all + 1, classes, n * sizeof(*all));
 	pg_runtime_set_classes(all);
-	if (argc > 0 && strcmp(basename(argv[0]), PG_RUNTIME_ARGV0) == 0)
+	if (argc > 0 && pg_cli_is_called(argv[0], PG_RUNTIME_ARGV0))
 		return pg_runtime_main(argc, argv);
 	return pg_cli_main(commands, PAGLETS_VERSION, argc, argv);
 }

@@ -35,6 +35,7 @@ agents_status(const struct pg_value *agent)
 	return pg_value_get(agent, "pid") != NULL ? "starting" : "inactive";
 }
 
+/* `agents`: one row each; resources and counters are for `info`. */
 static int
 agents_list(struct pg_ask *r, struct pg_err *e)
 {
@@ -145,7 +146,8 @@ agents_members(struct pg_ask *r, size_t i, struct pg_err *e)
 	return dict;
 }
 
-/* The body of the request; NULL with e. */
+/* The body of the request; NULL with e. The message gets its id here, so that
+ * a host which sees it twice can tell. */
 static struct pg_value *
 agents_message(struct pg_ask *r, struct pg_err *e)
 {
@@ -186,6 +188,7 @@ agents_call(struct pg_ask *r, struct pg_err *e)
 	result = pg_value_get(reply, "result");
 	if (r->cli->json)
 		return pg_show_json(result, e);
+	/* There is none, and "null" would look like one. */
 	if (pg_args_has(&r->cli->args, "oneway"))
 		return 0;
 	return pg_show_value(result, e);
@@ -230,6 +233,7 @@ agents_told_state_class(const struct pg_value *classes, struct pg_str name)
 	return PG_STR_NULL;
 }
 
+/* The wire wants it by name, people know only the class. */
 static int
 agents_state_class(struct pg_ask *r, const struct pg_place *at,
     struct pg_str name, struct pg_str *out, struct pg_err *e)
@@ -263,6 +267,7 @@ agents_create(struct pg_ask *r, struct pg_err *e)
 	struct pg_str state_class, id = pg_args_get(args, "id");
 	struct pg_place at;
 
+	/* Everything that the user wrote is checked before anything is sent. */
 	if (state == NULL || pg_args_json(args, "init", a, &init, e) < 0)
 		return -1;
 	if (id.p != NULL && pg_wire_check_id(id, e) < 0) {
@@ -309,6 +314,8 @@ pg_create_run(struct pg_cli *c, struct pg_err *e)
 
 /* ---- dispose ---------------------------------------------------------- */
 
+/* Silent when it went well, like rm. force is an addition of ours to the
+ * wire; other hosts ignore it. */
 static int
 agents_dispose(struct pg_ask *r, struct pg_err *e)
 {

@@ -28,6 +28,7 @@ args_option(const struct pg_args *args, size_t i)
 	return NULL;
 }
 
+/* NULL: in neither table. */
 static const struct pg_option *
 args_by_name(const struct pg_args *args, struct pg_str name)
 {
@@ -54,6 +55,7 @@ args_by_letter(const struct pg_args *args, char letter)
 
 /* ---- reading ---------------------------------------------------------- */
 
+/* word is what was written, name the part of it that should be an option's. */
 static int
 args_unknown(const struct pg_args *args, struct pg_str word,
     struct pg_str name, struct pg_err *e)
@@ -105,10 +107,13 @@ args_take_option(struct pg_args *args, int argc, char **argv, int *at,
 			    o->value);
 		value = pg_str(argv[++*at]);
 	}
+	/* Later ones win, and lists keep their order. */
 	args->given[args->ngiven++] = (struct pg_given){ o, value };
 	return 0;
 }
 
+/* Too many is told by the first one that is too much: most often a value
+ * whose option was forgotten. */
 static int
 args_count_words(const struct pg_args *args, struct pg_err *e)
 {
@@ -133,6 +138,7 @@ pg_args_read(struct pg_args *args, struct pg_arena *a,
 	size_t room = (size_t)argc + 1;
 	int i;
 
+	/* Each word of argv is at most one of either: room is made once. */
 	*args = (struct pg_args){ .spec = spec, .shared = shared };
 	args->words = pg_arena_zalloc(a, room * sizeof(*args->words));
 	args->given = pg_arena_zalloc(a, room * sizeof(*args->given));
@@ -179,6 +185,7 @@ pg_args_get(const struct pg_args *args, const char *name)
 	const char *env;
 	size_t at = 0;
 
+	/* A command asks only for what its table offers. */
 	assert(o != NULL);
 	while (pg_args_next(args, name, &at, &value))
 		continue;
@@ -243,6 +250,7 @@ pg_args_json(const struct pg_args *args, const char *name,
 
 /* ---- help ------------------------------------------------------------- */
 
+/* One line; what is too wide for its column gets a line of its own. */
 static void
 args_help_option(struct pg_buf *b, const struct pg_option *o)
 {

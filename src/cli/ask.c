@@ -34,6 +34,7 @@ struct ask_wait {
 	struct pg_err *e;
 };
 
+/* Only for people: in a script's log it would be noise. */
 static void
 ask_on_patience(struct pg_timer *t)
 {
@@ -43,6 +44,7 @@ ask_on_patience(struct pg_timer *t)
 		pg_show_note("waiting for %.*s", PG_STR_ARG(w->url));
 }
 
+/* Decodes at once, since the response is gone after this call. */
 static void
 ask_on_done(void *arg, const struct pg_response *resp)
 {
@@ -96,6 +98,8 @@ pg_ask(struct pg_ask *r, const struct pg_place *at, const char *method,
 
 	q.url = pg_arena_printf(&r->arena, "%.*s%.*s", PG_STR_ARG(at->url),
 	    PG_STR_ARG(path));
+	/* have_key is about the hint in a 401: who has a key that is not sent
+	 * there needs another one, see ask_explain. */
 	if (at->named)
 		q.bearer = r->key;
 	w.have_key = r->key.n > 0;
@@ -108,6 +112,7 @@ pg_ask(struct pg_ask *r, const struct pg_place *at, const char *method,
 	}
 	pg_timer_set(r->loop, &w.patience, PG_ASK_PATIENCE, ask_on_patience);
 	pg_client_start(r->client, &q, ask_on_done, &w);
+	/* The callback comes within the timeout, whatever the host does. */
 	if (pg_loop_run(r->loop, e) == 0 && w.rc < 0)
 		ask_explain(&w, at, method, e);
 	pg_timer_stop(&w.patience);
@@ -176,6 +181,8 @@ ask_look_up(struct pg_ask *r, const struct pg_place *at, struct pg_str name,
 	return pg_url_normalise(&r->cli->arena, url, &out->url, e);
 }
 
+/* The user wrote this URL: it may have the key, and faults in it are
+ * theirs. */
 static int
 ask_by_url(struct pg_ask *r, struct pg_str url, struct pg_place *out,
     struct pg_err *e)
@@ -252,7 +259,8 @@ pg_ask_target(struct pg_ask *r, struct pg_str word, struct pg_target *out,
 	return pg_ask_place(r, at.host, &out->place, e);
 }
 
-/* Find the id that is or begins with t->id among agents. */
+/* Find the id that is or begins with t->id among agents. One that is equal
+ * wins over any that is longer. */
 static int
 ask_match(struct pg_ask *r, const struct pg_value *agents,
     struct pg_target *t, struct pg_err *e)
@@ -282,6 +290,7 @@ ask_match(struct pg_ask *r, const struct pg_value *agents,
 		    "begin with '%.*s', as %.*s; give more of the id",
 		    PG_STR_ARG(t->place.url), n, PG_STR_ARG(t->id),
 		    PG_STR_ARG(found));
+	/* The answer may be forgotten before the id is. */
 	t->id = pg_arena_str(&r->cli->arena, found);
 	return 0;
 }
@@ -296,6 +305,7 @@ pg_ask_find(struct pg_ask *r, struct pg_target *t, struct pg_err *e)
 	return ask_match(r, pg_value_get(reply, "agents"), t, e);
 }
 
+/* With t->id as it is. */
 static int
 ask_agent_once(struct pg_ask *r, struct pg_target *t, const char *method,
     const char *tail, const struct pg_value *body, struct pg_value **reply,
@@ -333,6 +343,7 @@ pg_ask_agent(struct pg_ask *r, struct pg_target *t, const char *method,
 
 /* ---- a command -------------------------------------------------------- */
 
+/* What every command that asks a host takes, behind its own options. */
 static const struct pg_option ask_options[] = {
 	PG_CLI_JSON_OPTION,
 	{ "entry", 0, "HOST", "PAGLETS_ENTRY",
@@ -343,6 +354,7 @@ static const struct pg_option ask_options[] = {
 	{ .name = NULL }
 };
 
+/* No connection is made yet. On failure ask_close takes back what there is. */
 static int
 ask_open(struct pg_ask *r, struct pg_cli *c, struct pg_err *e)
 {

@@ -15,6 +15,7 @@
 
 /* ---- commands --------------------------------------------------------- */
 
+/* NULL: there is none of that name. */
 static const struct pg_command *
 cli_find(const struct pg_command *commands, const char *name)
 {
@@ -26,6 +27,7 @@ cli_find(const struct pg_command *commands, const char *name)
 	return NULL;
 }
 
+/* Say that there is no such command, and which one may have been meant. */
 static int
 cli_unknown(const struct pg_command *commands, const char *name,
     struct pg_err *e)
@@ -45,7 +47,8 @@ cli_unknown(const struct pg_command *commands, const char *name,
 	    "lists all", name);
 }
 
-/* The command to be run for argv[1]. */
+/* The command to be run for argv[1]; what people try first works too. NULL
+ * with e: argv names none. */
 static const char *
 cli_command_name(int argc, char **argv, struct pg_err *e)
 {
@@ -70,6 +73,7 @@ pg_cli_main(const struct pg_command *commands, const char *version,
 	const char *name = cli_command_name(argc, argv, &e);
 	int rc = -1;
 
+	/* The arena is never large: answers of hosts lie elsewhere. */
 	if (name != NULL) {
 		c.argc = argc - 2;
 		c.argv = argv + 2;
@@ -83,6 +87,14 @@ pg_cli_main(const struct pg_command *commands, const char *version,
 		pg_show_error(c.command != NULL ? c.command->name : NULL, &e);
 	pg_arena_fini(&c.arena);
 	return rc < 0 ? pg_code_exit(e.code) : 0;
+}
+
+PG_FN bool
+pg_cli_is_called(const char *argv0, const char *name)
+{
+	const char *slash = strrchr(argv0, '/');
+
+	return strcmp(slash != NULL ? slash + 1 : argv0, name) == 0;
 }
 
 PG_FN void
@@ -105,6 +117,7 @@ pg_cli_read(struct pg_cli *c, const struct pg_spec *spec,
 	if (pg_args_read(&c->args, &c->arena, spec, shared, c->argc, c->argv,
 	    e) < 0)
 		return -1;
+	/* -1 with no code in e ends the command, and is no failure. */
 	if (c->args.help) {
 		pg_args_help(&b, &c->args, c->command->name);
 		pg_show_text(pg_buf_str(&b), e);
@@ -117,6 +130,7 @@ pg_cli_read(struct pg_cli *c, const struct pg_spec *spec,
 
 /* ---- the API key ------------------------------------------------------ */
 
+/* Line ends and blanks around the key do not count: editors add them. */
 static int
 cli_key_from_file(struct pg_cli *c, const char *path, struct pg_str *key,
     struct pg_err *e)
@@ -130,6 +144,8 @@ cli_key_from_file(struct pg_cli *c, const char *path, struct pg_str *key,
 	return rc;
 }
 
+/* needed: the user named this variable, so its absence is no way to say that
+ * there is no key. */
 static int
 cli_key_from_env(const char *name, bool needed, struct pg_str *key,
     struct pg_err *e)
@@ -183,6 +199,7 @@ pg_cli_key(struct pg_cli *c, struct pg_str *key, struct pg_err *e)
 
 /* ---- help and version ------------------------------------------------- */
 
+/* The help of the whole program, made of the table in paglets.c. */
 static int
 cli_show_overview(const struct pg_cli *c, struct pg_err *e)
 {
@@ -221,6 +238,7 @@ pg_help_run(struct pg_cli *c, struct pg_err *e)
 	c->command = cli_find(c->commands, c->args.words[0].p);
 	if (c->command == NULL)
 		return cli_unknown(c->commands, c->args.words[0].p, e);
+	/* Only the command itself has its table of options. */
 	c->argc = 1;
 	c->argv = ask;
 	return c->command->run(c, e);

@@ -35,6 +35,8 @@ struct pg_cli {
 PG_FN int pg_cli_main(const struct pg_command *commands, const char *version,
     int argc, char **argv);
 
+/* Whether argv[0], a path perhaps, says that the program is called name. */
+PG_FN bool pg_cli_is_called(const char *argv0, const char *name);
 /* Open /dev/null for each of the descriptors 0 to 2 that is closed, so that
  * no socket of ours is taken for one of them. */
 PG_FN void pg_cli_open_std(void);

@@ -89,6 +89,7 @@ forms_scaled(struct pg_str text, const struct forms_unit *units, int64_t max,
 	return *out <= max;
 }
 
+/* Bare numbers are seconds, as on the wire. */
 PG_FN int
 pg_form_duration(struct pg_str text, int64_t *ns, struct pg_err *e)
 {
@@ -130,6 +131,7 @@ PG_FN int
 pg_form_int(struct pg_str text, int64_t min, int64_t max, int64_t *out,
     struct pg_err *e)
 {
+	/* INT64_MIN itself cannot be written; nobody wants to. */
 	bool negative = text.n > 0 && text.p[0] == '-';
 	struct pg_str rest = pg_str_skip(text, negative ? 1 : 0);
 	int64_t value;
@@ -147,6 +149,7 @@ pg_form_int(struct pg_str text, int64_t min, int64_t max, int64_t *out,
 
 /* ---- arguments -------------------------------------------------------- */
 
+/* Only the beginning is quoted: whole documents are given so. */
 PG_FN int
 pg_form_json(struct pg_arena *a, struct pg_str text, struct pg_value **out,
     struct pg_err *e)
@@ -226,6 +229,7 @@ pg_form_member(struct pg_arena *a, struct pg_str word, struct pg_value *dict,
 	if (pg_utf8_valid(word, false) < word.n)
 		return pg_fail(e, PG_E_USAGE, "'%.*s' is no UTF-8",
 		    PG_STR_ARG(word));
+	/* The first sign decides: values may hold more of them. */
 	key = (struct pg_str){ word.p, eq != NULL ? (size_t)(eq - word.p) : 0 };
 	text = pg_str_skip(word, key.n + 1);
 	if (key.n > 0 && key.p[key.n - 1] == ':') {
@@ -246,6 +250,7 @@ pg_form_member(struct pg_arena *a, struct pg_str word, struct pg_value *dict,
 PG_FN bool
 pg_form_is_url(struct pg_str host)
 {
+	/* The last colon: an IPv6 address has more of them. */
 	const char *colon = memrchr(host.p, ':', host.n);
 	struct pg_str port;
 
@@ -281,6 +286,7 @@ pg_form_address(struct pg_str text, struct pg_address *out, struct pg_err *e)
 	struct pg_address at = { PG_STR_NULL, text };
 	struct pg_url url;
 
+	/* Without a slash the whole text is the id. */
 	forms_split_last(text, &at.host, &at.id);
 	if (memmem(text.p, text.n, "://", 3) != NULL) {
 		if (at.host.n < n ||
@@ -314,6 +320,7 @@ forms_distance(struct pg_str a, struct pg_str b)
 	for (j = 0; j <= b.n; j++)
 		row[0][j] = j;
 	for (i = 1; i <= a.n; i++) {
+		/* A swap looks back two rows; three are enough. */
 		before = row[(i + 1) % 3];
 		last = row[(i + 2) % 3];
 		now = row[i % 3];

@@ -57,6 +57,7 @@ hosts_age(struct pg_arena *a, const struct pg_value *seen)
 	return pg_arena_printf(a, "%" PRId64 "h", age / 3600);
 }
 
+/* A reference that does not say is online (PROTOCOL section 4). */
 static void
 hosts_row(struct pg_table *t, const struct pg_value *h)
 {
@@ -115,6 +116,7 @@ struct hosts_events {
 	struct pg_table table;
 };
 
+/* In the time zone of whoever reads it. */
 static struct pg_str
 hosts_clock(struct pg_arena *a, const struct pg_value *timestamp)
 {
@@ -132,6 +134,7 @@ hosts_clock(struct pg_arena *a, const struct pg_value *timestamp)
 	return pg_arena_str(a, pg_str(text));
 }
 
+/* An error says more than the data beside it. */
 static void
 hosts_event_row(struct pg_table *t, const struct pg_value *ev)
 {
@@ -147,7 +150,7 @@ hosts_event_row(struct pg_table *t, const struct pg_value *ev)
 	    : data != NULL && data->n > 0 ? data : NULL);
 }
 
-/* Show a list of events, from number `from` on, and move on past it. */
+/* Show a list of events and move on past it. lines: as JSON, one a line. */
 static int
 hosts_show_events(struct pg_ask *r, struct hosts_events *s,
     const struct pg_value *list, bool lines, struct pg_err *e)
@@ -172,6 +175,7 @@ hosts_show_events(struct pg_ask *r, struct hosts_events *s,
 	return r->cli->json ? 0 : pg_table_show(&s->table, e);
 }
 
+/* The wire's limit keeps the oldest: for the last ones we take them all. */
 static int
 hosts_get_events(struct pg_ask *r, const struct hosts_events *s,
     struct pg_value **reply, struct pg_err *e)
@@ -181,6 +185,7 @@ hosts_get_events(struct pg_ask *r, const struct hosts_events *s,
 	    s->tail ? (int64_t)PG_EVENTS_MAX : s->limit), NULL, reply, e);
 }
 
+/* Until interrupted, or until the host does not answer. */
 static int
 hosts_follow(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
 {

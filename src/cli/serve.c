@@ -12,7 +12,7 @@
 
 #include <unistd.h>
 
-/* ---- lists ------------------------------------------------------------ */
+/* ---- lists that options build up ------------------------------------- */
 
 static int
 serve_full(const char *option, struct pg_err *e)
@@ -21,6 +21,7 @@ serve_full(const char *option, struct pg_err *e)
 	    PG_HOST_LISTS_MAX);
 }
 
+/* Checked and normalised here, so that a slip is told before anything runs. */
 static int
 serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 {
@@ -63,6 +64,7 @@ serve_tags(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	return 0;
 }
 
+/* The first sign divides; a value may hold more of them or be empty. */
 static int
 serve_properties(struct pg_cli *c, struct pg_host_config *cfg,
     struct pg_err *e)
@@ -180,6 +182,8 @@ serve_check_key(const struct pg_host_config *cfg, bool loopback,
 	    PG_STR_ARG(cfg->public_url.n > 0 ? cfg->public_url : cfg->bind));
 }
 
+/* Everything that can be wrong with the command line, in one place; nothing
+ * has been opened yet. */
 static int
 serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 {
@@ -227,6 +231,7 @@ serve_on_ready(void *arg, struct pg_str name, struct pg_str url)
 	pg_show_json(v, NULL);
 }
 
+/* Names are those of the Python host where it has the option. */
 static const struct pg_option serve_options[] = {
 	{ "name", 0, "NAME", "PAGLETS_NAME", "name of the host (the "
 	    "machine's)" },
@@ -273,6 +278,7 @@ pg_serve_run(struct pg_cli *c, struct pg_err *e)
 
 	if (pg_cli_read(c, &spec, NULL, e) < 0)
 		return -1;
+	/* Lists of all sizes make it too large for a stack. */
 	cfg = pg_arena_zalloc(&c->arena, sizeof(*cfg));
 	if (serve_config(c, cfg, e) < 0)
 		return -1;

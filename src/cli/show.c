@@ -13,6 +13,7 @@
 
 /* ---- bytes ------------------------------------------------------------ */
 
+/* All of s, however little a pipe takes at once. */
 static int
 show_write(struct pg_str s, struct pg_err *e)
 {
@@ -91,6 +92,7 @@ pg_show_value(const struct pg_value *v, struct pg_err *e)
 
 	if (pg_value_is(v, PG_T_STR))
 		return pg_show_text(pg_value_text(v, PG_STR_NULL), e);
+	/* Most results are short: try one line, and measure it. */
 	rc = pg_json_write(&b, v, e);
 	if (rc == 0 && !show_readable(pg_buf_str(&b))) {
 		pg_buf_reset(&b);
@@ -149,6 +151,7 @@ pg_table_put(struct pg_table *t, struct pg_str text)
 	b.n = show_cut(pg_buf_str(&b), max, &c->width);
 	c->text = pg_arena_str(t->arena, pg_buf_str(&b));
 	pg_buf_fini(&b);
+	/* Widths only grow, so that rows shown later still line up. */
 	t->width[column] = PG_MAX(t->width[column], c->width);
 	if (t->last != NULL)
 		t->last->next = c;
@@ -191,6 +194,7 @@ pg_table_put_value(struct pg_table *t, const struct pg_value *v)
 	pg_buf_fini(&b);
 }
 
+/* https://no-color.org: any value but the empty one means no. */
 static bool
 show_colour(void)
 {
@@ -267,6 +271,8 @@ pg_table_of(struct pg_arena *a, const struct pg_value *dict, struct pg_err *e)
 
 /* ---- stderr ----------------------------------------------------------- */
 
+/* The text is printable already: pg_fail sees to that. If stderr is closed
+ * there is nobody to tell, and the exit status says it too. */
 PG_FN void
 pg_show_error(const char *what, const struct pg_err *e)
 {

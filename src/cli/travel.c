@@ -42,7 +42,7 @@ travel_show(struct pg_ask *r, const struct pg_value *reply, struct pg_err *e)
 	    "%.*s/agents/%.*s", PG_STR_ARG(url), PG_STR_ARG(id)), e);
 }
 
-/* The options that are texts. */
+/* What the target must be like, and how to arrive. */
 static int
 travel_conditions(struct pg_ask *r, struct pg_value *ticket,
     struct pg_err *e)
@@ -85,6 +85,7 @@ travel_ticket(struct pg_ask *r, struct pg_str target, struct pg_err *e)
 	    e) < 0 ||
 	    pg_args_duration(args, "retry-interval", &interval, e) < 0)
 		return NULL;
+	/* What a host would refuse is cut: "none" means as long as may be. */
 	interval = PG_MIN(interval, PG_TICKET_INTERVAL_MAX);
 	pg_put_str(a, t, "destination", target);
 	pg_put_float(a, t, "timeout", pg_to_seconds(timeout));
@@ -203,6 +204,7 @@ travel_search(struct pg_ask *r, struct pg_target *t, struct pg_err *e)
 			*e = why;
 			return -1;
 		}
+		/* Hosts that are away delay nothing but this search. */
 		silent += why.code != PG_E_INVALID_AGENT;
 	}
 	return pg_fail(e, PG_E_INVALID_AGENT, "%.*s: no host it knows has "
@@ -242,6 +244,7 @@ travel_retract(struct pg_ask *r, struct pg_err *e)
 	if (pg_ask_target(r, args->words[0], &t, e) < 0 ||
 	    travel_home(r, &url, e) < 0)
 		return -1;
+	/* Who says where it is, is believed. */
 	if (memchr(args->words[0].p, '/', args->words[0].n) == NULL &&
 	    travel_search(r, &t, e) < 0)
 		return -1;
