@@ -44,14 +44,14 @@ agent_message_event(struct pg_agent *a, const char *kind,
 	pg_event_add(&a->host->events, kind, &d);
 }
 
-static void
-agent_set_phase(struct pg_agent *a, enum pg_agent_phase phase)
+PG_FN void
+pg_agent_set_phase(struct pg_agent *a, enum pg_agent_phase phase)
 {
 	a->host->nactive -= a->phase == PG_AGENT_ACTIVE;
-	a->host->nstarting -= a->phase == PG_AGENT_STARTING;
+	a->host->ninactive -= a->phase == PG_AGENT_INACTIVE;
 	a->phase = phase;
 	a->host->nactive += phase == PG_AGENT_ACTIVE;
-	a->host->nstarting += phase == PG_AGENT_STARTING;
+	a->host->ninactive += phase == PG_AGENT_INACTIVE;
 }
 
 static void
@@ -87,7 +87,7 @@ pg_agent_new(struct pg_host *h, struct pg_str id, struct pg_str class_name,
 	a->host = h;
 	a->refs = 1;
 	a->phase = PG_AGENT_STARTING;
-	h->nstarting++;
+	a->drain_end = &a->drain;
 	agent_link(a);
 	return a;
 }
@@ -123,6 +123,7 @@ agent_free(struct pg_task *t)
 	pg_timer_stop(&a->command_timer);
 	pg_bulk_unref(a->state);
 	pg_mailbox_fini(&a->box);
+	free(a->refused);
 	free(a);
 }
 
@@ -205,12 +206,27 @@ agent_fail_holds(struct pg_agent *a, const struct pg_err *err)
 	}
 }
 
+/* The next message to be delivered, off the queue; the caller's. */
+static struct pg_msg *
+agent_take(struct pg_agent *a)
+{
+	struct pg_msg *m = a->drain;
+
+	if (m == NULL)
+		return pg_mailbox_take(&a->box);
+	a->drain = m->next;
+	if (a->drain == NULL)
+		a->drain_end = &a->drain;
+	m->next = NULL;
+	return m;
+}
+
 static void
 agent_fail_waiting(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_msg *m;
 
-	while ((m = pg_mailbox_take(&a->box)) != NULL) {
+	while ((m = agent_take(a)) != NULL) {
 		a->failed++;
 		agent_message_event(a, "message-failed", m, err);
 		pg_msg_fail(m, err);
@@ -222,7 +238,7 @@ pg_agent_take_waiting(struct pg_agent *a)
 {
 	struct pg_msg *first = NULL, **end = &first;
 
-	while ((*end = pg_mailbox_take(&a->box)) != NULL)
+	while ((*end = agent_take(a)) != NULL)
 		end = &(*end)->next;
 	return first;
 }
@@ -232,7 +248,7 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 {
 	if (a->phase == PG_AGENT_GONE)
 		return;
-	agent_set_phase(a, PG_AGENT_GONE);
+	pg_agent_set_phase(a, PG_AGENT_GONE);
 	if (!a->hidden)
 		agent_unlink(a);
 	a->call_id = 0;
@@ -255,6 +271,7 @@ agent_crashed(struct pg_agent *a, int status)
 	struct pg_arena arena = { 0 };
 	struct pg_value *data = pg_value_dict(&arena);
 	struct pg_err now = { 0 }, later = { 0 }, why = { 0 };
+	bool starting = a->phase == PG_AGENT_STARTING;
 
 	snprintf(a->error, sizeof(a->error), "process exited with code %d",
 	    status);
@@ -265,10 +282,10 @@ agent_crashed(struct pg_agent *a, int status)
 	a->exitcode = status;
 	a->call_id = 0;
 	/* A start that fails is its starter's to tell; a crash is for all. */
-	if (a->phase != PG_AGENT_STARTING) {
+	if (!starting) {
 		pg_put_int(&arena, data, "pid", a->pid);
 		pg_put_int(&arena, data, "exitcode", status);
-		agent_set_phase(a, PG_AGENT_CRASHED);
+		pg_agent_set_phase(a, PG_AGENT_CRASHED);
 		pg_fail(&why, PG_E_CRASHED, "%s", a->error);
 		pg_host_event(a->host, "paglet-crashed", a, data, &why);
 		pg_log(PG_LOG_WARN, "agent: %.*s: %s", PG_STR_ARG(a->id),
@@ -278,11 +295,26 @@ agent_crashed(struct pg_agent *a, int status)
 	agent_end_command(a, &(struct pg_outcome){ .err = &now });
 	agent_end_message(a, &(struct pg_outcome){ .err = &now });
 	agent_fail_holds(a, &later);
-	agent_fail_waiting(a, &later);
-	if (a->phase != PG_AGENT_GONE)
+	if (!starting)
+		agent_fail_waiting(a, &later);
+	if (!starting && a->phase == PG_AGENT_CRASHED) {
 		agent_progress(a);
+		if (a->host->crashed != NULL)
+			a->host->crashed(a);
+	}
 	pg_agent_unref(a);
 	pg_arena_fini(&arena);
+}
+
+/* The process that refused its START has ended. */
+static void
+agent_refused(struct pg_agent *a)
+{
+	struct pg_err *err = a->refused;
+
+	a->refused = NULL;
+	agent_end_command(a, &(struct pg_outcome){ .err = err });
+	free(err);
 }
 
 static void
@@ -290,11 +322,26 @@ agent_on_exit(struct pg_child *c, int status)
 {
 	struct pg_agent *a = PG_CONTAINER(c, struct pg_agent, child);
 
+	void (*ended)(struct pg_agent *) = a->on_ended;
+
 	a->host->nchildren--;
+	a->on_ended = NULL;
 	if (a->phase == PG_AGENT_GONE)
 		pg_agent_unref(a);
+	else if (a->refused != NULL)
+		agent_refused(a);
+	else if (ended != NULL)
+		ended(a);
 	else
 		agent_crashed(a, status);
+}
+
+PG_FN void
+pg_agent_quit(struct pg_agent *a, void (*ended)(struct pg_agent *a))
+{
+	a->call_id = 0;
+	a->on_ended = ended;
+	pg_child_stop(&a->child);
 }
 
 /* Keep the state that a frame brought. */
@@ -367,10 +414,16 @@ agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 	if (a->command_id != 0 && f->id == a->command_id) {
 		if (a->command == PG_FRAME_SNAPSHOT && o.err == NULL)
 			agent_keep_state(a, f->body, f->bulk);
-		if (a->command == PG_FRAME_START && o.err == NULL) {
+		if (a->command == PG_FRAME_START && o.err != NULL) {
+			a->refused = pg_alloc(sizeof(told));
+			*a->refused = told;
+			pg_child_kill(&a->child);
+			return 0;
+		}
+		if (a->command == PG_FRAME_START) {
 			if (agent_started(a, f->body, e) < 0)
 				return -1;
-			agent_set_phase(a, PG_AGENT_ACTIVE);
+			pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 		}
 		agent_end_command(a, &o);
 	} else if (a->running != NULL && f->id == a->running_id &&
@@ -584,7 +637,7 @@ pg_agent_freeze(struct pg_hold *h)
 {
 	assert(h->agent->holder == h);
 	if (h->agent->phase == PG_AGENT_ACTIVE)
-		agent_set_phase(h->agent, PG_AGENT_MOVING);
+		pg_agent_set_phase(h->agent, PG_AGENT_MOVING);
 	agent_progress(h->agent);
 }
 
@@ -692,7 +745,7 @@ pg_agent_release(struct pg_hold *h)
 	if (a->holder == h) {
 		a->holder = NULL;
 		if (a->phase == PG_AGENT_MOVING)
-			agent_set_phase(a, PG_AGENT_ACTIVE);
+			pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 	} else {
 		for (at = &a->holds; *at != NULL && *at != h; at = &(*at)->next)
 			continue;
@@ -757,12 +810,18 @@ agent_pump(struct pg_agent *a)
 			h->next = NULL;
 			a->holder = h;
 			h->granted(h, NULL);
-		} else if ((m = pg_mailbox_take(&a->box)) != NULL) {
+		} else if ((m = agent_take(a)) != NULL) {
 			agent_deliver(a, m);
 		} else {
 			return;
 		}
 	}
+}
+
+PG_FN void
+pg_agent_wake(struct pg_agent *a)
+{
+	agent_pump(a);
 }
 
 /* Why a can not take m, if so. */
@@ -786,7 +845,8 @@ pg_agent_post(struct pg_agent *a, struct pg_msg *m)
 	struct pg_err err = { 0 };
 
 	if (agent_check(a, m, &err) < 0 ||
-	    pg_mailbox_put(&a->box, m, &err) < 0) {
+	    (pg_mailbox_put(&a->box, m, &err) < 0 &&
+	    pg_wrap(&err, "Paglet '%.*s'", PG_STR_ARG(a->id)) < 0)) {
 		agent_message_event(a, "message-failed", m, &err);
 		pg_msg_fail(m, &err);
 		return;

@@ -17,6 +17,7 @@ enum pg_agent_phase {
 	PG_AGENT_STARTING,
 	PG_AGENT_ACTIVE,
 	PG_AGENT_MOVING,  /* frozen: where it is going to be is being settled */
+	PG_AGENT_INACTIVE, /* asleep: a state and a policy, no process */
 	PG_AGENT_CRASHED, /* its process has ended; listed until disposed of */
 	PG_AGENT_GONE     /* off the tables; waits for its process to end */
 };
@@ -38,6 +39,15 @@ struct pg_hold {
 	bool in_call; /* taken from within a call of the agent's handler */
 };
 
+/* What a paglet that sleeps wants (PROTOCOL section 4). */
+struct pg_policy {
+	bool on_message; /* a message wakes it */
+	bool queue;      /* otherwise messages are kept for it */
+	bool on_startup; /* the start of its host wakes it */
+	bool has_at;
+	double at; /* Unix time that wakes it */
+};
+
 /* Owner: the host, until the process has ended and nobody refers to it. */
 struct pg_agent {
 	struct pg_host *host;
@@ -51,6 +61,9 @@ struct pg_agent {
 	char error[120]; /* "" or why it crashed */
 
 	struct pg_mailbox box;
+	/* What was kept while it slept: delivered first, in this order. */
+	struct pg_msg *drain, **drain_end;
+	int64_t drained; /* how many that was */
 	struct pg_msg *running; /* the message its process has */
 	uint32_t running_id, next_id;
 	int64_t delivered, failed;
@@ -78,6 +91,19 @@ struct pg_agent {
 	void (*on_progress)(struct pg_agent *a, void *arg);
 	void *progress_arg;
 
+	/* Inactive ones, see inactive.h. */
+	struct pg_policy policy;
+	int64_t deactivated_at; /* wall clock */
+	uint64_t queued;        /* messages kept, on disk or in drain */
+	struct pg_waker *wakers; /* who waits for it to be active */
+
+	uint32_t saves;  /* see durable.h */
+
+	/* Why START was refused; told when the process has ended. */
+	struct pg_err *refused;
+	/* Called instead of taking the end of the process for a crash. */
+	void (*on_ended)(struct pg_agent *a);
+
 	uint8_t arrival_digest[32]; /* of the envelope it came with, or zero */
 	struct pg_task free_task;
 };
@@ -95,8 +121,9 @@ PG_FN struct pg_agent *pg_agent_new(struct pg_host *h, struct pg_str id,
 PG_FN struct pg_agent *pg_agent_find(const struct pg_host *h,
     struct pg_str id);
 /* Start its process with a state. event: the hook to run; init: a bare value
- * or empty. After success it is ACTIVE and delivers; after failure the caller
- * removes it. done is never called before this returns 0; on -1 it is not
+ * or empty. After success it is ACTIVE and delivers; when done tells of a
+ * failure the process has ended, and the caller removes the agent or lets it
+ * sleep on. done is never called before this returns 0; on -1 it is not
  * called at all. */
 PG_FN int pg_agent_start(struct pg_agent *a, const char *event,
     struct pg_str init, const struct pg_span *state, pg_agent_done *done,
@@ -107,6 +134,14 @@ PG_FN int pg_agent_start(struct pg_agent *a, const char *event,
 PG_FN void pg_agent_remove(struct pg_agent *a, const struct pg_err *err);
 PG_FN void pg_agent_ref(struct pg_agent *a);
 PG_FN void pg_agent_unref(struct pg_agent *a);
+
+/* For inactive and arrive: the phase, as the counts of the host follow it. */
+PG_FN void pg_agent_set_phase(struct pg_agent *a, enum pg_agent_phase phase);
+/* End its process in good order; ended is called when it is gone. */
+PG_FN void pg_agent_quit(struct pg_agent *a,
+    void (*ended)(struct pg_agent *a));
+/* Deliver what may be delivered now. */
+PG_FN void pg_agent_wake(struct pg_agent *a);
 
 /* Queue a message; takes it. */
 PG_FN void pg_agent_post(struct pg_agent *a, struct pg_msg *m);

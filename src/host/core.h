@@ -29,8 +29,17 @@ struct pg_mesh;
 struct pg_moves;
 struct pg_forwards;
 struct pg_transfers;
+struct pg_store;
 struct pg_route;
 struct pg_value;
+
+/* When the checkpoint of an active agent is written (DESIGN section 5). What
+ * sleeps and what arrives by a move is written whatever this says. */
+enum pg_durability {
+	PG_DURABILITY_NONE,
+	PG_DURABILITY_ARRIVAL, /* creation, arrival, activation, snapshots */
+	PG_DURABILITY_MESSAGE  /* and after every message, before its answer */
+};
 
 /* What `serve` was told; text is borrowed and outlives the host. */
 struct pg_host_config {
@@ -49,6 +58,8 @@ struct pg_host_config {
 	bool mesh;                /* gossip with peers */
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
+	const char *state_dir; /* NULL: nothing is kept on disk */
+	enum pg_durability durability;
 };
 
 struct pg_host {
@@ -69,14 +80,17 @@ struct pg_host {
 	struct pg_events events;
 	struct pg_map agents;                /* by id */
 	struct pg_agent *first, *last;       /* in order of arrival */
-	size_t nactive, nstarting;           /* by phase */
+	size_t nactive, ninactive;           /* by phase */
 	size_t nchildren;                    /* processes not yet reaped */
 	struct pg_map properties;            /* struct host_property, by key */
 	struct pg_mesh *mesh;
 	struct pg_moves *moves;
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;
+	struct pg_store *store; /* NULL: nothing is kept on disk */
 
+	/* Set by inactive: agent a has crashed. */
+	void (*crashed)(struct pg_agent *a);
 	/* Set by move: whether an arrival under the id of a (which is on its
 	 * way out) may take its place, and that it has, as agent b. */
 	bool (*may_replace)(struct pg_agent *a);

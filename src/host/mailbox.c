@@ -15,6 +15,8 @@ PG_FN void
 pg_msg_end(struct pg_msg *m, const struct pg_outcome *o)
 {
 	pg_timer_stop(&m->timer);
+	if (m->ended != NULL)
+		*m->ended = true;
 	if (m->on_done != NULL)
 		m->on_done(m, o);
 	pg_arena_fini(&m->arena);

@@ -27,6 +27,7 @@ struct pg_outcome {
 struct pg_msg {
 	void (*on_done)(struct pg_msg *m, const struct pg_outcome *o);
 	void *arg;
+	bool *ended; /* set to true (if not NULL) when the message ends */
 	struct pg_arena arena; /* what the fields below borrow from */
 	struct pg_str id;      /* message_id */
 	struct pg_str body;    /* bare pickle of the Message */

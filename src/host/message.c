@@ -470,13 +470,6 @@ pg_forward_drop(struct pg_host *h, struct pg_str agent_id)
 
 /* ---- Here -------------------------------------------------------------- */
 
-PG_FN bool
-pg_message_knows(const struct pg_host *h, struct pg_str agent_id)
-{
-	return pg_agent_find(h, agent_id) != NULL ||
-	    pg_map_get(&h->forwards->notes, agent_id) != NULL;
-}
-
 PG_FN void
 pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
     struct pg_msg *m)

@@ -20,8 +20,6 @@ PG_FN struct pg_msg *pg_message_new(const struct pg_value *record,
 PG_FN struct pg_msg *pg_message_from_agent(const struct pg_value *record,
     const struct pg_agent *via, struct pg_err *e);
 
-/* Whether an agent with this id is here, or known to have moved on. */
-PG_FN bool pg_message_knows(const struct pg_host *h, struct pg_str agent_id);
 /* Deliver to the agent with this id on this host, or follow its forwarding
  * note. Takes m; m->on_done tells the rest, maybe before this returns. */
 PG_FN void pg_message_deliver(struct pg_host *h, struct pg_str agent_id,

@@ -589,14 +589,53 @@ routes_read_order(const struct pg_value *body, struct routes_order *o,
 	return 0;
 }
 
+/* What is known of a oneway message when it has been handed over. */
+struct routes_oneway {
+	bool refused;
+	struct pg_err err;
+};
+
+static void
+routes_on_oneway(struct pg_msg *m, const struct pg_outcome *o)
+{
+	struct routes_oneway *one = m->arg;
+
+	one->refused = o->err != NULL;
+	if (one->refused)
+		one->err = *o->err;
+}
+
+/* Answered at once: that it was taken, or why not. */
+static void
+routes_oneway(struct pg_api *r, struct pg_msg *m)
+{
+	struct routes_oneway one = { .refused = false };
+	struct pg_value *d;
+	bool ended = false;
+
+	m->on_done = routes_on_oneway;
+	m->arg = &one;
+	m->ended = &ended;
+	pg_message_deliver(r->host, r->segments[1], m);
+	if (!ended) {
+		m->on_done = NULL;
+		m->ended = NULL;
+	}
+	if (one.refused) {
+		pg_api_fail(r, &one.err);
+		return;
+	}
+	d = pg_value_dict(&r->x->arena);
+	pg_put(&r->x->arena, d, "result", NULL);
+	pg_api_reply(r, d);
+}
+
 static void
 routes_message(struct pg_api *r)
 {
 	struct routes_order o;
 	struct pg_err e = { 0 };
 	struct pg_msg *m;
-	struct pg_str id = r->segments[1];
-	struct pg_value *d;
 
 	if (routes_read_order(r->body, &o, &e) < 0 ||
 	    (m = pg_message_new(o.message, &e)) == NULL) {
@@ -604,21 +643,17 @@ routes_message(struct pg_api *r)
 		return;
 	}
 	m->hops = (unsigned)o.hops;
+	m->oneway = o.oneway;
+	if (o.oneway) {
+		routes_oneway(r, m);
+		return;
+	}
 	if (o.timeout >= 0)
 		m->deadline = pg_loop_now(r->host->loop) +
 		    PG_MIN(pg_from_seconds(o.timeout), 24 * 3600 * PG_SEC);
-	m->oneway = o.oneway;
-	if (o.oneway && pg_message_knows(r->host, id)) {
-		m->deadline = PG_NEVER;
-		pg_message_deliver(r->host, id, m);
-		d = pg_value_dict(&r->x->arena);
-		pg_put(&r->x->arena, d, "result", NULL);
-		pg_api_reply(r, d);
-		return;
-	}
 	m->on_done = routes_on_message;
 	m->arg = r;
-	pg_message_deliver(r->host, id, m);
+	pg_message_deliver(r->host, r->segments[1], m);
 }
 
 /* ---- Table --------------------------------------------------------------------------- */

@@ -1,0 +1,69 @@
+/* durable: what of a host is in its store, under which key, and in which
+ * form. Every function that writes calls done once the change is as durable
+ * as the store makes it; without a store that is at once.
+ *
+ * Keys: agent/ID, queue/ID/N (a message kept for ID), note/ID (where ID has
+ * gone), transfer/ID, property/NAME.
+ */
+#ifndef PG_DURABLE_H
+#define PG_DURABLE_H
+
+#include "agent.h"
+
+/* err NULL: written. May be called before the function returns. */
+typedef void pg_durable_done(void *arg, const struct pg_err *err);
+
+/* The state of an agent's record, the word in `status`. */
+enum pg_durable_status {
+	PG_DURABLE_ACTIVE,
+	PG_DURABLE_INACTIVE,
+	PG_DURABLE_CRASHED,
+	PG_DURABLE_ARRIVED, /* its hook has not run yet */
+	PG_DURABLE_LEAVING  /* its envelope may have been posted */
+};
+
+/* What a record says beside the agent itself. All borrowed. */
+struct pg_durable_extra {
+	const char *event;             /* ARRIVED: the hook to run */
+	const struct pg_value *move;   /* LEAVING: what to settle by */
+	const struct pg_value *reason; /* INACTIVE: the request */
+	struct pg_str transfer;        /* ARRIVED: committed with it */
+};
+
+/* Write a's record with its last state. a is referenced meanwhile. */
+PG_FN void pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
+    const struct pg_durable_extra *extra, pg_durable_done *done, void *arg);
+/* Remove a's record and all that was kept for it; note: where it went, or
+ * empty; transfer: decided as refused by the same step, or empty. */
+PG_FN void pg_durable_gone(struct pg_agent *a, struct pg_str note,
+    struct pg_str transfer, pg_durable_done *done, void *arg);
+/* Keep a message for an agent that sleeps; forget all that were kept. */
+PG_FN void pg_durable_queue(struct pg_agent *a, const struct pg_msg *m,
+    pg_durable_done *done, void *arg);
+PG_FN void pg_durable_drained(struct pg_agent *a);
+/* A transfer was settled as refused. */
+PG_FN void pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
+    pg_durable_done *done, void *arg);
+/* value NULL: gone. */
+PG_FN void pg_durable_property(struct pg_host *h, struct pg_str name,
+    const struct pg_value *value, pg_durable_done *done, void *arg);
+
+/* The state of an agent that has none in memory, from its record. */
+PG_FN int pg_durable_load_state(struct pg_agent *a, struct pg_err *e);
+
+/* What a record of the store says, for those who bring it back to life. */
+struct pg_durable_record {
+	struct pg_str kind, id; /* "agent" and so on; what follows the slash */
+	const struct pg_value *value;
+};
+/* Call each for every record; a value lives for its call only. */
+PG_FN int pg_durable_each(struct pg_host *h,
+    int (*each)(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e), struct pg_err *e);
+/* The status in an agent's record; -1: none that we know. */
+PG_FN int pg_durable_status_read(const struct pg_value *record);
+
+/* PG_DURABILITY_MESSAGE: the checkpoint has to be taken before an answer. */
+PG_FN bool pg_durable_every_message(const struct pg_host *h);
+
+#endif
