@@ -72,8 +72,8 @@ p() {
 	out=$(<"$work/p.out") err=$(<"$work/p.err")
 }
 
-# say TEXT: send it raw to $1 (a URL), options of rawhttp after it; the answer
-# is in $out, the exit code of rawhttp in $code. \r\n is written as such.
+# raw URL TEXT [OPTION...]: send a text, a format of printf, just as it is;
+# the answer is in $out, the exit code of rawhttp in $code.
 raw() {
 	local to=${1#http://}
 	shift
@@ -119,7 +119,8 @@ get() {
 # $status and $body of the answer in $out.
 split() {
 	status=${out#HTTP/1.1 } status=${status%% *}
-	body=${out#*$'\r\n\r\n'}
+	body=
+	[[ $out != *$'\r\n\r\n'* ]] || body=${out#*$'\r\n\r\n'}
 }
 
 # pick PATH: that value of the JSON in $out, or in a text given after it.

@@ -1,0 +1,137 @@
+#!/bin/bash
+# Goal: an agent lives its whole life from the command line, and every
+# command tells how it went by its exit code, --json and one line of error.
+. "$(dirname "$0")/lib.sh"
+
+host alpha
+host beta --peer "${url[alpha]}"
+export PAGLETS_ENTRY=${url[alpha]}
+
+# Created, with a state.
+exits 0 create $counter count:=3 label=hello --id first
+is "create prints the id" first "$out"
+exits 0 create $counter --json --init '{"a": [1]}'
+is "create --json: host" "${url[alpha]}" "$(pick host_url)"
+second=$(pick agent_id)
+is "a generated id has 32 digits" 32 ${#second}
+
+# Asked, by id, prefix, host and prefix, URL.
+exits 0 call first increment by:=4
+is "call prints the result" '{"count": 7}' "$out"
+exits 0 call firs increment --json
+is "by prefix" 8 "$(pick count)"
+exits 0 call "${url[alpha]}/agents/first" ping
+is "text is printed as it is" pong "$out"
+exits 0 call first ping --json
+is "but quoted with --json" '"pong"' "$out"
+exits 0 call first echo a=text b:='{"c": [1.0, null]}' --arg 5
+is "arguments of both forms" \
+	'{"args": {"a": "text", "b": {"c": [1.0, null]}}, "arg": 5}' "$out"
+echo '{"a": "file"}' >"$work/args"
+exits 0 call first echo @"$work/args" --json
+is "arguments from a file" file "$(pick args.a)"
+exits 0 call first meta --priority 9 --json
+is "the priority is passed on" 9 "$(pick priority)"
+exits 0 call "$second" get --json
+is "init came to the creation hook" '[1]' "$(pick data.init.a)"
+exits 0 call first increment --oneway
+is "oneway prints nothing but null" "" "${out#null}"
+
+# Looked at.
+exits 0 info first --json
+is "info: class" $counter "$(pick class_name)"
+is "info: delivered" 8 "$(pick mailbox.delivered_count)"
+[ -d "/proc/$(pick pid)" ] || bad "info: pid is a process"
+exits 0 info first
+like "info, for people" "*class_name*$counter*" "$out"
+exits 0 state first --json
+is "state: count" 9 "$(pick state.count)"
+is "state: label" hello "$(pick state.label)"
+exits 0 agents --json
+is "agents: two" 2 "$(pick agents.#)"
+exits 0 agents
+is "agents, for people: heading and two" 3 "$(wc -l <"$work/p.out")"
+exits 0 health --json
+is "health: two are active" 2 "$(pick active_count)"
+exits 0 classes --json
+like "classes: the demo" "*$counter*" "$out"
+exits 0 events --json
+is "events: the first" context-start "$(pick events.0.kind)"
+is "events: the second" create "$(pick events.1.kind)"
+exits 0 events --since 1 --limit 1 --json
+is "events: one of them" 2 "$(pick events.0.event_id)"
+exits 0 version
+like "version" 'paglets *' "$out"
+exits 0 hosts --json
+is "hosts: the own one" alpha "$(pick hosts.0.name)"
+
+# Cloned, here and there.
+exits 0 clone first --json
+is "a clone has another id" 32 "$(pick agent_id | tr -d '\n' | wc -c)"
+copy=$(pick agent_id)
+exits 0 call "$copy" get --json
+is "and the same count" 9 "$(pick count)"
+is "and its own history" '["creation@alpha", "cloning@alpha", "clone@alpha"]' \
+	"$(pick history)"
+exits 0 clone first "${url[beta]}"
+like "clone prints the address" "${url[beta]}/agents/*" "$out"
+
+# Moved there, by name, and fetched back.
+is_known() {
+	p hosts --json && [ "$(pick hosts.#)" = 2 ]
+}
+eventually "the hosts know each other" is_known
+exits 0 dispatch first beta
+is "dispatch prints the new address" "${url[beta]}/agents/first" "$out"
+exits 0 call beta/first get --json
+is "it arrived with its count" 9 "$(pick count)"
+is "and remembers how" '["creation@alpha", "cloning@alpha", "cloned@alpha", "cloning@alpha", "cloned@alpha", "dispatching@alpha", "arrival@beta"]' \
+	"$(pick history)"
+exits 0 call first increment --json
+is "its old address still works" 10 "$(pick count)"
+exits 3 info first
+exits 0 retract first
+is "retract prints the new address" "${url[alpha]}/agents/first" "$out"
+exits 0 call first get --json
+is "it came with its count" 10 "$(pick count)"
+like "and was told" '*"reverting@beta", "arrival@alpha"]' "$(pick history)"
+
+# Ended.
+exits 0 dispose first
+exits 3 info first
+exits 3 call first ping
+exits 3 dispose first
+
+# Every kind of failure has its code.
+exits 2 frobnicate
+like "a wrong word names the nearest" '*frobnicate*' "$err"
+exits 2 crate $counter
+like "the nearest" '*create*' "$err"
+exits 2 call
+exits 2 create $counter --sate x
+exits 2 call "$second" echo x:=nojson
+exits 2 call "$second" ping --timeout soon
+exits 1 create no.such:Thing
+exits 1 create nocolon
+like "no colon" '*nocolon*' "$err"
+exits 1 create $counter count=x
+like "an ill-typed state names the field" "*count*" "$err"
+exits 1 call "$second" nosuchkind
+like "an unknown kind" "*did not handle 'nosuchkind'*" "$err"
+exits 1 call "$second" fail error=oops
+like "an error of the agent" '*oops*' "$err"
+exits 3 call "$second" fail error_type=InvalidAgentError
+exits 4 call "$second" fail error_type=AuthenticationError
+exits 7 call "$second" fail error_type=ForbiddenError
+exits 5 health --entry http://127.0.0.1:9
+exits 6 call "$second" sleep seconds:=0.5 --timeout 100ms
+exits 7 create $counter --id "$second"
+like "the id is taken" "*$second*" "$err"
+
+# Help goes to stdout, is asked for and is no failure.
+for c in '' serve call create agents info state dispatch clone retract \
+	dispose health hosts events classes version; do
+	exits 0 $c --help
+	like "help of '$c'" 'usage: paglets*' "$out"
+done
+finish
