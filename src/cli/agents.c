@@ -160,7 +160,8 @@ agents_message(struct pg_ask *r, struct pg_err *e)
 	char id[PG_ID_LEN + 1];
 
 	if (members == NULL || pg_args_json(args, "arg", a, &arg, e) < 0 ||
-	    pg_args_int(args, "priority", 0, UINT32_MAX, &priority, e) < 0)
+	    pg_args_int(args, "priority", INT64_MIN, INT64_MAX, &priority,
+	    e) < 0)
 		return NULL;
 	pg_rand_id(id);
 	pg_put_str(a, message, "kind", args->words[1]);

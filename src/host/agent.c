@@ -161,14 +161,10 @@ agent_end_command(struct pg_agent *a, const struct pg_outcome *o)
 		done(a->command_arg, a, o);
 }
 
-static void
-agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
+PG_FN void
+pg_agent_end_message(struct pg_agent *a, struct pg_msg *m,
+    const struct pg_outcome *o)
 {
-	struct pg_msg *m = a->running;
-
-	if (m == NULL)
-		return;
-	a->running = NULL;
 	if (o->err != NULL)
 		a->failed++;
 	else
@@ -176,6 +172,16 @@ agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
 	agent_message_event(a, o->err != NULL ? "message-failed" :
 	    "message-delivered", m, o->err);
 	pg_msg_end(m, o);
+}
+
+static void
+agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct pg_msg *m = a->running;
+
+	a->running = NULL;
+	if (m != NULL)
+		pg_agent_end_message(a, m, o);
 }
 
 PG_FN void
@@ -361,6 +367,7 @@ agent_keep_state(struct pg_agent *a, struct pg_str body, struct pg_bulk *bulk)
 	a->state = b;
 	a->state_len = b != NULL ? body.n : 0;
 	a->state_time = pg_loop_now(a->host->loop);
+	a->state_fresh = true;
 }
 
 /* What a REPLY to START says: {run, state?}. */
@@ -400,6 +407,20 @@ agent_head_error(struct pg_str head, struct pg_err *told, struct pg_err *e)
 	return rc;
 }
 
+/* The handler of the running message has returned. */
+static void
+agent_handled(struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct pg_msg *m = a->running;
+
+	if (a->host->checkpoint_message == NULL) {
+		agent_end_message(a, o);
+		return;
+	}
+	a->running = NULL;
+	a->host->checkpoint_message(a, m, o);
+}
+
 static int
 agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 {
@@ -428,7 +449,7 @@ agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 		agent_end_command(a, &o);
 	} else if (a->running != NULL && f->id == a->running_id &&
 	    a->call_id == 0) {
-		agent_end_message(a, &o);
+		agent_handled(a, &o);
 	} else {
 		return pg_fail(e, PG_E_HOST, "reply to nothing (id %u)",
 		    (unsigned)f->id);
@@ -627,6 +648,7 @@ pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
 	} else {
 		agent_keep_state(a, state->text, NULL);
 	}
+	a->state_fresh = false;
 out:
 	pg_buf_fini(&head);
 	return rc;
@@ -670,6 +692,7 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 
 	assert(a->holder == h && a->command_id == 0);
 	if (name != NULL) {
+		a->state_fresh = false;
 		pg_put_strz(&arena, d, "name", name);
 		pg_wire_bare(&head, d, NULL);
 	}
@@ -720,6 +743,17 @@ pg_agent_hold(struct pg_agent *a, struct pg_hold *h)
 		end = &(*end)->next;
 	*end = h;
 	agent_pump(a);
+}
+
+PG_FN void
+pg_agent_hold_first(struct pg_agent *a, struct pg_hold *h)
+{
+	assert(a->holder == NULL && a->running == NULL);
+	h->agent = a;
+	h->next = NULL;
+	h->in_call = false;
+	pg_agent_ref(a);
+	a->holder = h;
 }
 
 PG_FN void
@@ -783,6 +817,7 @@ agent_deliver(struct pg_agent *a, struct pg_msg *m)
 
 	a->running = m;
 	a->running_id = agent_next_id(a);
+	a->state_fresh = false;
 	if (m->deadline != PG_NEVER) {
 		d = pg_value_dict(&arena);
 		pg_put_float(&arena, d, "timeout", pg_to_seconds(m->deadline -

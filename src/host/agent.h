@@ -83,6 +83,7 @@ struct pg_agent {
 	struct pg_bulk *state;
 	size_t state_off, state_len;
 	int64_t state_time; /* pg_now() */
+	bool state_fresh;   /* nothing has run since */
 
 	bool has_run, run_done;
 	bool hidden; /* replaced on the tables by an agent of the same id */
@@ -94,7 +95,8 @@ struct pg_agent {
 	/* Inactive ones, see inactive.h. */
 	struct pg_policy policy;
 	int64_t deactivated_at; /* wall clock */
-	uint64_t queued;        /* messages kept, on disk or in drain */
+	uint64_t kept, kept_first; /* messages kept for it: how many, from */
+	bool restart;              /* after a crash, from its checkpoint */
 	struct pg_waker *wakers; /* who waits for it to be active */
 
 	uint32_t saves;  /* see durable.h */
@@ -157,9 +159,15 @@ PG_FN void pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting);
 PG_FN void pg_agent_end_running(struct pg_agent *a,
     const struct pg_outcome *o);
 
+/* Count and tell how a message that is off the agent's hands has ended. */
+PG_FN void pg_agent_end_message(struct pg_agent *a, struct pg_msg *m,
+    const struct pg_outcome *o);
+
 /* Ask for a turn, behind the running message and before all that wait. May
  * call granted before returning. */
 PG_FN void pg_agent_hold(struct pg_agent *a, struct pg_hold *h);
+/* Take a turn at once: its process has just become idle. */
+PG_FN void pg_agent_hold_first(struct pg_agent *a, struct pg_hold *h);
 /* Take a turn at once, from within the present call of its handler. */
 PG_FN void pg_agent_hold_call(struct pg_agent *a, struct pg_hold *h);
 /* End the turn, or withdraw the wish for one. Fine when there is none. */

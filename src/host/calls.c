@@ -296,12 +296,30 @@ calls_property_free(struct calls_property *p)
 	free(p);
 }
 
+/* What the host was started with under that name, or null; in *v. */
+static const struct pg_value *
+calls_own_property(const struct pg_host *h, struct pg_str name,
+    struct pg_value *v)
+{
+	struct pg_str s;
+	size_t i;
+
+	*v = (struct pg_value){ .type = PG_T_NULL };
+	for (i = 0; i < h->cfg.nproperties; i++)
+		if (pg_str_eq(h->cfg.properties[i].key, name)) {
+			s = h->cfg.properties[i].value;
+			*v = (struct pg_value){ .type = PG_T_STR,
+				.n = (uint32_t)s.n, .u.p = s.p };
+		}
+	return v;
+}
+
 static void
 calls_property_get(struct pg_agent *a, uint32_t id,
     const struct pg_value *args)
 {
-	struct pg_value null = { .type = PG_T_NULL };
 	struct calls_property *p;
+	struct pg_value v;
 	struct pg_str name;
 	struct pg_err e = { 0 };
 
@@ -310,7 +328,10 @@ calls_property_get(struct pg_agent *a, uint32_t id,
 		return;
 	}
 	p = pg_map_get(&a->host->properties, name);
-	calls_answer(a, id, p != NULL ? p->value : &null);
+	if (p != NULL)
+		calls_answer(a, id, p->value);
+	else
+		calls_answer(a, id, calls_own_property(a->host, name, &v));
 }
 
 static int

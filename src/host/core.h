@@ -27,6 +27,8 @@
 struct pg_agent;
 struct pg_mesh;
 struct pg_moves;
+struct pg_msg;
+struct pg_outcome;
 struct pg_forwards;
 struct pg_transfers;
 struct pg_store;
@@ -89,6 +91,10 @@ struct pg_host {
 	struct pg_transfers *transfers;
 	struct pg_store *store; /* NULL: nothing is kept on disk */
 
+	/* Set by checkpoint: agent a has handled m; ends m (NULL: the agent
+	 * does so itself). */
+	void (*checkpoint_message)(struct pg_agent *a, struct pg_msg *m,
+	    const struct pg_outcome *o);
 	/* Set by inactive: agent a has crashed. */
 	void (*crashed)(struct pg_agent *a);
 	/* Set by move: whether an arrival under the id of a (which is on its

@@ -236,6 +236,15 @@ routes_events(struct pg_api *r)
 
 /* ---- Agents, listed and looked at --------------------------------------------- */
 
+/* As in Python, an escape is no escape here: %2D is simply no agent. */
+static int
+routes_check_id(struct pg_str id, struct pg_err *e)
+{
+	if (memchr(id.p, '%', id.n) != NULL)
+		return 0;
+	return pg_wire_check_id(id, e);
+}
+
 static struct pg_agent *
 routes_agent(struct pg_api *r, const char *what, struct pg_err *e)
 {
@@ -244,8 +253,7 @@ routes_agent(struct pg_api *r, const char *what, struct pg_err *e)
 
 	if (a != NULL)
 		return a;
-	/* As in Python, an escape is no escape here: %2D is simply no agent. */
-	if (pg_wire_check_id(id, e) < 0 && memchr(id.p, '%', id.n) == NULL)
+	if (routes_check_id(id, e) < 0)
 		return NULL;
 	pg_fail(e, PG_E_INVALID_AGENT, "No %s'%.*s' on %.*s", what,
 	    (int)PG_MIN(id.n, (size_t)PG_AGENT_ID_MAX), id.p,
@@ -637,7 +645,8 @@ routes_message(struct pg_api *r)
 	struct pg_err e = { 0 };
 	struct pg_msg *m;
 
-	if (routes_read_order(r->body, &o, &e) < 0 ||
+	if (routes_check_id(r->segments[1], &e) < 0 ||
+	    routes_read_order(r->body, &o, &e) < 0 ||
 	    (m = pg_message_new(o.message, &e)) == NULL) {
 		pg_api_fail(r, &e);
 		return;
