@@ -32,6 +32,7 @@ enum conn_phase {
 	CONN_HEAD,   /* a head is awaited or arriving */
 	CONN_BODY,   /* its body is arriving */
 	CONN_HANDLE, /* the handler has the request */
+	CONN_STREAM, /* the handler answers piece by piece */
 	CONN_WRITE,  /* the socket was full; then goes on to `after` */
 	CONN_SKIP,   /* the body of a refused request is thrown away */
 	CONN_LINGER, /* all is said; waits for the peer to close */
@@ -42,7 +43,7 @@ enum conn_phase {
 struct pg_conn {
 	struct pg_io io;
 	struct pg_timer timer;
-	struct pg_task task; /* goes on with the input, or frees */
+	struct pg_task task; /* goes on with input or pieces, or frees */
 	struct pg_conn_set *set;
 	struct pg_conn *prev, *next;
 	struct pg_slot *slot; /* NULL while idle */
@@ -75,7 +76,7 @@ static void
 conn_drop(struct pg_conn *c, const char *why)
 {
 	struct pg_slot *w = c->slot;
-	bool handled = c->phase == CONN_HANDLE;
+	bool handled = c->phase == CONN_HANDLE || c->phase == CONN_STREAM;
 
 	if (c->phase == CONN_DEAD)
 		return;
@@ -502,6 +503,7 @@ conn_step(struct pg_conn *c)
 	case CONN_SKIP:
 		return conn_step_skip(c);
 	case CONN_HANDLE:
+	case CONN_STREAM:
 	case CONN_WRITE:
 	case CONN_LINGER:
 	case CONN_DEAD:
@@ -534,6 +536,48 @@ conn_run(struct pg_conn *c)
 	c->running = false;
 }
 
+/* ---- Answers in pieces ---- */
+
+/* Pass on to the socket what it takes. */
+static void
+conn_stream_send(struct pg_conn *c)
+{
+	struct pg_slot *w = c->slot;
+	bool all = conn_send(c), some;
+
+	if (c->phase != CONN_STREAM)
+		return;
+	some = w->sent > 0;
+	pg_slot_trim(w);
+	pg_io_want(&c->io, all ? EPOLLRDHUP : EPOLLRDHUP | EPOLLOUT);
+	/* New pieces do not give a peer that reads none a new deadline. */
+	if (all)
+		pg_timer_stop(&c->timer);
+	else if (some || c->timer.loop == NULL)
+		conn_deadline(c, c->set->limits.write_time);
+	if (all && w->x.on_room != NULL)
+		w->x.on_room(&w->x);
+}
+
+/* A peer that has finished sending has left: there is no other sign of it
+ * while we have nothing to write. */
+static void
+conn_stream_ready(struct pg_conn *c, uint32_t events)
+{
+	if ((events & (uint32_t)(EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0)
+		conn_drop(c, "peer went away");
+	else
+		conn_stream_send(c);
+}
+
+/* After an answer in pieces. */
+static enum conn_phase
+conn_after_stream(const struct pg_conn *c)
+{
+	/* In HTTP/1.0 only closing says that it is complete. */
+	return c->slot->head.minor > 0 ? conn_after_answer(c) : CONN_DEAD;
+}
+
 /* ---- What the loop calls ---- */
 
 static void
@@ -543,6 +587,8 @@ conn_task(struct pg_task *t)
 
 	if (c->phase == CONN_DEAD)
 		free(c);
+	else if (c->phase == CONN_STREAM)
+		conn_stream_send(c);
 	else
 		conn_run(c);
 }
@@ -673,6 +719,9 @@ conn_on_ready(struct pg_io *io, uint32_t events)
 	case CONN_HANDLE:
 		conn_watch(c, events);
 		break;
+	case CONN_STREAM:
+		conn_stream_ready(c, events);
+		break;
 	case CONN_WRITE:
 		conn_write_more(c);
 		break;
@@ -713,6 +762,7 @@ conn_on_time(struct pg_timer *t)
 	case CONN_HANDLE:
 		/* Left from before; handlers have deadlines of their own. */
 		break;
+	case CONN_STREAM:
 	case CONN_WRITE:
 		conn_drop(c, "peer does not read");
 		break;
@@ -726,6 +776,19 @@ conn_on_time(struct pg_timer *t)
 }
 
 /* ---- Doors ---- */
+
+/* An answer was given: what comes next. */
+static void
+conn_go_on(struct pg_conn *c)
+{
+	if (c->running || c->phase != CONN_HEAD)
+		return;
+	/* Not from here, which is in the midst of the handler's work. */
+	if (c->slot->at < c->slot->n || c->eof)
+		conn_later(c);
+	else
+		conn_idle(c);
+}
 
 PG_FN void
 pg_exchange_reply(struct pg_exchange *x, int status, struct pg_str head,
@@ -751,13 +814,7 @@ pg_exchange_reply(struct pg_exchange *x, int status, struct pg_str head,
 	}
 	assert(c->phase == CONN_HANDLE);
 	conn_answer(c, status, head, body, conn_after_answer(c));
-	if (c->running || c->phase != CONN_HEAD)
-		return;
-	/* Not from here, which is in the midst of the handler's work. */
-	if (w->at < w->n || c->eof)
-		conn_later(c);
-	else
-		conn_idle(c);
+	conn_go_on(c);
 }
 
 PG_FN void
@@ -769,6 +826,75 @@ pg_exchange_fail(struct pg_exchange *x, const struct pg_err *e)
 	pg_exchange_reply(x, pg_code_status(e->code), conn_error_fields(e),
 	    &body);
 	pg_buf_fini(&body);
+}
+
+PG_FN bool
+pg_exchange_begin(struct pg_exchange *x, int status, const char *type,
+    struct pg_str head)
+{
+	struct pg_slot *w = PG_CONTAINER(x, struct pg_slot, x);
+	struct pg_conn *c = x->conn;
+	int queue = PG_SERVER_QUEUE_MAX;
+
+	if (c == NULL) {
+		pg_slot_release(w);
+		return false;
+	}
+	assert(c->phase == CONN_HANDLE);
+	pg_slot_put_stream_head(w, status, type, head,
+	    conn_after_stream(c) == CONN_DEAD);
+	w->out_body = PG_BUF_INIT(0);
+	w->sent = 0;
+	c->phase = CONN_STREAM;
+	if (pg_str_eq(w->head.method, PG_STR("HEAD")) || c->set->draining) {
+		pg_exchange_end(x);
+		return false;
+	}
+	/* Megabytes in the kernel would be old news when they are read. */
+	setsockopt(c->io.fd, SOL_SOCKET, SO_SNDBUF, &queue, sizeof(queue));
+	pg_timer_stop(&c->timer);
+	pg_io_want(&c->io, EPOLLRDHUP);
+	pg_loop_defer(c->set->loop, &c->task, conn_task);
+	return true;
+}
+
+PG_FN bool
+pg_exchange_has_room(const struct pg_exchange *x)
+{
+	const struct pg_slot *w = PG_CONTAINER(x, struct pg_slot, x);
+
+	return x->conn != NULL && w->out_body.n < PG_SERVER_QUEUE_MAX;
+}
+
+PG_FN void
+pg_exchange_write(struct pg_exchange *x, struct pg_str piece)
+{
+	struct pg_conn *c = x->conn;
+
+	assert(pg_exchange_has_room(x) && c->phase == CONN_STREAM);
+	pg_slot_put_piece(PG_CONTAINER(x, struct pg_slot, x), piece);
+	pg_loop_defer(c->set->loop, &c->task, conn_task);
+}
+
+PG_FN void
+pg_exchange_end(struct pg_exchange *x)
+{
+	struct pg_slot *w = PG_CONTAINER(x, struct pg_slot, x);
+	struct pg_conn *c = x->conn;
+
+	if (c == NULL) {
+		pg_slot_release(w);
+		return;
+	}
+	assert(c->phase == CONN_STREAM);
+	if (!pg_str_eq(w->head.method, PG_STR("HEAD")))
+		pg_slot_put_end(w);
+	pg_slot_end(w);
+	if (conn_start_send(c, conn_after_stream(c))) {
+		pg_buf_fini(&w->out_body);
+		conn_written(c);
+	}
+	conn_go_on(c);
 }
 
 static struct pg_conn *
@@ -825,6 +951,8 @@ pg_conn_drain_all(struct pg_conn_set *s)
 		next = c->next;
 		if (c->phase == CONN_HEAD && c->slot == NULL)
 			conn_drop(c, "draining");
+		else if (c->phase == CONN_STREAM && c->slot->x.on_gone != NULL)
+			c->slot->x.on_gone(&c->slot->x);
 	}
 }
 

@@ -18,6 +18,8 @@
 /* A refused body up to this length is read to its end, and the connection
  * kept; after a longer one it is closed. */
 #define PG_SERVER_SKIP_MAX (64 * 1024)
+/* Of an answer in pieces, so many bytes wait, and as many in the socket. */
+#define PG_SERVER_QUEUE_MAX (64 * 1024)
 
 struct pg_server_ops {
 	/* A head is complete, no body byte was read. Return the number of body
@@ -37,6 +39,22 @@ PG_FN void pg_exchange_reply(struct pg_exchange *x, int status,
 /* Answer with {"error_type", "error"[, "code"]} as the code says; a 401 with
  * its WWW-Authenticate. */
 PG_FN void pg_exchange_fail(struct pg_exchange *x, const struct pg_err *e);
+
+/* An answer in pieces, which may take as long as the handler likes. A peer
+ * that shuts down its sending side counts as gone. _begin writes the head;
+ * type is its Content-Type, head as above. False: nothing more is to be said
+ * and the exchange is gone, as the request was HEAD, the server drains, or the
+ * peer has left already. */
+PG_FN bool pg_exchange_begin(struct pg_exchange *x, int status,
+    const char *type, struct pg_str head);
+/* Whether the next piece may be written: fewer than PG_SERVER_QUEUE_MAX bytes
+ * wait. When not, x->on_room tells. */
+PG_FN bool pg_exchange_has_room(const struct pg_exchange *x);
+/* Queue a piece (copied); only while there is room. It goes out at the end of
+ * this turn, so no callback comes from here. */
+PG_FN void pg_exchange_write(struct pg_exchange *x, struct pg_str piece);
+/* The answer is complete. Frees the exchange. */
+PG_FN void pg_exchange_end(struct pg_exchange *x);
 
 struct pg_server_limits {
 	size_t conns;
@@ -74,7 +92,8 @@ PG_FN void pg_conn_open(struct pg_conn_set *s, int fd,
 /* Answer fd with an error before anything was read; fd is taken. */
 PG_FN void pg_conn_turn_away(struct pg_conn_set *s, int fd,
     const struct pg_addr *peer, const struct pg_err *e);
-/* Close idle connections now, every other after its present answer. */
+/* Close idle connections now, every other after its present answer; answers
+ * in pieces are told to end. */
 PG_FN void pg_conn_drain_all(struct pg_conn_set *s);
 /* Close all; open exchanges become orphans. */
 PG_FN void pg_conn_close_all(struct pg_conn_set *s);

@@ -269,29 +269,88 @@ slot_put_uint(struct pg_buf *b, uint64_t v)
 	pg_buf_put(b, p, (size_t)(text + sizeof(text) - p));
 }
 
+/* All of the head that comes before the framing. */
+static void
+slot_put_start(struct pg_buf *b, int status, const char *type,
+    struct pg_str extra)
+{
+	pg_buf_reset(b);
+	pg_buf_puts(b, PG_STR("HTTP/1.1 "));
+	slot_put_uint(b, (uint64_t)status);
+	pg_buf_putc(b, ' ');
+	pg_buf_putz(b, pg_http1_reason(status));
+	pg_buf_puts(b, PG_STR("\r\nServer: paglets\r\nContent-Type: "));
+	pg_buf_putz(b, type);
+	pg_buf_puts(b, PG_STR("\r\n"));
+	pg_buf_puts(b, extra);
+}
+
+/* RFC 9112 9.3: 1.0 closes unless told, 1.1 stays unless told. */
+static void
+slot_put_connection(struct pg_slot *w, bool closing)
+{
+	if (closing)
+		pg_buf_puts(&w->out, PG_STR("Connection: close\r\n\r\n"));
+	else if (w->head.minor == 0)
+		pg_buf_puts(&w->out,
+		    PG_STR("Connection: keep-alive\r\n\r\n"));
+	else
+		pg_buf_puts(&w->out, PG_STR("\r\n"));
+}
+
 PG_FN void
 pg_slot_put_head(struct pg_slot *w, int status, struct pg_str extra,
     size_t length, bool closing)
 {
 	struct pg_buf *b = &w->out;
 
-	pg_buf_reset(b);
-	pg_buf_puts(b, PG_STR("HTTP/1.1 "));
-	slot_put_uint(b, (uint64_t)status);
-	pg_buf_putc(b, ' ');
-	pg_buf_putz(b, pg_http1_reason(status));
-	pg_buf_puts(b, PG_STR("\r\nServer: paglets\r\n"
-	    "Content-Type: application/json\r\n"));
-	pg_buf_puts(b, extra);
+	slot_put_start(b, status, "application/json", extra);
 	pg_buf_puts(b, PG_STR("Content-Length: "));
 	slot_put_uint(b, length);
-	/* RFC 9112 9.3: 1.0 closes unless told, 1.1 stays unless told. */
-	if (closing)
-		pg_buf_puts(b, PG_STR("\r\nConnection: close\r\n\r\n"));
-	else if (w->head.minor == 0)
-		pg_buf_puts(b, PG_STR("\r\nConnection: keep-alive\r\n\r\n"));
-	else
-		pg_buf_puts(b, PG_STR("\r\n\r\n"));
+	pg_buf_puts(b, PG_STR("\r\n"));
+	slot_put_connection(w, closing);
+}
+
+PG_FN void
+pg_slot_put_stream_head(struct pg_slot *w, int status, const char *type,
+    struct pg_str extra, bool closing)
+{
+	slot_put_start(&w->out, status, type, extra);
+	/* RFC 9112 6.1: never to a peer of HTTP/1.0. */
+	if (w->head.minor > 0)
+		pg_buf_puts(&w->out, PG_STR("Transfer-Encoding: chunked\r\n"));
+	slot_put_connection(w, closing);
+}
+
+PG_FN void
+pg_slot_put_piece(struct pg_slot *w, struct pg_str piece)
+{
+	struct pg_buf *b = &w->out_body;
+
+	if (piece.n == 0) /* as a chunk it would be the end */
+		return;
+	if (w->head.minor > 0)
+		pg_buf_printf(b, "%zx\r\n", piece.n);
+	pg_buf_puts(b, piece);
+	if (w->head.minor > 0)
+		pg_buf_puts(b, PG_STR("\r\n"));
+}
+
+PG_FN void
+pg_slot_put_end(struct pg_slot *w)
+{
+	if (w->head.minor > 0)
+		pg_buf_puts(&w->out_body, PG_STR("0\r\n\r\n"));
+}
+
+PG_FN void
+pg_slot_trim(struct pg_slot *w)
+{
+	size_t head = PG_MIN(w->sent, w->out.n);
+
+	pg_buf_drop(&w->out, head);
+	pg_buf_drop(&w->out_body, w->sent - head);
+	w->sent = 0;
 }
 
 PG_FN void

@@ -28,8 +28,11 @@ struct pg_exchange {
 	struct pg_conn *conn; /* NULL once the peer has gone */
 	void *user;           /* the handler's */
 	/* Called (if set) when the peer goes away before the answer; the
-	 * exchange must still be answered. */
+	 * exchange must still be answered. For an answer in pieces also when
+	 * the server drains: it must be ended. */
 	void (*on_gone)(struct pg_exchange *x);
+	/* Called (if set) when all pieces so far have gone out. */
+	void (*on_room)(struct pg_exchange *x);
 };
 
 /* ---- For conn alone ---- */
@@ -63,7 +66,7 @@ struct pg_slot {
 	uint64_t accept; /* bytes of body */
 	struct pg_spool spool;
 
-	struct pg_buf out, out_body; /* the answer: head, body */
+	struct pg_buf out, out_body; /* the answer: head, body, framed */
 	size_t sent;                 /* bytes of both together */
 };
 
@@ -103,6 +106,16 @@ PG_FN struct pg_bulk *pg_slot_body_in_place(struct pg_slot *w);
 /* Build the head of the answer in w->out. */
 PG_FN void pg_slot_put_head(struct pg_slot *w, int status,
     struct pg_str extra, size_t length, bool closing);
+/* The same for a body of unknown length: chunked, or for HTTP/1.0 up to the
+ * end of the connection. */
+PG_FN void pg_slot_put_stream_head(struct pg_slot *w, int status,
+    const char *type, struct pg_str extra, bool closing);
+/* Append a piece of such a body to w->out_body. */
+PG_FN void pg_slot_put_piece(struct pg_slot *w, struct pg_str piece);
+/* Append its end. */
+PG_FN void pg_slot_put_end(struct pg_slot *w);
+/* Drop from the answer what has been sent. */
+PG_FN void pg_slot_trim(struct pg_slot *w);
 /* Error body, PROTOCOL section 2; "code" where error_type does not tell. */
 PG_FN void pg_exchange_put_error(struct pg_buf *b, const struct pg_err *e);
 

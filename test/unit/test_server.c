@@ -30,6 +30,9 @@ struct fix {
 	struct pg_bulk *kept;    /* by /keep */
 	int gone, requests;
 	bool refuse;
+	struct pg_exchange *stream; /* by /stream, until it is over */
+	bool over;               /* begun and over: HEAD, draining, gone */
+	int rooms;
 	uint64_t body_n;
 	int body_fd;
 	/* The peer. */
@@ -84,6 +87,36 @@ answer_big(struct pg_exchange *x)
 }
 
 static void
+on_stream_gone(struct pg_exchange *x)
+{
+	struct fix *f = x->user;
+
+	f->gone++;
+	f->stream = NULL;
+	pg_exchange_end(x);
+}
+
+static void
+on_room(struct pg_exchange *x)
+{
+	struct fix *f = x->user;
+
+	f->rooms++;
+}
+
+static void
+begin(struct fix *f, struct pg_exchange *x)
+{
+	x->user = f;
+	x->on_gone = on_stream_gone;
+	x->on_room = on_room;
+	if (pg_exchange_begin(x, 200, "text/plain", PG_STR("X-Extra: 1\r\n")))
+		f->stream = x;
+	else
+		f->over = true;
+}
+
+static void
 on_request(void *arg, struct pg_exchange *x)
 {
 	struct fix *f = arg;
@@ -98,6 +131,8 @@ on_request(void *arg, struct pg_exchange *x)
 		f->held = x;
 		x->user = f;
 		x->on_gone = on_gone;
+	} else if (pg_str_eqz(target, "/stream")) {
+		begin(f, x);
 	} else if (pg_str_eqz(target, "/big")) {
 		answer_big(x);
 	} else if (pg_str_eqz(target, "/keep")) {
@@ -1028,6 +1063,265 @@ test_drain(void **state)
 	pg_buf_fini(&idle.got);
 }
 
+/* ---- Answers in pieces ---- */
+
+static void
+piece(struct fix *f, const char *text)
+{
+	assert_non_null(f->stream);
+	assert_true(pg_exchange_has_room(f->stream));
+	pg_exchange_write(f->stream, pg_str(text));
+}
+
+static void
+end(struct fix *f)
+{
+	pg_exchange_end(f->stream);
+	f->stream = NULL;
+}
+
+static void
+open_stream(struct fix *f, const char *version)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "GET /stream HTTP/%s\r\nHost: x\r\n\r\n",
+	    version);
+	say(f, text);
+	await(f, "\r\n\r\n");
+	assert_non_null(f->stream);
+}
+
+/* Chunks, each when it is written, and then the connection goes on. */
+static void
+test_stream(void **state)
+{
+	struct fix *f = *state;
+
+	open_stream(f, "1.1");
+	assert_true(pg_str_eqz(pg_buf_str(&f->got),
+	    "HTTP/1.1 200 OK\r\nServer: paglets\r\n"
+	    "Content-Type: text/plain\r\nX-Extra: 1\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n"));
+	fresh(f);
+	piece(f, "");
+	piece(f, "hello");
+	piece(f, " seventeen letters");
+	await(f, "5\r\nhello\r\n12\r\n seventeen letters\r\n");
+	assert_int_equal(pg_server_open(f->server), 1);
+	fresh(f);
+	piece(f, "last");
+	end(f);
+	await(f, "4\r\nlast\r\n0\r\n\r\n");
+	assert_int_equal(pg_server_open(f->server), 0);
+	say(f, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(f, "</b >");
+	assert_int_equal(f->gone, 0);
+}
+
+/* Only closing ends what HTTP/1.0 gets. */
+static void
+test_stream_for_http_1_0(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	await(f, "\r\nConnection: close\r\n\r\n");
+	assert_int_equal(occurrences(f, "Transfer-Encoding"), 0);
+	fresh(f);
+	piece(f, "one ");
+	await(f, "one ");
+	piece(f, "two");
+	end(f);
+	await_close(f);
+	assert_true(pg_str_eqz(pg_buf_str(&f->got), "one two"));
+}
+
+static void
+test_stream_head_and_pipelined(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	await_n(f, "chunked\r\n\r\n", 2);
+	assert_true(f->over);
+	turns(f, 5);
+	assert_int_equal(occurrences(f, "</b >"), 0);
+	end(f);
+	await(f, "chunked\r\n\r\n0\r\n\r\nHTTP/1.1 200 OK");
+	await(f, "</b >");
+}
+
+/* A deadline of before does not end it, nor does silence. */
+static void
+test_stream_has_time(void **state)
+{
+	struct fix *f = *state;
+
+	pg_server_limits(f->server)->idle_time = 20 * PG_MS;
+	pg_server_limits(f->server)->write_time = 20 * PG_MS;
+	open_stream(f, "1.1");
+	turns(f, 100);
+	piece(f, "at last");
+	await(f, "at last");
+	assert_int_equal(f->gone, 0);
+	end(f);
+	await_close(f); /* idle again */
+}
+
+static void
+await_gone(struct fix *f)
+{
+	int64_t until = pg_now() + PATIENCE;
+
+	while (f->gone == 0 && pg_now() < until)
+		assert_int_equal(pg_loop_turn(f->loop, PG_MS, NULL), 0);
+	assert_int_equal(f->gone, 1);
+	assert_null(f->stream);
+	assert_int_equal(pg_server_open(f->server), 0);
+}
+
+/* Noticed though nothing is written, and whatever it has sent before. */
+static void
+test_stream_peer_closes(void **state)
+{
+	struct fix *f = *state;
+
+	open_stream(f, "1.1");
+	say(f, "GET /b HTTP/1.1\r\n");
+	turns(f, 5);
+	assert_int_equal(f->gone, 0);
+	shutdown(f->fd, SHUT_WR);
+	await_gone(f);
+	f->gone = 0;
+	peer_open(f);
+	open_stream(f, "1.1");
+	reset(f);
+	await_gone(f);
+	peer_open(f);
+}
+
+static void
+test_stream_to_nobody(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	reset(f);
+	peer_open(f);
+	turns(f, 5);
+	begin(f, f->held);
+	assert_true(f->over);
+	assert_int_equal(pg_server_open(f->server), 0);
+}
+
+/* Write until there is no room. */
+static size_t
+fill(struct fix *f, size_t n)
+{
+	char *text = pg_alloc(n);
+	size_t total = 0;
+
+	memset(text, 'z', n);
+	for (; pg_exchange_has_room(f->stream); total += n)
+		pg_exchange_write(f->stream, (struct pg_str){ text, n });
+	free(text);
+	return total;
+}
+
+/* The queue takes what one more piece may hold over its limit, no more; and
+ * what is read makes room again. */
+static void
+test_stream_backpressure(void **state)
+{
+	struct fix *f = *state;
+	size_t total, before = mallinfo2().uordblks;
+	int i, rooms;
+
+	open_stream(f, "1.0");
+	assert_int_equal(fill(f, 1), PG_SERVER_QUEUE_MAX);
+	pg_loop_turn(f->loop, PG_MS, NULL);
+	total = PG_SERVER_QUEUE_MAX;
+	for (i = 0; i < 2000; i++) {
+		total += fill(f, 1000);
+		pg_loop_turn(f->loop, 0, NULL);
+	}
+	assert_false(pg_exchange_has_room(f->stream));
+	assert_true(mallinfo2().uordblks < before + 8 * PG_SERVER_QUEUE_MAX);
+	rooms = f->rooms;
+	fresh(f);
+	while (f->got.n < total)
+		turn(f);
+	turns(f, 3);
+	assert_true(f->rooms > rooms);
+	assert_true(pg_exchange_has_room(f->stream));
+	end(f);
+	await_close(f);
+	assert_int_equal(f->got.n, total);
+}
+
+/* Pieces that keep coming do not keep a peer that reads none of them. */
+static void
+test_stream_unread(void **state)
+{
+	struct fix *f = *state;
+	int64_t until = pg_now() + PATIENCE;
+
+	open_stream(f, "1.1");
+	pg_server_limits(f->server)->write_time = 50 * PG_MS;
+	while (f->gone == 0 && pg_now() < until) {
+		while (f->rooms > 0 && pg_exchange_has_room(f->stream)) {
+			f->rooms = 0;
+			fill(f, 10000);
+		}
+		if (pg_exchange_has_room(f->stream))
+			piece(f, "more");
+		pg_loop_turn(f->loop, PG_MS, NULL);
+	}
+	await_gone(f);
+}
+
+static void
+test_stream_drain(void **state)
+{
+	struct fix *f = *state;
+
+	open_stream(f, "1.1");
+	piece(f, "one");
+	pg_server_drain(f->server);
+	assert_null(f->stream);
+	await(f, "3\r\none\r\n0\r\n\r\n");
+	await_close(f);
+}
+
+static void
+test_stream_while_draining(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	pg_server_drain(f->server);
+	begin(f, f->held);
+	assert_true(f->over);
+	await(f, "Connection: close\r\n\r\n0\r\n\r\n");
+	await_close(f);
+}
+
+static void
+test_stream_server_closes(void **state)
+{
+	struct fix *f = *state;
+
+	open_stream(f, "1.1");
+	piece(f, "lost");
+	pg_server_close(f->server);
+	await_gone(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -1069,6 +1363,17 @@ main(void)
 		TEST(test_many_at_a_time),
 		TEST(test_listener_limit),
 		TEST(test_drain),
+		TEST(test_stream),
+		TEST(test_stream_for_http_1_0),
+		TEST(test_stream_head_and_pipelined),
+		TEST(test_stream_has_time),
+		TEST(test_stream_peer_closes),
+		TEST(test_stream_to_nobody),
+		TEST(test_stream_backpressure),
+		TEST(test_stream_unread),
+		TEST(test_stream_drain),
+		TEST(test_stream_while_draining),
+		TEST(test_stream_server_closes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
