@@ -63,8 +63,9 @@ struct pg_call {
 	struct pg_timer timer;
 	enum call_phase phase;
 	pg_client_done *done;
+	pg_client_data *on_data;
 	void *arg;
-	int64_t due, timeout;
+	int64_t due, timeout, silence;
 
 	/* The request. */
 	struct pg_arena arena;
@@ -341,6 +342,28 @@ call_succeed(struct pg_call *call, bool clean)
 	pg_bulk_unref(body);
 }
 
+/* ---- Deadlines ---- */
+
+static int64_t
+call_due(const struct pg_client *cl, int64_t timeout)
+{
+	int64_t now = pg_loop_now(cl->loop);
+
+	return timeout < PG_NEVER - now ? now + timeout : PG_NEVER;
+}
+
+/* Wake up when the call is due, or earlier after `most`. */
+static void
+call_deadline(struct pg_call *call, int64_t most)
+{
+	int64_t left = PG_NEVER;
+
+	if (call->due != PG_NEVER)
+		left = call->due - pg_loop_now(call->client->loop);
+	pg_timer_set(call->client->loop, &call->timer, PG_MIN(left, most),
+	    call_on_time);
+}
+
 /* ---- Sending ---- */
 
 static struct pg_str
@@ -444,7 +467,25 @@ call_send(struct pg_call *call)
 
 /* ---- Reading ---- */
 
-/* Body bytes, or those that came with the head. */
+/* Whether the body goes to the caller as it arrives. */
+static bool
+call_streams(const struct pg_call *call)
+{
+	return call->on_data != NULL && call->have_reply &&
+	    call->reply.status == 200;
+}
+
+static int
+call_keep_body(struct pg_call *call, struct pg_str data, struct pg_err *e)
+{
+	if (call->body.total > call->max_reply)
+		return pg_fail(e, PG_E_LIMIT, "answer is over the limit "
+		    "of %zu bytes", call->max_reply);
+	return pg_spool_put(&call->spool, data, e);
+}
+
+/* Body bytes, or those that came with the head. The call may be over when
+ * this returns. */
 static int
 call_take_body(struct pg_call *call, struct pg_str *in, struct pg_err *e)
 {
@@ -456,14 +497,26 @@ call_take_body(struct pg_call *call, struct pg_str *in, struct pg_err *e)
 		if (used < 0)
 			return -1;
 		assert(used > 0);
-		if (call->body.total > call->max_reply)
-			return pg_fail(e, PG_E_LIMIT, "answer is over the limit "
-			    "of %zu bytes", call->max_reply);
-		if (pg_spool_put(&call->spool, data, e) < 0)
-			return -1;
 		*in = pg_str_skip(*in, (size_t)used);
+		if (!call_streams(call)) {
+			if (call_keep_body(call, data, e) < 0)
+				return -1;
+		} else if (data.n > 0) {
+			call->on_data(call->arg, data);
+			if (call->phase == CALL_OVER)
+				break;
+		}
 	}
 	return 0;
+}
+
+/* The next piece may take so long. */
+static void
+call_await_piece(struct pg_call *call)
+{
+	call->timeout = call->silence;
+	call->due = call_due(call->client, call->silence);
+	call_deadline(call, PG_NEVER);
 }
 
 /* Go on with the body; what comes behind it makes the link useless. */
@@ -472,8 +525,12 @@ call_read_body(struct pg_call *call, struct pg_str in)
 {
 	struct pg_err e = { .code = PG_E_OK };
 
+	if (call_streams(call))
+		call_await_piece(call);
 	if (call_take_body(call, &in, &e) < 0)
 		call_fail(call, PG_E_UNREACHABLE, "%s", e.msg);
+	else if (call->phase == CALL_OVER)
+		return;
 	else if (pg_http1_body_done(&call->body))
 		call_succeed(call, in.n == 0);
 }
@@ -520,7 +577,7 @@ call_read_head(struct pg_call *call)
 		return;
 	}
 	call->have_reply = true;
-	if (call->body.kind == PG_BODY_LENGTH &&
+	if (call->body.kind == PG_BODY_LENGTH && !call_streams(call) &&
 	    call->reply.length > call->max_reply) {
 		call_fail(call, PG_E_UNREACHABLE, "answer of %" PRIu64
 		    " bytes is over the limit of %zu", call->reply.length,
@@ -570,18 +627,6 @@ call_read(struct pg_call *call)
 }
 
 /* ---- Connecting ---- */
-
-/* Wake up when the call is due, or earlier after `most`. */
-static void
-call_deadline(struct pg_call *call, int64_t most)
-{
-	int64_t left = PG_NEVER;
-
-	if (call->due != PG_NEVER)
-		left = call->due - pg_loop_now(call->client->loop);
-	pg_timer_set(call->client->loop, &call->timer, PG_MIN(left, most),
-	    call_on_time);
-}
 
 static void
 call_talk(struct pg_call *call)
@@ -788,8 +833,8 @@ call_put_head(struct pg_call *call, const struct pg_request *r,
 	    u->v6 ? "[" : "", PG_STR_ARG(u->host), u->v6 ? "]" : "");
 	if (u->port != 80)
 		pg_buf_printf(b, ":%u", (unsigned)u->port);
-	pg_buf_putz(b, "\r\nUser-Agent: paglets\r\n"
-	    "Accept: application/json\r\n");
+	pg_buf_printf(b, "\r\nUser-Agent: paglets\r\nAccept: %s\r\n",
+	    r->accept != NULL ? r->accept : "application/json");
 	if (r->bearer.n > 0)
 		pg_buf_printf(b, "Authorization: Bearer %.*s\r\n",
 		    PG_STR_ARG(r->bearer));
@@ -832,10 +877,11 @@ pg_client_start(struct pg_client *cl, const struct pg_request *r,
     pg_client_done *done, void *arg)
 {
 	struct pg_call *call = pg_alloc(sizeof(*call));
-	int64_t now = pg_loop_now(cl->loop);
 
 	call->client = cl;
 	call->done = done;
+	call->on_data = r->on_data;
+	call->silence = r->silence;
 	call->arg = arg;
 	call->fresh = r->fresh;
 	call->max_reply = r->max_reply;
@@ -848,7 +894,7 @@ pg_client_start(struct pg_client *cl, const struct pg_request *r,
 		call->next->prev = call;
 	cl->calls = call;
 	call->timeout = r->timeout;
-	call->due = r->timeout < PG_NEVER - now ? now + r->timeout : PG_NEVER;
+	call->due = call_due(cl, r->timeout);
 	call_deadline(call, PG_NEVER);
 	pg_loop_defer(cl->loop, &call->task, call_task);
 	return call;

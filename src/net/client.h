@@ -26,6 +26,10 @@ struct pg_segment {
 	size_t off, len; /* of bulk */
 };
 
+/* Body of an answer of status 200, as it arrives; borrowed. May cancel the
+ * call, also free the client. */
+typedef void pg_client_data(void *arg, struct pg_str data);
+
 struct pg_request {
 	const char *method;
 	struct pg_str url;      /* absolute; copied */
@@ -36,6 +40,12 @@ struct pg_request {
 	int64_t timeout;  /* ns for the whole exchange, look-up included */
 	size_t max_reply; /* bytes of reply body accepted */
 	bool fresh;       /* never reuse a pooled connection */
+	const char *accept; /* NULL: application/json */
+	/* For an answer without end; NULL: done gets the body. Once a body
+	 * goes this way, neither timeout nor max_reply apply to it: the peer
+	 * may be silent for so long (ns) between two pieces. */
+	pg_client_data *on_data;
+	int64_t silence;
 };
 
 struct pg_response {

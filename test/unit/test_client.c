@@ -43,6 +43,10 @@ struct fix {
 	char msg[400], body[200];
 	size_t body_n;
 	int body_fd;
+	/* What came through on_data. */
+	struct pg_buf data;
+	int pieces;
+	struct pg_call *cancel; /* at the first piece */
 };
 
 /* ---- Names, as the workers see them ---- */
@@ -318,6 +322,7 @@ teardown(void **state)
 	pg_loop_free(f->loop);
 	peer_close(f);
 	pg_buf_fini(&f->got);
+	pg_buf_fini(&f->data);
 	close(f->listener);
 	free(f);
 	return 0;
@@ -926,6 +931,150 @@ test_early_answer(void **state)
 	pg_bulk_unref(b);
 }
 
+/* ---- Answers as they arrive ---- */
+
+static void
+on_data(void *arg, struct pg_str data)
+{
+	struct fix *f = arg;
+
+	assert_true(data.n > 0);
+	assert_int_equal(f->done, 0);
+	pg_buf_puts(&f->data, data);
+	f->pieces++;
+	if (f->cancel != NULL)
+		pg_call_cancel(f->cancel);
+}
+
+static struct pg_call *
+follow(struct fix *f, int64_t silence)
+{
+	char url[100];
+	struct pg_request r = request("GET", url, f, "/");
+	struct pg_call *c;
+
+	r.accept = "text/plain";
+	r.on_data = on_data;
+	r.silence = silence;
+	r.timeout = 100 * PG_MS;
+	r.max_reply = 10;
+	c = start(f, &r);
+	peer_accept(f);
+	peer_expect(f, "\r\nAccept: text/plain\r\n\r\n");
+	return c;
+}
+
+static void
+await_data(struct fix *f, const char *text)
+{
+	int64_t end = pg_now() + PATIENCE;
+
+	while (f->data.n < strlen(text) && pg_now() < end)
+		turn(f);
+	assert_true(pg_str_eqz(pg_buf_str(&f->data), text));
+}
+
+/* Neither the time limit nor that of length is for what flows. */
+static void
+test_pieces(void **state)
+{
+	struct fix *f = *state;
+
+	follow(f, PATIENCE);
+	peer_say(f, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "5\r\nhello\r\n");
+	await_data(f, "hello");
+	turns(f, 150);
+	assert_int_equal(f->done, 0);
+	peer_say(f, "b\r\n, you the");
+	await_data(f, "hello, you the");
+	peer_say(f, "re\r\n0\r\n\r\n");
+	await_done(f, 1);
+	assert_int_equal(f->status, 200);
+	assert_int_equal(f->body_n, 0);
+	await_data(f, "hello, you there");
+}
+
+static void
+test_pieces_up_to_close(void **state)
+{
+	struct fix *f = *state;
+
+	follow(f, PATIENCE);
+	peer_say(f, "HTTP/1.0 200 OK\r\n\r\nmore than ten bytes");
+	await_data(f, "more than ten bytes");
+	peer_close(f);
+	await_done(f, 1);
+	assert_int_equal(f->status, 200);
+}
+
+/* What is no 200 is an answer like others. */
+static void
+test_pieces_refused(void **state)
+{
+	struct fix *f = *state;
+
+	follow(f, PATIENCE);
+	peer_say(f, "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+	await_done(f, 1);
+	assert_int_equal(f->status, 503);
+	assert_string_equal(f->body, "busy");
+	assert_int_equal(f->pieces, 0);
+}
+
+static void
+test_pieces_cut_off(void **state)
+{
+	struct fix *f = *state;
+
+	follow(f, PATIENCE);
+	peer_say(f, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "5\r\nhello\r\n");
+	await_data(f, "hello");
+	peer_close(f);
+	await_done(f, 1);
+	expect_failure(f, PG_E_UNREACHABLE, "ended after 5 bytes");
+}
+
+static void
+test_pieces_silence(void **state)
+{
+	struct fix *f = *state;
+
+	follow(f, 50 * PG_MS);
+	peer_say(f, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "5\r\nhello\r\n");
+	await_data(f, "hello");
+	await_done(f, 1);
+	expect_failure(f, PG_E_TIMEOUT, "timed out after 0.05 s");
+}
+
+/* The head must still come in time. */
+static void
+test_pieces_no_answer(void **state)
+{
+	struct fix *f = *state;
+
+	follow(f, PATIENCE);
+	await_done(f, 1);
+	expect_failure(f, PG_E_TIMEOUT, "timed out after 0.1 s");
+}
+
+/* From on_data, in the midst of bytes that came with the head. */
+static void
+test_pieces_cancel(void **state)
+{
+	struct fix *f = *state;
+
+	f->cancel = follow(f, PATIENCE);
+	peer_say(f, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "5\r\nhello\r\n5\r\nthere\r\n");
+	await_data(f, "hello");
+	turns(f, 5);
+	assert_int_equal(f->pieces, 1);
+	assert_int_equal(f->done, 0);
+}
+
 /* ---- Endings ---- */
 
 static void
@@ -1066,6 +1215,13 @@ main(void)
 		TEST(test_large_upload),
 		TEST(test_large_download),
 		TEST(test_early_answer),
+		TEST(test_pieces),
+		TEST(test_pieces_up_to_close),
+		TEST(test_pieces_refused),
+		TEST(test_pieces_cut_off),
+		TEST(test_pieces_silence),
+		TEST(test_pieces_no_answer),
+		TEST(test_pieces_cancel),
 		TEST(test_cancel),
 		TEST(test_free_under_way),
 		TEST(test_call_from_done),
