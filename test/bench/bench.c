@@ -46,6 +46,13 @@ struct row {
 	double ours[ROUNDS], floor[ROUNDS];
 };
 
+static const char notes[] =
+"Medians of %d rounds, ours and floor in turn; ratios are of figures of the\n"
+"same round. Times in ms were aimed at where the first floor is 17 us and\n"
+"posix_spawn 0.135 ms: on a slower or busy machine read the ratio. Memory of\n"
+"an agent: private pages and page tables of its process (/proc), %d kB kernel\n"
+"stack, %d kB for the sockets, and its share of the growth of the host.\n";
+
 static char *const *host_command;
 static int missed;
 
@@ -569,10 +576,7 @@ main(int argc, char **argv)
 	bench_states();
 	bench_many();
 	bench_start();
-	printf("Medians of %d rounds, ours and floor in turn. Memory of an "
-	    "agent: private pages and page\ntables of its process, %d kB "
-	    "kernel stack, %d kB sockets, its share of the host's growth.\n",
-	    ROUNDS, KERNEL_STACK_KB, SOCKETS_KB);
+	printf(notes, ROUNDS, KERNEL_STACK_KB, SOCKETS_KB);
 	if (missed > 0)
 		printf("%d aims missed.\n", missed);
 	return 0;
