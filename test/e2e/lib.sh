@@ -169,7 +169,7 @@ exits() {
 # below WHAT LIMIT NUMBER
 below() {
 	if [ "$3" -lt "$2" ]; then
-		ok "$1"
+		ok "$1 ($3)"
 	else
 		bad "$1: $3, not below $2"
 	fi
@@ -191,6 +191,11 @@ took() {
 	local from=${EPOCHREALTIME/./}
 	"$@"
 	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
+}
+
+# kB of memory that a host has (RssAnon) or had at most (VmHWM).
+memory() {
+	awk -v key="$2:" '$1 == key { print $2 }' "/proc/${pid[$1]}/status"
 }
 
 # Processes whose parent is $1.
