@@ -71,6 +71,7 @@
 /* host: agents, their mailboxes and children, moves, the API. Never runs the code
  * of an agent. */
 #include "src/host/event.c"
+#include "src/host/stream.c"
 #include "src/host/wire.c"
 #include "src/host/hostref.c"
 #include "src/host/ticket.c"

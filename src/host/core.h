@@ -33,6 +33,7 @@ struct pg_forwards;
 struct pg_transfers;
 struct pg_store;
 struct pg_route;
+struct pg_streams;
 struct pg_value;
 
 /* When the checkpoint of an active agent is written (DESIGN section 5). What
@@ -80,6 +81,7 @@ struct pg_host {
 	int64_t stop_deadline;
 
 	struct pg_events events;
+	struct pg_streams *streams;
 	struct pg_map agents;                /* by id */
 	struct pg_agent *first, *last;       /* in order of arrival */
 	size_t nactive, ninactive;           /* by phase */

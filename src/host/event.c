@@ -60,6 +60,8 @@ pg_event_add(struct pg_events *ev, const char *kind,
 	slot->kind = kind;
 	event_store(slot, texts);
 	pg_buf_fini(&data);
+	if (ev->added != NULL)
+		ev->added(ev->added_arg);
 }
 
 /* , "key": "text" or null */

@@ -35,6 +35,9 @@ struct pg_events {
 	struct pg_str host_name, host_address;
 	int64_t last; /* id of the newest */
 	struct pg_event ring[PG_EVENTS_MAX];
+	/* Called (if set) after each one. */
+	void (*added)(void *arg);
+	void *added_arg;
 };
 
 /* What an event says besides its kind; empty text becomes null, data NULL

@@ -10,6 +10,7 @@
 #include "message.h"
 #include "move.h"
 #include "routes.h"
+#include "stream.h"
 #include "transfer.h"
 
 #include <signal.h>
@@ -119,6 +120,7 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	    (h->server = pg_server_new(h->loop, &ops, h, e)) == NULL ||
 	    (h->exe = pg_proc_self(e)) < 0)
 		return -1;
+	h->streams = pg_streams_new(h->loop, &h->events);
 	pg_routes_init(h);
 	pg_calls_init(h);
 	h->forwards = pg_forwards_new(h);
@@ -174,6 +176,7 @@ pg_host_free(struct pg_host *h)
 	pg_routes_fini(h);
 	if (h->exe >= 0)
 		close(h->exe);
+	pg_streams_free(h->streams);
 	pg_events_fini(&h->events);
 	pg_map_fini(&h->agents);
 	pg_arena_fini(&h->arena);

@@ -8,6 +8,7 @@
 #include "mesh.h"
 #include "message.h"
 #include "move.h"
+#include "stream.h"
 #include "wire.h"
 
 #define ROUTES_EVENTS_LIMIT 100 /* events listed unless asked otherwise */
@@ -232,6 +233,12 @@ routes_events(struct pg_api *r)
 	pg_events_write(&r->host->events, since, limit, out);
 	pg_buf_putz(out, "]}");
 	pg_api_send(r);
+}
+
+static void
+routes_event_stream(struct pg_api *r)
+{
+	pg_streams_open(r->host->streams, r->x, r->query);
 }
 
 /* ---- Agents, listed and looked at --------------------------------------------- */
@@ -675,6 +682,7 @@ static const struct pg_route routes_table[] = {
 	{ "GET", "hosts", routes_hosts, false, false },
 	{ "POST", "hosts/join", routes_join, false, false },
 	{ "GET", "events", routes_events, false, false },
+	{ "GET", "events/stream", routes_event_stream, false, false },
 	{ "GET", "classes", routes_classes, false, false },
 	{ "GET", "services", routes_services, false, false },
 	{ "GET", "agents", routes_list, false, false },
