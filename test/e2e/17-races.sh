@@ -1,0 +1,93 @@
+#!/bin/bash
+# Goal: whoever orders what at the same time, an agent is in one place, and
+# each message that was answered was handled once.
+. "$(dirname "$0")/lib.sh"
+
+host alpha
+host beta
+host gamma
+export PAGLETS_ENTRY=${url[alpha]}
+
+# all COMMAND...: run them at the same time; $won is how many succeeded.
+at_once() {
+	local pids=() c
+	won=0
+	for c in "$@"; do
+		"$PAGLETS" $c >/dev/null 2>>"$work/losers" &
+		pids+=($!)
+	done
+	for c in "${pids[@]}"; do
+		wait "$c" && won=$((won + 1))
+	done
+}
+# places ID: on how many hosts it is.
+places() {
+	local name n=0
+	for name in alpha beta gamma; do
+		"$PAGLETS" info "${url[$name]}/agents/$1" >/dev/null 2>&1 &&
+			n=$((n + 1))
+	done
+	echo $n
+}
+
+# One id, one agent.
+at_once "create $counter --id one" "create $counter --id one" \
+	"create $counter --id one" "create $counter --id one"
+is "created once" 1 $won
+
+# Sent to two hosts: it goes to one, or to one after the other.
+p call one sleep seconds:=0.2 --oneway
+at_once "dispatch one ${url[beta]}" "dispatch one ${url[gamma]}"
+[ $won -ge 1 ] || bad "one of two moves succeeds"
+is "it is in one place" 1 "$(places one)"
+exits 0 call one ping
+
+# Moved and disposed of: either way it is there or not, and not twice.
+for i in 1 2 3; do
+	p create $counter --id two$i
+	at_once "dispatch two$i ${url[beta]}" "dispose two$i"
+	[ $won -ge 1 ] || bad "one of move and end succeeds"
+	[ "$(places two$i)" -le 1 ] || bad "it is in one place at most"
+done
+
+# Callers who know three addresses, while the agent never stays: each call is
+# answered, and counted once.
+exits 0 create $counter --id hare
+callers=()
+for caller in 1 2 3; do
+	(
+		answered=0
+		for i in {1..40}; do
+			"$PAGLETS" call hare increment >/dev/null \
+				2>>"$work/caller.err" && answered=$((answered + 1))
+		done
+		echo $answered >"$work/caller.$caller"
+	) &
+	callers+=($!)
+done
+here=alpha
+for there in beta gamma alpha gamma beta alpha beta alpha gamma beta; do
+	exits 0 dispatch "${url[$here]}/agents/hare" "${url[$there]}"
+	here=$there
+done
+wait "${callers[@]}"
+sum=$(cat "$work"/caller.? | paste -sd+)
+is "all were answered: $(head -n 3 "$work/caller.err")" 120 $((sum))
+exits 0 call hare get --json
+is "and counted once" 120 "$(pick count)"
+is "it is in one place" 1 "$(places hare)"
+
+# There and back as fast as it goes, with messages of its own.
+exits 0 create $counter --id ball
+for i in 1 2 3 4 5; do
+	p call ball go target="${url[beta]}" --oneway
+	p call ball increment --oneway
+	p call ball go target="${url[alpha]}" --oneway
+done
+p call ball ping
+counted() {
+	p call ball get --json && [ "$(pick count)" = 5 ]
+}
+eventually "five were counted on the way" counted
+is "and it is in one place" 1 "$(places ball)"
+finish
