@@ -39,6 +39,7 @@
 #include "src/codec/pickle_write.c"
 #include "src/codec/url.c"
 #include "src/codec/http1.c"
+#include "src/codec/sse.c"
 #include "src/codec/sha256.c"
 
 /* os: Linux: durable files, sockets, the event loop, blocking jobs, children.
@@ -97,6 +98,7 @@
 #include "src/cli/show.c"
 #include "src/cli/cli.c"
 #include "src/cli/ask.c"
+#include "src/cli/follow.c"
 #include "src/cli/hosts.c"
 #include "src/cli/agents.c"
 #include "src/cli/travel.c"

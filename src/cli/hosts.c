@@ -3,14 +3,16 @@
 #include "hosts.h"
 
 #include "../agent/runtime.h"
+#include "../codec/json.h"
 #include "../host/event.h"
 #include "../host/wire.h"
 #include "ask.h"
+#include "follow.h"
 #include "show.h"
 
 #include <time.h>
 
-/* Between two looks of `events -f`. */
+/* Before `events -f` asks again. */
 #define HOSTS_FOLLOW_TIME PG_SEC
 
 /* ---- health ----------------------------------------------------------- */
@@ -110,6 +112,7 @@ pg_hosts_run(struct pg_cli *c, struct pg_err *e)
 
 /* Progress through the events of one host. */
 struct hosts_events {
+	struct pg_ask *r;
 	struct pg_place at;
 	int64_t since, limit;
 	bool tail; /* show the last `limit` of what there is, not the first */
@@ -186,23 +189,96 @@ hosts_get_events(struct pg_ask *r, const struct hosts_events *s,
 }
 
 /* Until interrupted, or until the host does not answer. */
-static int
-hosts_follow(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
+static void
+hosts_pause(struct pg_ask *r)
 {
 	static const struct timespec pause = { HOSTS_FOLLOW_TIME / PG_SEC,
 		HOSTS_FOLLOW_TIME % PG_SEC };
+
+	pg_ask_forget(r);
+	nanosleep(&pause, NULL);
+}
+
+/* Show what is new, and forget it. */
+static int
+hosts_look(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
+{
 	struct pg_value *reply;
 
-	for (;;) {
-		if (hosts_get_events(r, s, &reply, e) < 0 ||
-		    hosts_show_events(r, s, pg_value_get(reply, "events"),
-		    true, e) < 0)
-			return -1;
-		s->tail = false;
-		pg_table_go_on(&s->table);
-		pg_ask_forget(r);
-		nanosleep(&pause, NULL);
+	if (hosts_get_events(r, s, &reply, e) < 0 ||
+	    hosts_show_events(r, s, pg_value_get(reply, "events"), true,
+	    e) < 0)
+		return -1;
+	s->tail = false;
+	pg_table_go_on(&s->table);
+	pg_ask_forget(r);
+	return 0;
+}
+
+/* Events that the host has forgotten before they could be sent. */
+static void
+hosts_gap_row(struct pg_table *t, const struct pg_value *gap)
+{
+	const struct pg_value *missed = pg_value_get(gap, "missed");
+
+	pg_table_put(t, PG_STR_NULL);
+	pg_table_put(t, PG_STR_NULL);
+	pg_table_put(t, PG_STR("gap"));
+	pg_table_put(t, PG_STR_NULL);
+	pg_table_put(t, pg_arena_printf(t->arena, "%" PRId64 " events missed",
+	    pg_value_is(missed, PG_T_INT) ? missed->u.i : 0));
+}
+
+static int
+hosts_on_event(void *arg, const struct pg_sse *sse, struct pg_err *e)
+{
+	struct hosts_events *s = arg;
+	struct pg_arena *a = &s->r->arena;
+	const struct pg_value *id;
+	struct pg_value *ev;
+	int rc;
+
+	if (pg_json_read(pg_buf_str(&sse->data), a, &ev, e) < 0)
+		return pg_wrap(e, "%.*s: event", PG_STR_ARG(s->at.url));
+	id = pg_value_decimal(a, pg_buf_str(&sse->id));
+	if (pg_value_is(id, PG_T_INT))
+		s->since = id->u.i;
+	if (s->r->cli->json) {
+		rc = pg_show_json(ev, e);
+	} else {
+		if (pg_str_eqz(pg_buf_str(&sse->kind), "gap"))
+			hosts_gap_row(&s->table, ev);
+		else
+			hosts_event_row(&s->table, ev);
+		rc = pg_table_show(&s->table, e);
 	}
+	pg_table_go_on(&s->table);
+	pg_ask_forget(s->r);
+	return rc;
+}
+
+/* Whether that host has never heard of streams. */
+static bool
+hosts_no_route(const struct pg_err *e)
+{
+	return pg_str_starts(pg_str(e->msg), PG_STR("No route"));
+}
+
+static int
+hosts_follow(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
+{
+	if (hosts_look(r, s, e) < 0)
+		return -1;
+	while (pg_follow(r, &s->at, pg_arena_printf(&r->arena,
+	    "/events/stream?since=%" PRId64, s->since), hosts_on_event, s,
+	    e) == 0)
+		hosts_pause(r);
+	if (!hosts_no_route(e))
+		return -1;
+	do
+		hosts_pause(r);
+	while (hosts_look(r, s, e) == 0);
+	return -1;
 }
 
 /* The one document of --json: as the host said it, cut to the last ones. */
@@ -225,7 +301,7 @@ hosts_events(struct pg_ask *r, struct pg_err *e)
 	static const char *const heads[] = { "ID", "TIME", "KIND", "AGENT",
 		"DETAIL", NULL };
 	const struct pg_args *args = &r->cli->args;
-	struct hosts_events s = { .limit = 100 };
+	struct hosts_events s = { .r = r, .limit = 100 };
 	struct pg_value *reply;
 
 	s.tail = !pg_args_has(args, "since");
