@@ -1,10 +1,20 @@
-/* journal: see journal.h. */
-
+/* journal: the lines of the store's log and the files they stand in.
+ *
+ * A line is `CRC LENGTH JSON`. Since no text holds a newline, a reader finds
+ * its place again behind any damage; the checksum tells damage from text, and
+ * a line without a newline at the end of a file from one that was finished.
+ */
 #include "journal.h"
+#include "../codec/json.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#define JOURNAL_READ ((size_t)256 << 10) /* bytes of one read(2) */
+#define JOURNAL_STAMP_MEMORY ((size_t)64 << 10)
+
+/* ---- Lines ---- */
 
 PG_FN uint32_t
 pg_crc32(struct pg_str bytes)
@@ -34,13 +44,53 @@ pg_journal_line(struct pg_buf *b, struct pg_str json)
 }
 
 PG_FN void
-pg_journal_stamp(struct pg_buf *b, unsigned n)
+pg_journal_stamp(struct pg_buf *b, unsigned n, bool base)
 {
-	char text[64];
+	char text[80];
 	int len = snprintf(text, sizeof(text),
-	    "{\"paglets_log\": %d, \"file\": %u}", PG_JOURNAL_VERSION, n);
+	    "{\"paglets_log\": %d, \"file\": %u%s}", PG_JOURNAL_VERSION, n,
+	    base ? ", \"base\": true" : "");
 
 	pg_journal_line(b, (struct pg_str){ text, (size_t)len });
+}
+
+/* The stamp v of file n. */
+static int
+journal_check_stamp(const struct pg_value *v, unsigned n, struct pg_err *e)
+{
+	int64_t version = 0, file = 0;
+
+	if (pg_field_int_opt(v, "paglets_log", &version, NULL) < 0 ||
+	    pg_field_int_opt(v, "file", &file, NULL) < 0 || version < 1)
+		return pg_fail(e, PG_E_HOST, "does not begin with a stamp of "
+		    "ours");
+	if (version > PG_JOURNAL_VERSION)
+		return pg_fail(e, PG_E_HOST, "was written by a newer paglets "
+		    "(log version %" PRId64 ", this one reads %d)", version,
+		    PG_JOURNAL_VERSION);
+	if (file != n)
+		return pg_fail(e, PG_E_HOST, "says that it is file %" PRId64,
+		    file);
+	return 0;
+}
+
+PG_FN int
+pg_journal_check_stamp(struct pg_str json, unsigned n, bool *base,
+    struct pg_err *e)
+{
+	struct pg_value *v = NULL;
+	struct pg_arena a;
+	int rc;
+
+	*base = false;
+	pg_arena_init(&a, JOURNAL_STAMP_MEMORY);
+	/* What does not read is no stamp either. */
+	(void)pg_json_read(json, &a, &v, NULL);
+	rc = journal_check_stamp(v, n, e);
+	if (rc == 0 && pg_field_bool_opt(v, "base", base, NULL) < 0)
+		rc = pg_fail(e, PG_E_HOST, "has a stamp that makes no sense");
+	pg_arena_fini(&a);
+	return rc;
 }
 
 /* The value of a hex digit, or -1. */
@@ -70,7 +120,7 @@ journal_check(struct pg_str line, struct pg_str *json)
 		n = n > PG_JOURNAL_LINE_MAX ? n :
 		    n * 10 + (size_t)(line.p[i] - '0');
 	if (i == 9 || i == line.n || line.p[i] != ' ' ||
-	    n != line.n - i - 1)
+	    n != line.n - i - 1 || n > PG_JOURNAL_LINE_MAX)
 		return false;
 	*json = pg_str_skip(line, i + 1);
 	return pg_crc32(*json) == crc;
@@ -97,6 +147,100 @@ pg_journal_next(struct pg_str *rest, struct pg_str *json)
 		return PG_JOURNAL_LINE;
 	*json = line;
 	return PG_JOURNAL_BAD;
+}
+
+/* ---- Files ---- */
+
+PG_FN int
+pg_journal_pwrite(int fd, struct pg_str bytes, uint64_t at)
+{
+	ssize_t n;
+
+	while (bytes.n > 0) {
+		n = pwrite(fd, bytes.p, bytes.n, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		bytes = pg_str_skip(bytes, (size_t)n);
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+PG_FN int
+pg_journal_pread(int fd, char *to, size_t n, uint64_t at)
+{
+	ssize_t got;
+
+	while (n > 0) {
+		got = pread(fd, to, n, (off_t)at);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0)
+			return -1;
+		to += got;
+		n -= (size_t)got;
+		at += (uint64_t)got;
+	}
+	return 0;
+}
+
+/* Have more bytes behind those not yet taken. */
+static int
+journal_fill(struct pg_journal_reader *r, struct pg_err *e)
+{
+	char *to;
+	ssize_t n;
+
+	pg_buf_drop(&r->buf, r->taken);
+	r->taken = 0;
+	to = pg_buf_room(&r->buf, JOURNAL_READ);
+	if (to == NULL)
+		return pg_fail(e, PG_E_NOMEM, "no memory to read it");
+	do
+		n = read(r->fd, to, JOURNAL_READ);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return pg_fail_sys(e, "read");
+	r->buf.n += (size_t)n;
+	r->ended = n == 0;
+	return 0;
+}
+
+PG_FN int
+pg_journal_read(struct pg_journal_reader *r, struct pg_journal_read *out,
+    struct pg_err *e)
+{
+	struct pg_str rest, all;
+
+	for (;;) {
+		rest = pg_str_skip(pg_buf_str(&r->buf), r->taken);
+		if (r->ended || (rest.n > 0 &&
+		    memchr(rest.p, '\n', rest.n) != NULL) ||
+		    rest.n > PG_JOURNAL_LINE_MAX + PG_JOURNAL_HEAD_MAX)
+			break;
+		if (journal_fill(r, e) < 0)
+			return -1;
+	}
+	all = rest;
+	out->what = pg_journal_next(&rest, &out->json);
+	/* Torn is only what the file ends with. */
+	if (out->what == PG_JOURNAL_TORN && !r->ended)
+		out->what = PG_JOURNAL_BAD;
+	out->at = r->at;
+	out->line = (struct pg_str){ all.p, all.n - rest.n };
+	r->taken += out->line.n;
+	r->at += out->line.n;
+	return 0;
+}
+
+PG_FN void
+pg_journal_reader_fini(struct pg_journal_reader *r)
+{
+	pg_buf_fini(&r->buf);
 }
 
 PG_FN void
@@ -137,6 +281,7 @@ pg_journal_files(int dirfd, unsigned out[PG_JOURNAL_FILES_MAX],
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *d;
+	unsigned number;
 	int n = 0;
 
 	if (dir == NULL) {
@@ -145,10 +290,19 @@ pg_journal_files(int dirfd, unsigned out[PG_JOURNAL_FILES_MAX],
 			close(fd);
 		return -1;
 	}
-	while ((d = readdir(dir)) != NULL && n < PG_JOURNAL_FILES_MAX)
-		if (journal_number(d->d_name) > 0)
-			out[n++] = journal_number(d->d_name);
+	while (n >= 0 && (d = readdir(dir)) != NULL) {
+		number = journal_number(d->d_name);
+		if (number > 0 && n < PG_JOURNAL_FILES_MAX)
+			out[n++] = number;
+		else if (number > 0)
+			n = pg_fail(e, PG_E_LIMIT, "more than %d log files",
+			    PG_JOURNAL_FILES_MAX);
+	}
 	closedir(dir);
-	qsort(out, (size_t)n, sizeof(out[0]), journal_compare);
+	if (n > 0)
+		qsort(out, (size_t)n, sizeof(out[0]), journal_compare);
 	return n;
 }
+
+#undef JOURNAL_READ
+#undef JOURNAL_STAMP_MEMORY
