@@ -11,9 +11,9 @@ DATA=$root/test/data
 counter=paglets_demo.counter:CounterPaglet
 work=$(mktemp -d)
 started=() failed=0
-declare -A url=() pid=()
+declare -A url=() pid=() running=()
 unset "${!PAGLETS_@}"
-export NO_COLOR=1
+export NO_COLOR=1 XDG_STATE_HOME=$work/state
 
 cleanup() {
 	local p
@@ -48,7 +48,7 @@ host() {
 	background "${PROGRAM:-$PAGLETS}" serve --name "$name" --port 0 \
 		--no-mesh-multicast --no-mesh-lan-discovery "$@" \
 		>"$work/$name.out" 2>"$work/$name.err"
-	pid[$name]=$!
+	pid[$name]=$! running[$name]=1
 	for ((i = 0; i < 500; i++)); do
 		[ -s "$work/$name.out" ] && break
 		kill -0 "${pid[$name]}" 2>/dev/null || break
@@ -60,6 +60,7 @@ host() {
 
 # stop NAME [SIGNAL]: end a host and wait for it; its exit code is in $code.
 stop() {
+	unset "running[$1]"
 	kill -s "${2:-TERM}" "${pid[$1]}"
 	wait "${pid[$1]}" 2>/dev/null
 	code=$?
@@ -207,7 +208,16 @@ gone() {
 	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
 }
 
+# The end of a scenario: what still runs stops when it is told to, and none
+# of the hosts has anything to report that only a bug can cause.
 finish() {
+	local name
+	for name in "${!running[@]}"; do
+		stop "$name"
+		is "host $name ends well: $(tail -n 1 "$work/$name.err")" 0 "$code"
+	done
+	grep -h 'Assertion\|runtime error:\|Sanitizer' "$work"/*.err &&
+		bad "a host reports a bug"
 	[ $failed = 0 ] || die "$failed checks failed"
 	exit 0
 }

@@ -1,0 +1,162 @@
+#!/bin/bash
+# Goal: whoever follows the events of a host sees each of them once and in
+# order, also across a cut connection; whoever reads too slowly is told what
+# it missed; and all learn of the end.
+. "$(dirname "$0")/lib.sh"
+
+# follow FILE WORD...: events -f in the background.
+follow() {
+	local file=$1
+	shift
+	background "$PAGLETS" events -f "$@" >"$work/$file" 2>"$work/$file.err"
+	follower=$!
+}
+
+# Ids of the events in a file of events -f --json, or of a raw stream.
+ids() {
+	sed -n 's/^.*"event_id": \([0-9]*\),.*$/\1/p' "$work/$1"
+}
+
+last_id() {
+	p events --json --limit 1
+	pick events.0.event_id
+}
+
+has_id() {
+	[ "$(ids "$1" | tail -1)" = "$2" ]
+}
+
+# Each number once, from the first to the last.
+in_order() {
+	is "$1: each event once, in order" \
+		"$(seq "$(ids "$2" | head -1)" "$(ids "$2" | tail -1)" | sha256sum)" \
+		"$(ids "$2" | sha256sum)"
+}
+
+# open_stream FILE FIELDS [OPTION...]: a raw stream into a file.
+open_stream() {
+	local file=$1 to=${url[alpha]#http://}
+	printf "GET /events/stream HTTP/1.0\r\nHost: $to\r\n$2\r\n" >"$work/$file.in"
+	shift 2
+	background "$TOOLS/rawhttp" -t 60 "$@" "${to%:*}" "${to##*:}" \
+		<"$work/$file.in" >"$work/$file"
+	stream=$!
+	eventually "$file: stream opens" grep -q 'retry: 2000' "$work/$file"
+}
+
+host alpha
+export PAGLETS_ENTRY=${url[alpha]}
+exits 0 create $counter --id agent
+
+# As they come, for people and for programs.
+follow table
+follow lines --json
+open_stream raw ''
+eventually "what was before is shown" grep -q context-start "$work/table"
+exits 0 call agent increment
+eventually "events come" has_id lines "$(last_id)"
+in_order lines lines
+eventually "also as a table" grep -q 'message-delivered *agent' "$work/table"
+is "with one heading" 1 "$(grep -c '^ID ' "$work/table")"
+is "one document a line" "$(wc -l <"$work/lines")" "$(ids lines | wc -l)"
+like "server-sent events: none of before" $'*\n\n'"id: $(ids raw | head -1)"$'\nevent: message-queued\ndata: {*' \
+	"$(<"$work/raw")"
+is "of the stream" "$(ids lines | tail -2)" "$(ids raw)"
+
+# From a number on.
+open_stream since $'Last-Event-ID: 2\r\n'
+eventually "Last-Event-ID" has_id since "$(last_id)"
+is "the first one after it" 3 "$(ids since | head -1)"
+in_order "since" since
+get "${url[alpha]}/events/stream?since=many"
+is "no number" 400 "$status"
+p events -f nowhere
+is "follow an unknown host" 3 $code
+
+# The way is cut while things go on; a host too old to know streams.
+background "$TOOLS/between" 127.0.0.1 "${url[alpha]##*:}" >"$work/way"
+way=$!
+background "$TOOLS/between" -x 'GET /events/stream' 127.0.0.1 \
+	"${url[alpha]##*:}" >"$work/old"
+eventually "both ways are there" test -s "$work/way" -a -s "$work/old"
+follow across "$(<"$work/way")" --json
+follow polled "$(<"$work/old")" --json
+for i in 1 2 3; do
+	exits 0 call agent increment
+	eventually "seen across, $i" has_id across "$(last_id)"
+	kill -USR1 $way
+	exits 0 call agent increment
+done
+eventually "seen after the cut" has_id across "$(last_id)"
+in_order "across cuts" across
+eventually "seen by asking again and again" has_id polled "$(last_id)"
+in_order "polled" polled
+
+# One that does not read delays nobody, and is told.
+open_stream slow ''
+kill -STOP $stream
+request='POST /agents/agent/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n'
+message='{"message": {"kind": "ping"}}'
+for ((i = 1; i <= 4000; i++)); do
+	[ $i != 4000 ] || request+='Connection: close\r\n'
+	printf "${request}Content-Length: ${#message}\r\n\r\n$message"
+done >"$work/many"
+raw_file "${url[alpha]}" "$work/many" -t 30
+is "many messages are answered" 4000 "$(grep -c pong <<<"$out")"
+before=$(last_id)
+eventually "another listener has them all" has_id lines "$before"
+in_order "another listener" lines
+kill -CONT $stream
+eventually "and the slow one the last" has_id slow "$before"
+is "with one gap" 1 "$(grep -c '^event: gap$' "$work/slow")"
+gap=$(grep -A1 '^event: gap$' "$work/slow" | sed -n 's/^data: //p')
+is "which is as long as it says" "$(pick missed "$gap")" \
+	$(($(pick to "$gap") - $(pick from "$gap") + 1))
+is "what is missing is in it" "$(pick missed "$gap")" \
+	$((before - $(ids slow | head -1) + 1 - $(ids slow | wc -l)))
+
+# So many listeners and no more; one that leaves makes room.
+open=0
+for ((i = 0; i < 64; i++)); do
+	background "$TOOLS/rawhttp" -t 60 127.0.0.1 "${url[alpha]##*:}" \
+		<"$work/slow.in" >"$work/crowd.$i"
+	crowd=$!
+done
+refused() {
+	get "${url[alpha]}/events/stream?since=0"
+	[ "$status" = 503 ]
+}
+eventually "a crowd of listeners is refused" refused
+like "and told why" "*64 listeners*" "$body"
+kill $crowd
+admitted() {
+	background "$TOOLS/rawhttp" -t 1 127.0.0.1 "${url[alpha]##*:}" \
+		<"$work/since.in" >"$work/admitted"
+	wait $!
+	grep -q retry "$work/admitted"
+}
+kill $stream
+eventually "until some have left" admitted
+
+# The end of the host is the end of them.
+follow last --json
+eventually "one more follows" has_id last "$(last_id)"
+kill -KILL "${pid[alpha]}"
+for what in "the last follower:$follower"; do
+	wait "${what##*:}"
+	is "exit code of ${what%:*} when the host is killed" 5 $?
+done
+is "one line why" 1 "$(wc -l <"$work/last.err")"
+like "it says so" "*Could not reach*" "$(<"$work/last.err")"
+
+# In good order it ends streams too.
+host alpha
+export PAGLETS_ENTRY=${url[alpha]}
+follow last
+eventually "it follows the new one" grep -q context-start "$work/last"
+took stop alpha
+is "the host stops" 0 $code
+below "without waiting for listeners (ms)" 2000 $ms
+wait $follower
+is "and its follower ends" 5 $?
+finish
