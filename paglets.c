@@ -58,6 +58,16 @@
 #include "src/net/server.c"
 #include "src/net/client.c"
 
+/* state: what is on disk and survives. Knows keys and bytes, not what they
+ * mean. */
+#include "src/state/journal.c"
+#include "src/state/record.c"
+#include "src/state/index.c"
+#include "src/state/bigstate.c"
+#include "src/state/replay.c"
+#include "src/state/compact.c"
+#include "src/state/store.c"
+
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
 #include "src/agent/frame.c"
