@@ -14,10 +14,10 @@
  * Bodies are compared as values. A recorded field must be there and equal;
  * fields of ours may be added. Process ids, times and numbers of events are
  * compared by type alone, the fields after `except` not at all. A generated
- * id (32 hex digits) matches any other, which stands for it from
- * then on, in requests too. Addresses and ids are replaced within the bytes
- * as they were recorded, pickles and their lengths included: so the new text
- * must be as long as the old, which ports of five digits are.
+ * id (32 hex digits) matches any other, which stands for it from then on, in
+ * requests too. Addresses and ids are replaced within the bytes as they were
+ * recorded, pickles and their lengths included: so the new text must be as
+ * long as the old, which addresses with ports of five digits are.
  */
 /* parts: base/err base/mem base/buf base/map codec/float codec/value codec/json codec/http1 */
 #include "codec/http1.h"
