@@ -30,7 +30,7 @@
  *            by a step of run, so that a MESSAGE sent meanwhile is still to be
  *            handled}; body {...}:
  *            dispatch {target T} or {ticket {}}; clone the same or {} for
- *            this host; dispose {}; send {agent_id T, host_url? T, message
+ *            this host; dispose {}; deactivate {request? {}}; send {agent_id T, host_url? T, message
  *            Message, oneway B, timeout? F}; create {agent_class_name T,
  *            state_class_name T, state? {}, init?, agent_id? T, target? T};
  *            hosts {}; property_get {name T}; property_set {name T, value T

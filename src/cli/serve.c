@@ -182,6 +182,78 @@ serve_check_key(const struct pg_host_config *cfg, bool loopback,
 	    PG_STR_ARG(cfg->public_url.n > 0 ? cfg->public_url : cfg->bind));
 }
 
+/* ---- where it keeps what is to survive --------------------------------- */
+
+/* The host's name as one component of a path. */
+static struct pg_str
+serve_folder_name(struct pg_cli *c, const struct pg_host_config *cfg)
+{
+	char machine[256] = "";
+	struct pg_str name = pg_str_trim(cfg->name);
+	char *p;
+	size_t i;
+
+	if (name.n == 0) {
+		gethostname(machine, sizeof(machine) - 1);
+		name = pg_str(machine[0] != '\0' ? machine : "paglets");
+	}
+	p = pg_arena_zalloc(&c->arena, name.n + 2);
+	p[0] = name.p[0] == '.' ? '_' : name.p[0];
+	for (i = 0; i < name.n; i++) {
+		p[i] = name.p[i];
+		if (strchr("._-", p[i]) == NULL && !(p[i] >= '0' &&
+		    p[i] <= '9') && !((p[i] | 0x20) >= 'a' &&
+		    (p[i] | 0x20) <= 'z'))
+			p[i] = '_';
+	}
+	if (p[0] == '.')
+		p[0] = '_';
+	return (struct pg_str){ p, name.n };
+}
+
+/* --state-dir, else where the system or the user keeps such things (DESIGN
+ * section 5). */
+static void
+serve_state_dir(struct pg_cli *c, struct pg_host_config *cfg)
+{
+	const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	struct pg_str dir = PG_STR_NULL, name = serve_folder_name(c, cfg);
+
+	serve_text(c, "state-dir", &dir);
+	if (dir.n == 0 && getenv("STATE_DIRECTORY") != NULL)
+		dir = pg_str(getenv("STATE_DIRECTORY"));
+	if (dir.n == 0) {
+		cfg->state_dir_optional = true;
+		if (base != NULL && base[0] == '/')
+			dir = pg_arena_printf(&c->arena, "%s/paglets/%.*s",
+			    base, PG_STR_ARG(name));
+		else if (home != NULL && home[0] == '/')
+			dir = pg_arena_printf(&c->arena,
+			    "%s/.local/state/paglets/%.*s", home,
+			    PG_STR_ARG(name));
+	}
+	if (dir.n > 0 && !pg_str_eqz(dir, "none"))
+		cfg->state_dir = pg_arena_str(&c->arena, dir).p;
+}
+
+static int
+serve_durability(struct pg_cli *c, struct pg_host_config *cfg,
+    struct pg_err *e)
+{
+	static const char *const words[] = { "none", "arrival", "message" };
+	struct pg_str word = PG_STR("arrival");
+	size_t i;
+
+	serve_text(c, "durability", &word);
+	for (i = 0; i < PG_COUNT(words); i++)
+		if (pg_str_eqz(word, words[i])) {
+			cfg->durability = (enum pg_durability)i;
+			return 0;
+		}
+	return pg_fail(e, PG_E_USAGE, "--durability: '%.*s' is not none, "
+	    "arrival or message", PG_STR_ARG(word));
+}
+
 /* Everything that can be wrong with the command line, in one place; nothing
  * has been opened yet. */
 static int
@@ -203,9 +275,11 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	    serve_tags(c, cfg, e) < 0 || serve_properties(c, cfg, e) < 0 ||
 	    serve_bind(&cfg->bind, &loopback, e) < 0 ||
 	    serve_public_url(c, cfg, e) < 0 ||
+	    serve_durability(c, cfg, e) < 0 ||
 	    pg_cli_key(c, &cfg->api_key, e) < 0)
 		return -1;
 	cfg->port = (uint16_t)port;
+	serve_state_dir(c, cfg);
 	return serve_check_key(cfg, loopback, e);
 }
 
@@ -248,7 +322,9 @@ static const struct pg_option serve_options[] = {
 	{ "property", 0, "K=V", NULL, "a property to be found by; "
 	    "repeatable" },
 	{ "state-dir", 0, "DIR", "PAGLETS_STATE_DIR", "folder for what is to "
-	    "survive (nothing yet)" },
+	    "survive, or none\n(~/.local/state/paglets/NAME)" },
+	{ "durability", 0, "WHEN", "PAGLETS_DURABILITY", "checkpoints of "
+	    "active agents: none,\narrival, message (arrival)" },
 	{ "log-level", 0, "LEVEL", "PAGLETS_LOG_LEVEL", "error, warn, info, "
 	    "debug (info)" },
 	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },

@@ -45,6 +45,12 @@ agent_message_event(struct pg_agent *a, const char *kind,
 }
 
 PG_FN void
+pg_event_message(struct pg_agent *a, const char *kind, const struct pg_msg *m)
+{
+	agent_message_event(a, kind, m, NULL);
+}
+
+PG_FN void
 pg_agent_set_phase(struct pg_agent *a, enum pg_agent_phase phase)
 {
 	a->host->nactive -= a->phase == PG_AGENT_ACTIVE;
@@ -933,6 +939,11 @@ pg_agent_summary(const struct pg_agent *a, struct pg_arena *arena)
 	pg_put_str(arena, d, "host", a->host->name);
 	pg_put_str(arena, d, "address", a->host->address);
 	pg_put_bool(arena, d, "active", a->phase == PG_AGENT_ACTIVE);
+	if (a->phase == PG_AGENT_INACTIVE) {
+		pg_put_float(arena, d, "deactivated_at",
+		    pg_to_seconds(a->deactivated_at));
+		return d;
+	}
 	if (a->phase == PG_AGENT_MOVING)
 		pg_put_bool(arena, d, "moving", true);
 	pg_put_int(arena, d, "pid", a->pid);

@@ -39,6 +39,14 @@ struct pg_hold {
 	bool in_call; /* taken from within a call of the agent's handler */
 };
 
+/* What the start of its host has still to do with an agent. */
+enum pg_wake {
+	PG_WAKE_NOT,
+	PG_WAKE_STARTUP, /* its policy says so */
+	PG_WAKE_RECOVER, /* it was active when the host ended */
+	PG_WAKE_SETTLE   /* it was leaving */
+};
+
 /* What a paglet that sleeps wants (PROTOCOL section 4). */
 struct pg_policy {
 	bool on_message; /* a message wakes it */
@@ -63,7 +71,8 @@ struct pg_agent {
 	struct pg_mailbox box;
 	/* What was kept while it slept: delivered first, in this order. */
 	struct pg_msg *drain, **drain_end;
-	int64_t drained; /* how many that was */
+	int64_t drained, draining; /* how many that was, and is still */
+	const char *wake_event; /* the hook to wake it with, if not activation */
 	struct pg_msg *running; /* the message its process has */
 	uint32_t running_id, next_id;
 	int64_t delivered, failed;
@@ -97,6 +106,9 @@ struct pg_agent {
 	int64_t deactivated_at; /* wall clock */
 	uint64_t kept, kept_first; /* messages kept for it: how many, from */
 	bool restart;              /* after a crash, from its checkpoint */
+	int64_t restarts[5];       /* when, see recover.c */
+	size_t nrestarts;
+	enum pg_wake wake;
 	struct pg_waker *wakers; /* who waits for it to be active */
 
 	uint32_t saves;  /* see durable.h */
@@ -159,6 +171,9 @@ PG_FN void pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting);
 PG_FN void pg_agent_end_running(struct pg_agent *a,
     const struct pg_outcome *o);
 
+/* Record an event about a message of this agent. */
+PG_FN void pg_event_message(struct pg_agent *a, const char *kind,
+    const struct pg_msg *m);
 /* Count and tell how a message that is off the agent's hands has ended. */
 PG_FN void pg_agent_end_message(struct pg_agent *a, struct pg_msg *m,
     const struct pg_outcome *o);

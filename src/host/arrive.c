@@ -7,6 +7,7 @@
 
 #include "../agent/runtime.h"
 #include "../base/log.h"
+#include "checkpoint.h"
 #include "message.h"
 #include "wire.h"
 
@@ -16,6 +17,11 @@ struct arriving {
 	enum pg_kind kind;
 	struct pg_arena arena;
 	struct pg_str source;
+	bool from_outside;
+	struct pg_str transfer;
+	struct pg_str init;
+	struct pg_span state;
+	struct pg_err err; /* why it did not come to life */
 	pg_arrive_done *done;
 	void *arg;
 	struct pg_timer timer;
@@ -81,6 +87,7 @@ arrive_finish(struct arriving *r, const struct pg_err *err,
 	if (r->old != NULL)
 		pg_agent_unref(r->old);
 	pg_agent_unref(r->agent);
+	pg_bulk_unref(r->state.bulk);
 	pg_arena_fini(&r->arena);
 	free(r);
 }
@@ -129,20 +136,57 @@ arrive_settled(struct arriving *r)
 
 /* ---- Start -------------------------------------------------------------- */
 
+static void
+arrive_on_undone(void *arg, const struct pg_err *err)
+{
+	struct arriving *r = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_ERROR, "arrive: %.*s: %s",
+		    PG_STR_ARG(r->agent->id), err->msg);
+	arrive_finish(r, &r->err, PG_STR_NULL);
+}
+
 /* It did not come to life: as if it had never come. */
 static void
 arrive_undo(struct arriving *r, const struct pg_err *err)
 {
 	struct pg_msg *waiting = NULL;
 
+	r->err = *err;
 	if (r->old != NULL)
 		waiting = pg_agent_take_waiting(r->agent);
 	pg_agent_remove(r->agent, err);
 	if (r->old != NULL) {
 		pg_agent_unhide(r->old);
 		pg_agent_adopt(r->old, waiting);
+		r->host->not_replaced(r->old);
 	}
-	arrive_finish(r, err, PG_STR_NULL);
+	if (!r->from_outside)
+		arrive_finish(r, &r->err, PG_STR_NULL);
+	else if (r->old != NULL)
+		pg_durable_refuse(r->host, r->transfer, arrive_on_undone, r);
+	else
+		pg_durable_gone(r->agent, PG_STR_NULL, r->transfer,
+		    arrive_on_undone, r);
+}
+
+/* The record of a new agent is on disk, or (err) can not be written: then
+ * nothing is acknowledged and nothing stays. */
+static void
+arrive_on_checkpoint(void *arg, const struct pg_err *err)
+{
+	struct arriving *r = arg;
+
+	if (err != NULL) {
+		arrive_undo(r, err);
+		return;
+	}
+	arrive_event(r);
+	pg_forward_drop(r->host, r->agent->id);
+	if (r->old != NULL)
+		r->host->replaced(r->old, r->agent);
+	arrive_settled(r);
 }
 
 static void
@@ -154,11 +198,79 @@ arrive_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		arrive_undo(r, o->err);
 		return;
 	}
-	arrive_event(r);
-	pg_forward_drop(r->host, a->id);
+	if (r->from_outside) {
+		/* That it is here is on disk; what the hook has changed may
+		 * follow. */
+		if (r->host->cfg.durability == PG_DURABILITY_NONE)
+			pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL,
+			    NULL);
+		else
+			pg_checkpoint(a, NULL, NULL);
+		arrive_on_checkpoint(r, NULL);
+	} else {
+		pg_checkpoint(a, arrive_on_checkpoint, r);
+	}
+}
+
+static void
+arrive_start(struct arriving *r)
+{
+	struct pg_err err = { 0 };
+
+	if (pg_agent_start(r->agent, arrive_hook(r->kind), r->init,
+	    &r->state, arrive_on_started, r, &err) < 0)
+		arrive_undo(r, &err);
+}
+
+static void
+arrive_on_recorded(void *arg, const struct pg_err *err)
+{
+	if (err != NULL)
+		arrive_undo(arg, err);
+	else
+		arrive_start(arg);
+}
+
+/* It sleeps here from now on, whether or not we know its class. */
+static void
+arrive_on_asleep(void *arg, const struct pg_err *err)
+{
+	struct arriving *r = arg;
+	struct pg_arena a = { 0 };
+	struct pg_value *data = pg_value_dict(&a);
+
+	if (err != NULL) {
+		arrive_undo(r, err);
+		return;
+	}
+	pg_put_bool(&a, data, "active", false);
+	pg_put_strz(&a, data, "kind", pg_kind_name(r->kind));
+	pg_host_event(r->host, "arrival", r->agent, data, NULL);
+	pg_forward_drop(r->host, r->agent->id);
 	if (r->old != NULL)
-		r->host->replaced(r->old, a);
-	arrive_settled(r);
+		r->host->replaced(r->old, r->agent);
+	pg_agent_set_phase(r->agent, PG_AGENT_INACTIVE);
+	arrive_finish(r, NULL, r->host->address);
+	pg_arena_fini(&a);
+}
+
+static void
+arrive_sleep(struct arriving *r)
+{
+	struct pg_agent *a = r->agent;
+	struct pg_value *request = pg_value_dict(&r->arena);
+	struct pg_value *meta = pg_value_dict(&r->arena);
+	struct pg_durable_extra extra = { .reason = request,
+		.transfer = r->transfer };
+
+	pg_put_str(&r->arena, request, "reason", pg_arena_printf(&r->arena,
+	    "%s-arrival", pg_kind_name(r->kind)));
+	pg_put_strz(&r->arena, request, "source", "transfer");
+	pg_put_strz(&r->arena, meta, "arrival_mode", "inactive");
+	pg_put(&r->arena, request, "metadata", meta);
+	a->policy = (struct pg_policy){ .on_message = true, .queue = true };
+	a->deactivated_at = pg_now_wall();
+	pg_durable_save(a, PG_DURABLE_INACTIVE, &extra, arrive_on_asleep, r);
 }
 
 /* Whether an agent of that id stands in the way; one that does not is taken
@@ -200,15 +312,43 @@ arrive_check(struct pg_host *h, const struct pg_arrive *in,
 		    PG_STR_ARG(h->name));
 	if (pg_wire_check_id(in->id, e) < 0)
 		return -1;
-	if (pg_runtime_class(in->class_name, in->state_class, e) == NULL)
+	if (!in->inactive &&
+	    pg_runtime_class(in->class_name, in->state_class, e) == NULL)
 		return -1;
 	return arrive_make_room(h, in, old, e);
+}
+
+/* Put it on the tables, with what its start needs. */
+static void
+arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
+{
+	struct pg_agent *a = pg_agent_new(r->host, in->id, in->class_name,
+	    in->state_class);
+
+	pg_agent_ref(a);
+	r->agent = a;
+	r->source = pg_arena_str(&r->arena, in->source);
+	r->transfer = pg_arena_str(&r->arena, in->transfer);
+	r->init = pg_arena_str(&r->arena, in->init);
+	r->state = in->state;
+	r->state.bulk = pg_bulk_ref(in->state.bulk);
+	a->restart = in->restart;
+	a->state = pg_bulk_ref(in->state.bulk);
+	a->state_off = in->state.off;
+	a->state_len = in->state.len;
+	a->state_time = pg_loop_now(r->host->loop);
+	if (in->digest != NULL)
+		memcpy(a->arrival_digest, in->digest,
+		    sizeof(a->arrival_digest));
+	if (r->old != NULL)
+		pg_agent_adopt(a, pg_agent_take_waiting(r->old));
 }
 
 PG_FN void
 pg_arrive(struct pg_host *h, const struct pg_arrive *in,
     pg_arrive_done *done, void *arg)
 {
+	struct pg_durable_extra extra = { 0 };
 	struct pg_agent *old;
 	struct pg_err err = { 0 };
 	struct arriving *r;
@@ -219,22 +359,21 @@ pg_arrive(struct pg_host *h, const struct pg_arrive *in,
 	}
 	r = pg_alloc(sizeof(*r));
 	*r = (struct arriving){ .host = h, .old = old, .kind = in->kind,
-		.done = done, .arg = arg };
-	r->source = pg_arena_str(&r->arena, in->source);
+		.from_outside = in->from_outside, .done = done, .arg = arg };
 	if (old != NULL) {
 		pg_agent_ref(old);
 		pg_agent_hide(old);
 	}
-	r->agent = pg_agent_new(h, in->id, in->class_name, in->state_class);
-	pg_agent_ref(r->agent);
-	if (in->digest != NULL)
-		memcpy(r->agent->arrival_digest, in->digest,
-		    sizeof(r->agent->arrival_digest));
-	if (old != NULL)
-		pg_agent_adopt(r->agent, pg_agent_take_waiting(old));
-	if (pg_agent_start(r->agent, arrive_hook(in->kind), in->init,
-	    &in->state, arrive_on_started, r, &err) < 0)
-		arrive_undo(r, &err);
+	arrive_new_agent(r, in);
+	extra.event = arrive_hook(in->kind);
+	extra.transfer = r->transfer;
+	if (in->inactive)
+		arrive_sleep(r);
+	else if (in->from_outside)
+		pg_durable_save(r->agent, PG_DURABLE_ARRIVED, &extra,
+		    arrive_on_recorded, r);
+	else
+		arrive_start(r);
 }
 
 /* ---- Bodies of POST /agents -------------------------------------------- */
@@ -269,6 +408,21 @@ arrive_bad_state(struct pg_err *e)
 }
 
 static int
+arrive_read_restart(const struct pg_value *v, bool *restart,
+    struct pg_err *e)
+{
+	struct pg_str word = PG_STR("never");
+
+	if (pg_field_str_opt(v, "restart", &word, e) < 0)
+		return -1;
+	*restart = pg_str_eqz(word, "on-crash");
+	if (!*restart && !pg_str_eqz(word, "never"))
+		return pg_fail(e, PG_E_HOST,
+		    "restart must be one of: never, on-crash");
+	return 0;
+}
+
+static int
 arrive_read_creation(const struct pg_value *v, struct pg_arrive *in,
     struct pg_value **state, struct pg_buf *init, struct pg_err *e)
 {
@@ -280,6 +434,8 @@ arrive_read_creation(const struct pg_value *v, struct pg_arrive *in,
 		return -1;
 	if (pg_field_dict_opt(v, "state", state, e) < 0)
 		return arrive_bad_state(e);
+	if (arrive_read_restart(v, &in->restart, e) < 0)
+		return -1;
 	if (value == NULL || pg_value_is(value, PG_T_NULL))
 		return 0;
 	if (pg_wire_bare(init, value, e) < 0)
@@ -340,7 +496,8 @@ arrive_kind(struct pg_str name, enum pg_kind *kind, struct pg_err *e)
 /* What metadata asks for and we can not do is refused: the paglet then stays
  * where it is. */
 static int
-arrive_check_metadata(const struct pg_value *envelope, struct pg_err *e)
+arrive_read_metadata(const struct pg_value *envelope, struct pg_arrive *in,
+    struct pg_err *e)
 {
 	struct pg_value *meta = NULL;
 	const struct pg_value *files, *ticket;
@@ -357,9 +514,9 @@ arrive_check_metadata(const struct pg_value *envelope, struct pg_err *e)
 	ticket = pg_value_get(meta, "transfer_ticket");
 	mode = pg_value_text(pg_value_get(ticket, "arrival_mode"),
 	    PG_STR_NULL);
-	if (pg_str_eqz(mode, "inactive"))
-		return pg_fail(e, PG_E_TRANSFER, "this host does not take "
-		    "arrivals with arrival_mode inactive");
+	in->inactive = pg_str_eqz(mode, "inactive");
+	in->restart = pg_str_eqz(pg_value_text(pg_value_get(meta, "restart"),
+	    PG_STR_NULL), "on-crash");
 	id = pg_envelope_transfer_id(envelope);
 	if (id.n > 0 && pg_wire_check_id(id, e) < 0)
 		return pg_wrap(e, "metadata.transfer_id");
@@ -395,7 +552,7 @@ arrive_read_envelope(const struct pg_value *v, struct pg_arrive *in,
 			return -1;
 	if (pg_field_str_opt(v, "clone_of", &in->source, e) < 0)
 		return -1;
-	return arrive_check_metadata(v, e);
+	return arrive_read_metadata(v, in, e);
 }
 
 /* The arrival that decides a transfer, and its first asker. */
@@ -456,11 +613,12 @@ pg_arrive_envelope(struct pg_host *h, const struct pg_value *envelope,
     struct pg_bulk *body, const struct pg_pickle_watch *watch,
     const uint8_t *digest, pg_arrive_done *done, void *arg)
 {
-	struct pg_arrive in = { .digest = digest };
+	struct pg_arrive in = { .digest = digest, .from_outside = true };
 	struct pg_value *state = NULL;
 	struct pg_err err = { 0 };
 	int rc = arrive_read_envelope(envelope, &in, &state, &err);
 
+	in.transfer = pg_envelope_transfer_id(envelope);
 	if (rc == 0 && watch != NULL && watch->plain &&
 	    watch->value == state) {
 		in.state.bulk = pg_bulk_ref(body);
@@ -472,7 +630,6 @@ pg_arrive_envelope(struct pg_host *h, const struct pg_value *envelope,
 	if (rc < 0)
 		done(arg, &err, PG_STR_NULL, PG_STR_NULL);
 	else
-		arrive_once(h, &in, pg_envelope_transfer_id(envelope), done,
-		    arg);
+		arrive_once(h, &in, in.transfer, done, arg);
 	pg_bulk_unref(in.state.bulk);
 }

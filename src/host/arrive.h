@@ -30,6 +30,10 @@ struct pg_arrive {
 	struct pg_str source; /* clones: the id it was cloned from */
 	struct pg_agent *replaces; /* a move to its own host: the agent itself */
 	const uint8_t *digest; /* of an envelope without transfer id, or NULL */
+	bool from_outside; /* by an envelope: on disk before it is started */
+	bool inactive;     /* it arrives asleep */
+	bool restart;      /* to be restarted after a crash */
+	struct pg_str transfer; /* id, or empty */
 };
 
 /* Let it arrive. done may be called before this returns. */

@@ -5,6 +5,7 @@
 #include "calls.h"
 
 #include "../codec/json.h"
+#include "inactive.h"
 #include "lifecycle.h"
 #include "mesh.h"
 #include "message.h"
@@ -108,6 +109,20 @@ static void
 calls_on_disposed(void *arg, const struct pg_err *err)
 {
 	calls_end(arg, &(struct pg_outcome){ .err = err });
+}
+
+/* {request?}: as in PROTOCOL section 4; from itself unless it says more. */
+static void
+calls_deactivate(struct pg_agent *a, uint32_t id, const struct pg_value *args)
+{
+	struct pg_deactivation d;
+	struct pg_err e = { 0 };
+
+	if (pg_deactivation_read(pg_value_get(args, "request"), &d, &e) < 0)
+		calls_fail(a, id, &e);
+	else
+		pg_deactivate(a, &d, true, calls_on_disposed,
+		    calls_wait(a, id));
 }
 
 static void
@@ -363,6 +378,13 @@ calls_property_put(struct pg_host *h, struct pg_str name,
 	return 0;
 }
 
+PG_FN int
+pg_calls_restore_property(struct pg_host *h, struct pg_str name,
+    const struct pg_value *value, struct pg_err *e)
+{
+	return calls_property_put(h, name, value, e);
+}
+
 static void
 calls_property_set(struct pg_agent *a, uint32_t id,
     const struct pg_value *args)
@@ -392,6 +414,7 @@ calls_on_call(struct pg_agent *a, uint32_t id, struct pg_str op,
 		{ "dispatch", calls_dispatch },
 		{ "clone", calls_clone },
 		{ "dispose", calls_dispose },
+		{ "deactivate", calls_deactivate },
 		{ "send", calls_send },
 		{ "create", calls_create },
 		{ "hosts", calls_hosts },

@@ -11,6 +11,9 @@
 
 /* Install host->on_call. */
 PG_FN void pg_calls_init(struct pg_host *h);
+/* A property from before the last start. */
+PG_FN int pg_calls_restore_property(struct pg_host *h, struct pg_str name,
+    const struct pg_value *value, struct pg_err *e);
 PG_FN void pg_calls_fini(struct pg_host *h);
 
 #endif

@@ -62,6 +62,7 @@ struct pg_host_config {
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
 	const char *state_dir; /* NULL: nothing is kept on disk */
+	bool state_dir_optional; /* go on without it when it can not be made */
 	enum pg_durability durability;
 };
 
@@ -76,8 +77,9 @@ struct pg_host {
 	char boot[PG_ID_LEN + 1]; /* new at each start */
 	struct pg_arena arena; /* of the texts below */
 	struct pg_str name, address;
-	bool draining;
-	struct pg_timer stop_timer;
+	bool draining; /* told to stop */
+	bool asleep;   /* and no agent is left to be put to sleep */
+	struct pg_timer stop_timer, wake_timer, recover_timer;
 	int64_t stop_deadline;
 
 	struct pg_events events;
@@ -103,12 +105,14 @@ struct pg_host {
 	 * way out) may take its place, and that it has, as agent b. */
 	bool (*may_replace)(struct pg_agent *a);
 	void (*replaced)(struct pg_agent *a, struct pg_agent *b);
+	/* Or that it did not come to that. */
+	void (*not_replaced)(struct pg_agent *a);
 	/* The table of routes, ended by one without method. */
 	const struct pg_route *routes;
 	/* Set by routes: the health record of this host. */
 	struct pg_buf out;         /* of the answer being written */
 	struct pg_buf health_text; /* as JSON, for health_active agents */
-	size_t health_active;
+	size_t health_active, health_inactive;
 	struct pg_value *(*health)(struct pg_host *h, struct pg_arena *a);
 	/* Set by calls: a handler of agent a asks for something. -1 with e:
 	 * the child broke the protocol. */

@@ -13,6 +13,10 @@
 /* err NULL: written. May be called before the function returns. */
 typedef void pg_durable_done(void *arg, const struct pg_err *err);
 
+/* A policy as a record (PROTOCOL section 4). */
+PG_FN struct pg_value *pg_policy_value(const struct pg_policy *p,
+    struct pg_arena *a);
+
 /* The state of an agent's record, the word in `status`. */
 enum pg_durable_status {
 	PG_DURABLE_ACTIVE,
@@ -41,6 +45,10 @@ PG_FN void pg_durable_gone(struct pg_agent *a, struct pg_str note,
 PG_FN void pg_durable_queue(struct pg_agent *a, const struct pg_msg *m,
     pg_durable_done *done, void *arg);
 PG_FN void pg_durable_drained(struct pg_agent *a);
+/* No longer to be kept. */
+PG_FN void pg_durable_forget_transfer(struct pg_host *h,
+    struct pg_str transfer);
+PG_FN void pg_durable_forget_note(struct pg_host *h, struct pg_str agent_id);
 /* A transfer was settled as refused. */
 PG_FN void pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
     pg_durable_done *done, void *arg);
@@ -48,8 +56,17 @@ PG_FN void pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
 PG_FN void pg_durable_property(struct pg_host *h, struct pg_str name,
     const struct pg_value *value, pg_durable_done *done, void *arg);
 
+/* The agent's record itself, in arena. */
+PG_FN int pg_durable_record(struct pg_agent *a, struct pg_arena *arena,
+    struct pg_value **out, struct pg_err *e);
+/* The state that a record holds or names, as a bare value. */
+PG_FN int pg_durable_state(struct pg_store *s, const struct pg_value *record,
+    struct pg_bulk **out, struct pg_err *e);
 /* The state of an agent that has none in memory, from its record. */
 PG_FN int pg_durable_load_state(struct pg_agent *a, struct pg_err *e);
+
+/* Forget a state that the store has as well. */
+PG_FN void pg_durable_drop_state(struct pg_agent *a);
 
 /* What a record of the store says, for those who bring it back to life. */
 struct pg_durable_record {

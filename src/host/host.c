@@ -6,12 +6,16 @@
 #include "agent.h"
 #include "api.h"
 #include "calls.h"
+#include "checkpoint.h"
+#include "inactive.h"
 #include "mesh.h"
 #include "message.h"
 #include "move.h"
+#include "recover.h"
 #include "routes.h"
 #include "stream.h"
 #include "transfer.h"
+#include "../state/store.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -130,6 +134,28 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	return 0;
 }
 
+/* Open the store, if there is to be one, and take over what it holds. */
+static int
+host_recover(struct pg_host *h, struct pg_err *e)
+{
+	if (h->cfg.state_dir != NULL) {
+		h->store = pg_store_open(h->cfg.state_dir, h->loop, h->work, e);
+		if (h->store == NULL && (!h->cfg.state_dir_optional ||
+		    e->code == PG_E_CONFLICT))
+			return -1;
+		if (h->store == NULL)
+			pg_log(PG_LOG_WARN, "host: nothing will survive: %s",
+			    e->msg);
+	}
+	if (h->store == NULL) {
+		h->cfg.durability = PG_DURABILITY_NONE;
+		*e = (struct pg_err){ 0 };
+	}
+	pg_checkpoint_init(h);
+	pg_inactive_init(h);
+	return pg_recover_load(h, e);
+}
+
 PG_FN struct pg_host *
 pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 {
@@ -142,15 +168,19 @@ pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 	pg_rand_id(h->boot);
 	pg_map_init(&h->agents, h->seed);
 	if (host_set_name(h, e) < 0 || host_make_parts(h, e) < 0 ||
-	    host_listen(h, e) < 0) {
-		pg_host_free(h);
-		return NULL;
-	}
+	    host_listen(h, e) < 0)
+		goto fail;
 	h->events.host_name = h->name;
 	h->events.host_address = h->address;
+	if (host_recover(h, e) < 0)
+		goto fail;
 	pg_mesh_start(h->mesh);
 	pg_host_event(h, "context-start", NULL, NULL, NULL);
+	pg_recover_resume(h);
 	return h;
+fail:
+	pg_host_free(h);
+	return NULL;
 }
 
 PG_FN void
@@ -168,6 +198,10 @@ pg_host_free(struct pg_host *h)
 		pg_client_free(h->client);
 	if (h->server != NULL)
 		pg_server_free(h->server);
+	pg_timer_stop(&h->wake_timer);
+	pg_timer_stop(&h->recover_timer);
+	if (h->store != NULL)
+		pg_store_close(h->store);
 	if (h->work != NULL)
 		pg_work_free(h->work);
 	if (h->loop != NULL)
@@ -185,38 +219,65 @@ pg_host_free(struct pg_host *h)
 
 /* ---- Stop ------------------------------------------------------------------------- */
 
+/* All who could have fallen asleep; the rest is ended. What was busy comes
+ * back from its last checkpoint. */
+static void
+host_end_agents(struct pg_host *h)
+{
+	struct pg_err gone = { 0 };
+	struct pg_agent *a;
+
+	h->asleep = true;
+	pg_fail(&gone, PG_E_BUSY, "%.*s is shutting down",
+	    PG_STR_ARG(h->name));
+	while ((a = h->first) != NULL)
+		pg_agent_remove(a, &gone);
+	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_DRAIN_TIME;
+}
+
 /* Over when no child is left and no answer is owed, or time is up. */
 static void
 host_check_stopped(struct pg_timer *t)
 {
 	struct pg_host *h = PG_CONTAINER(t, struct pg_host, stop_timer);
 
-	if ((h->nchildren == 0 && pg_server_open(h->server) == 0) ||
-	    pg_loop_now(h->loop) >= h->stop_deadline)
+	if (h->asleep && h->nchildren == 0 && pg_server_open(h->server) == 0) {
 		pg_loop_stop(h->loop);
-	else
-		pg_timer_set(h->loop, t, 5 * PG_MS, host_check_stopped);
+		return;
+	}
+	if (pg_loop_now(h->loop) >= h->stop_deadline) {
+		if (h->asleep) {
+			pg_loop_stop(h->loop);
+			return;
+		}
+		host_end_agents(h);
+	}
+	pg_timer_set(h->loop, t, 5 * PG_MS, host_check_stopped);
+}
+
+static void
+host_on_asleep(void *arg)
+{
+	host_end_agents(arg);
 }
 
 PG_FN void
 pg_host_stop(struct pg_host *h)
 {
-	struct pg_err gone = { 0 };
-	struct pg_agent *a;
-
 	if (h->draining) {
 		/* Told twice: now. */
 		h->stop_deadline = 0;
 		return;
 	}
 	h->draining = true;
-	pg_fail(&gone, PG_E_BUSY, "%.*s is shutting down",
-	    PG_STR_ARG(h->name));
+	pg_host_event(h, "context-shutdown", NULL, NULL, NULL);
 	pg_server_drain(h->server);
-	while ((a = h->first) != NULL)
-		pg_agent_remove(a, &gone);
-	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_DRAIN_TIME;
+	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_SLEEP_TIME;
 	host_check_stopped(&h->stop_timer);
+	if (h->store != NULL)
+		pg_inactive_shutdown(h, host_on_asleep, h);
+	else
+		host_on_asleep(h);
 }
 
 static void

@@ -8,6 +8,8 @@
 
 /* What is under way gets this long when the host is told to stop. */
 #define PG_HOST_DRAIN_TIME (3 * PG_SEC)
+/* And agents this long to fall asleep. */
+#define PG_HOST_SLEEP_TIME (3 * PG_SEC)
 
 /* Defaults for everything that may be left out. */
 PG_FN void pg_host_config_init(struct pg_host_config *cfg);

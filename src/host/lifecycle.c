@@ -3,13 +3,14 @@
 #include "lifecycle.h"
 
 #include "../base/log.h"
+#include "durable.h"
 #include "wire.h"
 
 /* One disposal or one look under way. */
 struct lifecycle_op {
 	struct pg_agent *agent; /* a reference */
 	struct pg_hold hold;
-	bool in_call;
+	bool in_call, force;
 	pg_lifecycle_done *done;
 	void *arg;
 };
@@ -44,7 +45,7 @@ dispose_remove(struct pg_agent *a)
 
 	if (a->phase == PG_AGENT_GONE)
 		return;
-	pg_put_bool(&arena, data, "active", true);
+	pg_put_bool(&arena, data, "active", a->phase != PG_AGENT_INACTIVE);
 	pg_host_event(a->host, "dispose", a, data, NULL);
 	pg_fail(&gone, PG_E_INVALID_AGENT, "No active paglet '%.*s' on %.*s",
 	    PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
@@ -52,18 +53,37 @@ dispose_remove(struct pg_agent *a)
 	pg_arena_fini(&arena);
 }
 
+/* It is off the disk, or (err) it stays. */
 static void
-dispose_on_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+dispose_on_gone(void *arg, const struct pg_err *err)
 {
 	struct lifecycle_op *op = arg;
 
+	if (err == NULL) {
+		if (op->in_call)
+			pg_agent_end_running(op->agent,
+			    &(struct pg_outcome){ .err = NULL });
+		dispose_remove(op->agent);
+		if (op->force)
+			pg_child_kill(&op->agent->child);
+	}
+	lifecycle_end(op, err);
+}
+
+static void
+dispose_gone(struct lifecycle_op *op)
+{
+	pg_durable_gone(op->agent, PG_STR_NULL, PG_STR_NULL, dispose_on_gone,
+	    op);
+}
+
+static void
+dispose_on_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
 	if (o->err != NULL)
 		pg_log(PG_LOG_WARN, "agent: %.*s: hook disposing: %s",
 		    PG_STR_ARG(a->id), o->err->msg);
-	if (op->in_call)
-		pg_agent_end_running(a, &(struct pg_outcome){ .err = NULL });
-	dispose_remove(a);
-	lifecycle_end(op, NULL);
+	dispose_gone(arg);
 }
 
 static void
@@ -71,15 +91,13 @@ dispose_on_granted(struct pg_hold *h, const struct pg_err *err)
 {
 	struct lifecycle_op *op = PG_CONTAINER(h, struct lifecycle_op, hold);
 
-	if (err != NULL && op->agent->phase == PG_AGENT_CRASHED) {
-		dispose_remove(op->agent);
-		err = NULL;
-	} else if (err == NULL) {
+	if (err != NULL && op->agent->phase == PG_AGENT_CRASHED)
+		dispose_gone(op);
+	else if (err == NULL)
 		pg_agent_command(h, "disposing", PG_AGENT_HOOK_TIME,
 		    dispose_on_hook, op);
-		return;
-	}
-	lifecycle_end(op, err);
+	else
+		lifecycle_end(op, err);
 }
 
 PG_FN void
@@ -99,11 +117,10 @@ pg_dispose(struct pg_agent *a, bool in_call, bool force,
 	op = lifecycle_new(a, done, arg);
 	op->hold.granted = dispose_on_granted;
 	op->in_call = in_call;
-	if (force || a->phase == PG_AGENT_CRASHED) {
-		dispose_remove(a);
-		if (force)
-			pg_child_kill(&a->child);
-		lifecycle_end(op, NULL);
+	op->force = force;
+	if (force || a->phase == PG_AGENT_CRASHED ||
+	    a->phase == PG_AGENT_INACTIVE) {
+		dispose_gone(op);
 	} else if (in_call) {
 		pg_agent_hold_call(a, &op->hold);
 		dispose_on_granted(&op->hold, NULL);

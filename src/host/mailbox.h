@@ -37,6 +37,9 @@ struct pg_msg {
 	uint64_t seq;     /* set by the mailbox */
 	int64_t deadline; /* pg_now() by which a synchronous sender wants it */
 	bool oneway;
+	bool no_activate, no_delay; /* see the route of messages */
+	bool deactivate;            /* its kind is _deactivate */
+	bool pending; /* though oneway, it is not taken until it has ended */
 	bool expired; /* the sender was told; the result goes nowhere */
 	unsigned hops; /* hosts that have forwarded it */
 	struct pg_timer timer;

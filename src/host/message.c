@@ -4,6 +4,7 @@
 
 #include "../codec/json.h"
 #include "../codec/pickle.h"
+#include "inactive.h"
 #include "remote.h"
 #include "wire.h"
 
@@ -158,6 +159,7 @@ pg_message_from_agent(const struct pg_value *record,
 		f.id = (struct pg_str){ id, PG_ID_LEN };
 	}
 	m->id = pg_arena_str(&m->arena, f.id);
+	m->deactivate = pg_str_eqz(f.kind, "_deactivate");
 	m->priority = f.priority;
 	message_path(m, f.path, via);
 	if (pg_wire_bare(&body, message_value(m, &scratch, &f, record),
@@ -331,6 +333,7 @@ forward_free(struct message_note *n)
 	free(n);
 }
 
+/* Off the table, with whatever waits to follow it. */
 static void
 forward_remove(struct message_note *n)
 {
@@ -349,6 +352,14 @@ forward_remove(struct message_note *n)
 	n->dropped = true;
 	if (!n->busy)
 		forward_free(n);
+}
+
+/* And off the disk. */
+static void
+forward_forget(struct message_note *n)
+{
+	pg_durable_forget_note(n->owner->host, n->id);
+	forward_remove(n);
 }
 
 PG_FN void
@@ -443,9 +454,20 @@ pg_forward_note(struct pg_host *h, struct pg_str agent_id, struct pg_str url,
 	f->newest = n;
 	pg_map_put(&f->notes, n->id, n);
 	if (++f->n > PG_FORWARD_NOTES_MAX)
-		forward_remove(f->oldest);
+		forward_forget(f->oldest);
 	if (n->backlog != NULL)
 		forward_next(n);
+}
+
+PG_FN void
+pg_forward_restore(struct pg_host *h, struct pg_str agent_id,
+    struct pg_str url, int64_t age)
+{
+	struct message_note *n;
+
+	pg_forward_note(h, agent_id, url, NULL);
+	n = pg_map_get(&h->forwards->notes, agent_id);
+	n->time -= age;
 }
 
 PG_FN bool
@@ -465,10 +487,62 @@ pg_forward_drop(struct pg_host *h, struct pg_str agent_id)
 	struct message_note *n = pg_map_get(&h->forwards->notes, agent_id);
 
 	if (n != NULL)
-		forward_remove(n);
+		forward_forget(n);
 }
 
 /* ---- Here -------------------------------------------------------------- */
+
+/* A message that puts its agent to sleep. */
+struct message_nap {
+	struct pg_agent *agent; /* a reference */
+	struct pg_msg *m;
+};
+
+static void
+message_on_deactivated(void *arg, const struct pg_err *err)
+{
+	struct message_nap *nap = arg;
+	struct pg_arena a = { 0 };
+	struct pg_value *d = pg_value_dict(&a);
+	struct pg_buf b = { 0 };
+
+	if (err == NULL && !nap->m->oneway) {
+		pg_put_bool(&a, d, "deactivated", true);
+		pg_put(&a, d, "proxy", pg_wire_proxy(&a,
+		    nap->agent->host->address, nap->agent->id));
+		pg_wire_bare(&b, d, NULL);
+	}
+	pg_msg_end(nap->m, &(struct pg_outcome){ .err = err,
+	    .body = pg_buf_str(&b) });
+	pg_agent_unref(nap->agent);
+	free(nap);
+	pg_buf_fini(&b);
+	pg_arena_fini(&a);
+}
+
+/* Kind _deactivate: the host does it, with args.request. Takes m. */
+static void
+message_deactivate(struct pg_agent *agent, struct pg_msg *m)
+{
+	struct message_nap *nap;
+	struct pg_arena a = { 0 };
+	struct pg_value *record;
+	struct pg_deactivation d;
+	struct pg_err err = { 0 };
+
+	if (pg_pickle_read_value(m->body, &a, 0, &record, &err) < 0 ||
+	    pg_deactivation_read(pg_value_get(pg_value_get(record, "args"),
+	    "request"), &d, &err) < 0) {
+		pg_msg_fail(m, &err);
+	} else {
+		nap = pg_alloc(sizeof(*nap));
+		*nap = (struct message_nap){ .agent = agent, .m = m };
+		pg_agent_ref(agent);
+		m->pending = true;
+		pg_deactivate(agent, &d, false, message_on_deactivated, nap);
+	}
+	pg_arena_fini(&a);
+}
 
 PG_FN void
 pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
@@ -479,13 +553,18 @@ pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
 	struct pg_err err = { 0 };
 
 	if (a != NULL) {
-		pg_agent_post(a, m);
+		if (a->phase == PG_AGENT_INACTIVE)
+			pg_inactive_post(a, m);
+		else if (m->deactivate)
+			message_deactivate(a, m);
+		else
+			pg_agent_post(a, m);
 		return;
 	}
 	n = pg_map_get(&h->forwards->notes, agent_id);
 	if (n != NULL && pg_loop_now(h->loop) - n->time >
 	    PG_FORWARD_NOTE_TIME) {
-		forward_remove(n);
+		forward_forget(n);
 		n = NULL;
 	}
 	if (n == NULL) {

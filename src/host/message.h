@@ -35,6 +35,9 @@ PG_FN void pg_forwards_free(struct pg_forwards *f);
  * first, in this order; taken. */
 PG_FN void pg_forward_note(struct pg_host *h, struct pg_str agent_id,
     struct pg_str url, struct pg_msg *waiting);
+/* A note from before the last start, this old (ns). */
+PG_FN void pg_forward_restore(struct pg_host *h, struct pg_str agent_id,
+    struct pg_str url, int64_t age);
 /* Where messages for this id go; borrowed. false: no note. */
 PG_FN bool pg_forward_url(struct pg_host *h, struct pg_str agent_id,
     struct pg_str *url);

@@ -7,6 +7,7 @@
 
 #include "../base/log.h"
 #include "../codec/pickle.h"
+#include "inactive.h"
 #include "mesh.h"
 #include "message.h"
 #include "remote.h"
@@ -19,6 +20,7 @@ enum move_stage {
 	MOVE_TURN,      /* waiting for the agent's turn */
 	MOVE_HOOK,      /* in its hook; then its state is taken */
 	MOVE_LOCAL,     /* arriving on this same host */
+	MOVE_RECORD,    /* being written down */
 	MOVE_POST,      /* the envelope may have reached the target */
 	MOVE_SETTLE,    /* the answer was lost: asking by transfer id */
 	MOVE_SEARCH,    /* the same for a host that knows no transfer ids */
@@ -48,6 +50,8 @@ struct move {
 	struct pg_buf head, tail; /* of the envelope, around the state */
 	int64_t attempt;
 	struct pg_err last; /* why the last attempt failed */
+	struct pg_err failure; /* why it is over */
+	bool recorded; /* the disk says that it is leaving */
 	int64_t pause;      /* before the next question */
 	int64_t search_end;
 	size_t search_at;
@@ -97,14 +101,55 @@ move_free(struct move *m)
 	free(m);
 }
 
-/* Over without success: the agent goes on here. err may lie in m. */
+/* The agent goes on here: told, recorded, its process started again if it
+ * has none since the host itself has been. */
+static void
+move_stay(struct move *m)
+{
+	struct pg_agent *a = m->agent;
+
+	if (m->recorded && a->phase != PG_AGENT_GONE &&
+	    a->phase != PG_AGENT_CRASHED)
+		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL, NULL);
+	if (a->phase == PG_AGENT_MOVING && !pg_child_running(&a->child))
+		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+	pg_agent_release(&m->hold);
+	if (a->phase == PG_AGENT_INACTIVE)
+		pg_activate(a, NULL, NULL);
+}
+
+static void
+move_end_failed(struct move *m)
+{
+	move_stay(m);
+	move_tell(m, &m->failure, PG_STR_NULL, PG_STR_NULL);
+	move_free(m);
+}
+
+static void
+move_on_failed_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	(void)a;
+	(void)o; /* it was told; what it makes of it is its own */
+	move_end_failed(arg);
+}
+
+/* Over without success. A paglet whose hook `dispatching` has run is told by
+ * dispatch_failed. */
 static void
 move_fail(struct move *m, const struct pg_err *err)
 {
+	bool hooked = m->stage > MOVE_HOOK && m->kind == PG_KIND_DISPATCH;
+
+	m->failure = *err;
 	m->stage = MOVE_OVER;
-	pg_agent_release(&m->hold);
-	move_tell(m, err, PG_STR_NULL, PG_STR_NULL);
-	move_free(m);
+	if (hooked && m->hold.agent != NULL && m->agent->command_id == 0 &&
+	    pg_child_running(&m->agent->child) &&
+	    m->agent->phase != PG_AGENT_GONE)
+		pg_agent_command(&m->hold, "dispatch_failed",
+		    PG_AGENT_HOOK_TIME, move_on_failed_hook, m);
+	else
+		move_end_failed(m);
 }
 
 static struct pg_str
@@ -161,15 +206,6 @@ move_failed_event(struct move *m, const char *stage, const struct pg_err *err)
 	pg_arena_fini(&a);
 }
 
-/* The move's steps that have to survive a crash: leaving, left. `next` goes
- * on once the step is as durable as this host promises, which without a
- * journal is at once. */
-static void
-move_record(struct move *m, void (*next)(struct move *m))
-{
-	next(m);
-}
-
 /* The agent is at url now: off the tables, its caller answered, what waits
  * sent after it, or handed to the one that stands in its place here. */
 static void
@@ -192,6 +228,10 @@ move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 		pg_agent_adopt(instead, waiting);
 	else
 		pg_forward_note(m->host, a->id, url, waiting);
+	/* Nobody waits for this: until it is on disk the record says leaving,
+	 * and the target will say that it has it. */
+	if (instead == NULL)
+		pg_durable_gone(a, url, PG_STR_NULL, NULL, NULL);
 	pg_agent_remove(a, &gone);
 	pg_buf_fini(&b);
 	pg_arena_fini(&arena);
@@ -233,12 +273,6 @@ move_delivered(struct move *m, struct pg_str url)
 	pg_agent_release(&m->hold);
 	move_tell(m, NULL, m->url, m->agent->id);
 	move_free(m);
-}
-
-static void
-move_left(struct move *m)
-{
-	move_delivered(m, m->url);
 }
 
 /* ---- Asking what became of it ------------------------------------------- */
@@ -293,7 +327,7 @@ move_on_settled(void *arg, const struct pg_response *r)
 	if (pg_str_eqz(status, "committed")) {
 		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
 		    m->target_address));
-		move_record(m, move_left);
+		move_delivered(m, m->url);
 	} else if (pg_str_eqz(status, "refused")) {
 		move_fail(m, &m->last);
 	} else {
@@ -327,7 +361,7 @@ move_on_found(void *arg, const struct pg_response *r)
 	if (pg_remote_answer(r, true, &a, &v, &err) == 0 &&
 	    move_search_url(m, &url)) {
 		m->url = pg_arena_str(&m->arena, url);
-		move_record(m, move_left);
+		move_delivered(m, m->url);
 	} else if (m->kind == PG_KIND_CLONE) {
 		move_fail(m, &m->last);
 	} else {
@@ -482,7 +516,7 @@ move_on_posted(void *arg, const struct pg_response *r)
 	    &m->last) == 0) {
 		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
 		    m->target_address));
-		move_record(m, move_left);
+		move_delivered(m, m->url);
 		goto out;
 	}
 	/* An answer is a decision; silence, or what is none of our answers,
@@ -581,6 +615,36 @@ move_may_replace(struct pg_agent *a)
 }
 
 /* For arrivals: agent b stands where a stood. That ends a's move. */
+/* What a host that starts again has to know of a move; see move_restore. */
+static struct pg_value *
+move_record_value(struct move *m)
+{
+	struct pg_arena *a = &m->arena;
+	struct pg_value *d = pg_value_dict(a);
+
+	pg_put_strz(a, d, "transfer_id", m->id);
+	pg_put_strz(a, d, "kind", pg_kind_name(m->kind));
+	pg_put_str(a, d, "url", m->url);
+	pg_put_str(a, d, "target_name", m->target_name);
+	pg_put_str(a, d, "target_address", m->target_address);
+	pg_put_bool(a, d, "settle", m->settles);
+	return d;
+}
+
+static void
+move_not_replaced(struct pg_agent *a)
+{
+	struct move *m = move_of(a);
+	struct pg_durable_extra extra = { 0 };
+
+	if (m == NULL || m->stage == MOVE_LOCAL) {
+		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL, NULL);
+		return;
+	}
+	extra.move = move_record_value(m);
+	pg_durable_save(a, PG_DURABLE_LEAVING, &extra, NULL, NULL);
+}
+
 static void
 move_replaced(struct pg_agent *a, struct pg_agent *b)
 {
@@ -602,15 +666,34 @@ move_replaced(struct pg_agent *a, struct pg_agent *b)
 
 /* ---- Turn, hook, snapshot ------------------------------------------------ */
 
+/* The record of a move is on disk, or there is none to be. */
 static void
-move_leaving(struct move *m)
+move_leaving(void *arg, const struct pg_err *err)
 {
+	struct move *m = arg;
+
+	if (err != NULL) {
+		move_fail(m, err);
+		return;
+	}
 	if (m->local) {
 		move_local(m);
 		return;
 	}
 	move_envelope(m);
 	move_post(m);
+}
+
+/* From now on the paglet may be there: on disk before the POST. */
+static void
+move_record(struct move *m)
+{
+	struct pg_durable_extra extra = { .move = move_record_value(m) };
+
+	m->stage = MOVE_RECORD;
+	m->recorded = true;
+	pg_durable_save(m->agent, PG_DURABLE_LEAVING, &extra, move_leaving,
+	    m);
 }
 
 static void
@@ -629,7 +712,10 @@ move_on_snapshot(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 	/* The agent has just kept it as its last state. */
 	m->state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
 		.off = a->state_off, .len = a->state_len };
-	move_record(m, move_leaving);
+	if (m->kind == PG_KIND_CLONE || m->local)
+		move_leaving(m, NULL);
+	else
+		move_record(m);
 }
 
 static void
@@ -782,6 +868,24 @@ move_preflight(struct move *m)
 
 /* ---- Orders ---------------------------------------------------------------- */
 
+static struct move *
+move_new(struct pg_agent *a, enum pg_kind kind, pg_arrive_done *done,
+    void *arg)
+{
+	struct pg_host *h = a->host;
+	struct move *m = pg_alloc(sizeof(*m));
+
+	*m = (struct move){ .host = h, .agent = a, .kind = kind,
+		.done = done, .arg = arg, .next = h->moves->first };
+	if (m->next != NULL)
+		m->next->prev = m;
+	h->moves->first = m;
+	pg_agent_ref(a);
+	pg_rand_id(m->id);
+	pg_rand_id(m->clone_id);
+	return m;
+}
+
 PG_FN int
 pg_move_read(enum pg_kind kind, const struct pg_value *body,
     struct pg_ticket *t, struct pg_err *e)
@@ -839,19 +943,10 @@ PG_FN void
 pg_move_start(struct pg_agent *a, enum pg_kind kind,
     const struct pg_ticket *t, bool in_call, pg_arrive_done *done, void *arg)
 {
-	struct pg_host *h = a->host;
-	struct move *m = pg_alloc(sizeof(*m));
+	struct move *m = move_new(a, kind, done, arg);
 	struct pg_err err = { 0 };
 
-	*m = (struct move){ .host = h, .agent = a, .kind = kind,
-		.in_call = in_call, .done = done, .arg = arg,
-		.next = h->moves->first };
-	if (m->next != NULL)
-		m->next->prev = m;
-	h->moves->first = m;
-	pg_agent_ref(a);
-	pg_rand_id(m->id);
-	pg_rand_id(m->clone_id);
+	m->in_call = in_call;
 	if (in_call) {
 		pg_agent_hold_call(a, &m->hold);
 		if (kind != PG_KIND_CLONE)
@@ -865,11 +960,91 @@ pg_move_start(struct pg_agent *a, enum pg_kind kind,
 		move_preflight(m);
 }
 
+/* ---- After a start of the host, and by order --------------------------------- */
+
+static int
+move_restore(struct move *m, const struct pg_value *v, struct pg_err *e)
+{
+	struct pg_str id, kind, url, name, address;
+
+	if (pg_field_str(v, "transfer_id", &id, e) < 0 ||
+	    pg_field_str(v, "kind", &kind, e) < 0 ||
+	    pg_field_str(v, "url", &url, e) < 0 ||
+	    pg_field_str(v, "target_name", &name, e) < 0 ||
+	    pg_field_str(v, "target_address", &address, e) < 0 ||
+	    pg_field_bool_opt(v, "settle", &m->settles, e) < 0)
+		return -1;
+	if (id.n != PG_ID_LEN)
+		return pg_fail(e, PG_E_SERIAL, "record of a move without id");
+	memcpy(m->id, id.p, id.n);
+	m->kind = pg_str_eqz(kind, "retract") ? PG_KIND_RETRACT :
+	    PG_KIND_DISPATCH;
+	m->url = pg_arena_str(&m->arena, url);
+	m->target_name = pg_arena_str(&m->arena, name);
+	m->target_address = pg_arena_str(&m->arena, address);
+	return 0;
+}
+
+static void
+move_ignore(void *arg, const struct pg_err *err, struct pg_str url,
+    struct pg_str id)
+{
+	(void)arg;
+	(void)err;
+	(void)url;
+	(void)id;
+}
+
+PG_FN void
+pg_move_resume(struct pg_agent *a)
+{
+	struct move *m = move_new(a, PG_KIND_DISPATCH, move_ignore, NULL);
+	struct pg_arena arena = { 0 };
+	struct pg_value *v = NULL;
+	struct pg_err err = { 0 };
+
+	m->recorded = m->told = true;
+	pg_agent_hold_first(a, &m->hold);
+	if (pg_durable_record(a, &arena, &v, &err) < 0 ||
+	    move_restore(m, pg_value_get(v, "move"), &err) < 0) {
+		pg_log(PG_LOG_ERROR, "move: %.*s: %s", PG_STR_ARG(a->id),
+		    err.msg);
+		move_fail(m, &err);
+	} else {
+		pg_ticket_init(&m->ticket, m->url);
+		pg_fail(&m->last, PG_E_TRANSFER, "the host ended during the "
+		    "transfer to %.*s", PG_STR_ARG(m->target_address));
+		move_ask(m);
+	}
+	pg_arena_fini(&arena);
+}
+
+PG_FN int
+pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e)
+{
+	struct move *m = move_of(a);
+
+	if (m == NULL || (m->stage != MOVE_SETTLE &&
+	    m->stage != MOVE_SEARCH))
+		return pg_fail(e, PG_E_LIFECYCLE, "where Paglet '%.*s' is "
+		    "needs no decision", PG_STR_ARG(a->id));
+	pg_timer_stop(&m->timer);
+	if (m->call != NULL)
+		pg_call_cancel(m->call);
+	m->call = NULL;
+	if (here)
+		move_fail(m, &m->last);
+	else
+		move_delivered(m, m->target_address);
+	return 0;
+}
+
 PG_FN struct pg_moves *
 pg_moves_new(struct pg_host *h)
 {
 	h->may_replace = move_may_replace;
 	h->replaced = move_replaced;
+	h->not_replaced = move_not_replaced;
 	return pg_alloc(sizeof(struct pg_moves));
 }
 

@@ -31,4 +31,10 @@ PG_FN int pg_move_read(enum pg_kind kind, const struct pg_value *body,
 PG_FN void pg_move_start(struct pg_agent *a, enum pg_kind kind,
     const struct pg_ticket *t, bool in_call, pg_arrive_done *done, void *arg);
 
+/* a was leaving when its host ended: find out where it is. */
+PG_FN void pg_move_resume(struct pg_agent *a);
+/* A person decides where a paglet is whose target can not be asked. -1 with
+ * PG_E_LIFECYCLE: nothing is to be decided. */
+PG_FN int pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e);
+
 #endif

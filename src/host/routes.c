@@ -4,6 +4,8 @@
 
 #include "../agent/runtime.h"
 #include "../codec/json.h"
+#include "durable.h"
+#include "inactive.h"
 #include "lifecycle.h"
 #include "mesh.h"
 #include "message.h"
@@ -57,7 +59,7 @@ routes_health_value(struct pg_host *h, struct pg_arena *a)
 	pg_put_str(a, d, "name", h->name);
 	pg_put_str(a, d, "address", h->address);
 	pg_put_int(a, d, "active_count", (int64_t)h->nactive);
-	pg_put_int(a, d, "inactive_count", 0);
+	pg_put_int(a, d, "inactive_count", (int64_t)h->ninactive);
 	pg_put_str(a, d, "code_version", h->cfg.code_version);
 	pg_put(a, d, "capabilities", routes_capability_list(h, a));
 	pg_put(a, d, "tags", pg_value_get(self, "tags"));
@@ -75,11 +77,13 @@ routes_health(struct pg_api *r)
 {
 	struct pg_host *h = r->host;
 
-	if (h->health_text.n == 0 || h->health_active != h->nactive) {
+	if (h->health_text.n == 0 || h->health_active != h->nactive ||
+	    h->health_inactive != h->ninactive) {
 		pg_buf_reset(&h->health_text);
 		pg_json_write(&h->health_text, routes_health_value(h,
 		    &r->x->arena), NULL);
 		h->health_active = h->nactive;
+		h->health_inactive = h->ninactive;
 	}
 	pg_buf_puts(pg_api_out(r), pg_buf_str(&h->health_text));
 	pg_api_send(r);
@@ -282,13 +286,18 @@ routes_info(struct pg_api *r)
 
 /* The last state seen, and how old it is when the agent could not be asked. */
 static void
-routes_put_state(const struct pg_agent *a, struct pg_arena *arena,
+routes_put_state(struct pg_agent *a, struct pg_arena *arena,
     struct pg_value *d)
 {
 	struct pg_err e = { 0 };
 	struct pg_value *state;
 	int64_t age = pg_loop_now(a->host->loop) - a->state_time;
+	bool asleep = a->phase == PG_AGENT_INACTIVE;
 
+	if (asleep && a->state == NULL && pg_durable_load_state(a, &e) < 0) {
+		pg_put_strz(arena, d, "state_error", e.msg);
+		return;
+	}
 	if (a->state == NULL ||
 	    pg_pickle_read_value((struct pg_str){ a->state->p + a->state_off,
 	    a->state_len }, arena, 0, &state, &e) < 0) {
@@ -297,8 +306,8 @@ routes_put_state(const struct pg_agent *a, struct pg_arena *arena,
 		return;
 	}
 	pg_put(arena, d, "state", state);
-	if (a->running != NULL || a->command_id != 0 ||
-	    a->phase != PG_AGENT_ACTIVE)
+	if (!asleep && (a->running != NULL || a->command_id != 0 ||
+	    a->phase != PG_AGENT_ACTIVE))
 		pg_put_float(arena, d, "state_age", pg_to_seconds(age));
 }
 
@@ -310,6 +319,28 @@ struct routes_look {
 	bool single;
 };
 
+/* The summary as GET /agents/ID/state has it: without when it fell asleep. */
+static struct pg_value *
+routes_state_summary(const struct pg_agent *a, struct pg_arena *arena)
+{
+	struct pg_value *d = pg_agent_summary(a, arena);
+
+	if (a->phase == PG_AGENT_INACTIVE)
+		d->n--; /* deactivated_at, the last */
+	return d;
+}
+
+static void
+routes_put_sleep(const struct pg_agent *a, struct pg_arena *arena,
+    struct pg_value *d)
+{
+	if (a->phase != PG_AGENT_INACTIVE)
+		return;
+	pg_put(arena, d, "deactivation_policy", pg_policy_value(&a->policy,
+	    arena));
+	pg_put_int(arena, d, "queued_message_count", pg_inactive_kept(a));
+}
+
 static struct pg_value *
 routes_look_value(struct routes_look *l)
 {
@@ -319,8 +350,10 @@ routes_look_value(struct routes_look *l)
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
-		one = pg_agent_summary(l->agents[i], arena);
+		one = l->single ? routes_state_summary(l->agents[i], arena) :
+		    pg_agent_summary(l->agents[i], arena);
 		routes_put_state(l->agents[i], arena, one);
+		routes_put_sleep(l->agents[i], arena, one);
 		pg_value_add(arena, list, one);
 	}
 	pg_put(arena, d, "agents", list);
@@ -339,8 +372,12 @@ routes_look_done(void *arg, const struct pg_err *err)
 		return;
 	v = routes_look_value(l);
 	pg_api_reply(l->r, v);
-	for (i = 0; i < l->n; i++)
+	for (i = 0; i < l->n; i++) {
+		/* The state of one that sleeps lies on disk. */
+		if (l->agents[i]->phase == PG_AGENT_INACTIVE)
+			pg_durable_drop_state(l->agents[i]);
 		pg_agent_unref(l->agents[i]);
+	}
 	free(l->agents);
 	free(l);
 }
@@ -394,7 +431,7 @@ static bool
 routes_listed(const struct pg_agent *a, struct pg_str state)
 {
 	if (pg_str_eqz(state, "inactive"))
-		return false;
+		return a->phase == PG_AGENT_INACTIVE;
 	if (pg_str_eqz(state, "all"))
 		return true;
 	return a->phase == PG_AGENT_ACTIVE || a->phase == PG_AGENT_CRASHED;
@@ -498,6 +535,73 @@ routes_retract(struct pg_api *r)
 }
 
 static void
+routes_on_deactivated(void *arg, const struct pg_err *err)
+{
+	struct pg_api *r = arg;
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a);
+
+	if (err != NULL) {
+		pg_api_fail(r, err);
+		return;
+	}
+	pg_put(a, d, "proxy", pg_wire_proxy(a, r->host->address,
+	    r->segments[1]));
+	pg_put_bool(a, d, "ok", true);
+	pg_api_reply(r, d);
+}
+
+static void
+routes_deactivate(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+	struct pg_agent *a = routes_agent(r, "active paglet ", &e);
+	struct pg_deactivation d;
+
+	if (a == NULL || pg_deactivation_read(pg_value_get(r->body,
+	    "request"), &d, &e) < 0)
+		pg_api_fail(r, &e);
+	else
+		pg_deactivate(a, &d, false, routes_on_deactivated, r);
+}
+
+static void
+routes_on_activated(void *arg, const struct pg_err *err)
+{
+	struct pg_api *r = arg;
+
+	routes_on_placed(r, err, r->host->address, r->segments[1]);
+}
+
+static void
+routes_activate(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+	struct pg_agent *a = routes_agent(r, "deactivated paglet ", &e);
+
+	if (a == NULL)
+		pg_api_fail(r, &e);
+	else
+		pg_activate(a, routes_on_activated, r);
+}
+
+/* {here B}: a person says where a paglet is whose target stays silent. */
+static void
+routes_resolve(struct pg_api *r)
+{
+	struct pg_err e = { 0 };
+	struct pg_agent *a = routes_agent(r, "paglet ", &e);
+	const struct pg_value *here = pg_value_get(r->body, "here");
+
+	if (a != NULL && !pg_value_is(here, PG_T_BOOL))
+		pg_fail(&e, PG_E_HOST, "field 'here' must be bool");
+	if (e.code != PG_E_OK || pg_move_resolve(a, here->u.i != 0, &e) < 0)
+		pg_api_fail(r, &e);
+	else
+		routes_live(r);
+}
+
+static void
 routes_on_disposed(void *arg, const struct pg_err *err)
 {
 	struct pg_api *r = arg;
@@ -529,6 +633,10 @@ routes_on_settled(void *arg, const struct pg_err *err, struct pg_str url,
 	struct pg_arena *a = &r->x->arena;
 	struct pg_value *d = pg_value_dict(a);
 
+	if (err != NULL && err->code != PG_E_TRANSFER) {
+		pg_api_fail(r, err);
+		return;
+	}
 	pg_put_strz(a, d, "status", err == NULL ? "committed" : "refused");
 	if (err == NULL)
 		pg_put(a, d, "proxy", pg_wire_proxy(a, url, id));
@@ -633,9 +741,12 @@ routes_oneway(struct pg_api *r, struct pg_msg *m)
 	m->ended = &ended;
 	pg_message_deliver(r->host, r->segments[1], m);
 	if (!ended) {
-		m->on_done = NULL;
+		m->on_done = m->pending ? routes_on_message : NULL;
+		m->arg = r;
 		m->ended = NULL;
 	}
+	if (!ended && m->pending)
+		return;
 	if (one.refused) {
 		pg_api_fail(r, &one.err);
 		return;
@@ -660,6 +771,8 @@ routes_message(struct pg_api *r)
 	}
 	m->hops = (unsigned)o.hops;
 	m->oneway = o.oneway;
+	m->no_activate = !o.activate;
+	m->no_delay = o.no_delay;
 	if (o.oneway) {
 		routes_oneway(r, m);
 		return;
@@ -692,6 +805,9 @@ static const struct pg_route routes_table[] = {
 	{ "POST", "agents/*/dispatch", routes_dispatch, false, false },
 	{ "POST", "agents/*/clone", routes_clone, false, false },
 	{ "POST", "agents/*/retract", routes_retract, false, false },
+	{ "POST", "agents/*/deactivate", routes_deactivate, false, false },
+	{ "POST", "agents/*/activate", routes_activate, false, false },
+	{ "POST", "agents/*/resolve", routes_resolve, false, false },
 	{ "POST", "agents/*/dispose", routes_dispose, false, false },
 	{ "POST", "transfers/*/settle", routes_settle, false, false },
 	{ "POST", "admin/git-update", routes_git_update, false, false },

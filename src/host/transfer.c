@@ -2,6 +2,8 @@
 
 #include "transfer.h"
 
+#include "durable.h"
+
 enum transfer_status {
 	TRANSFER_RUNNING,
 	TRANSFER_COMMITTED,
@@ -90,8 +92,10 @@ transfer_sweep(struct pg_transfers *o)
 		if (o->n < PG_TRANSFERS_MAX &&
 		    now - t->time < PG_TRANSFER_KEEP_TIME)
 			return;
-		if (t->status != TRANSFER_RUNNING)
-			transfer_free(t);
+		if (t->status == TRANSFER_RUNNING)
+			continue;
+		pg_durable_forget_transfer(o->host, t->id);
+		transfer_free(t);
 	}
 }
 
@@ -162,6 +166,30 @@ pg_transfer_begin(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
 	return NULL;
 }
 
+static void
+transfer_commit(struct pg_transfer *t, struct pg_str host_url,
+    struct pg_str agent_id)
+{
+	t->status = TRANSFER_COMMITTED;
+	t->place = pg_alloc(host_url.n + agent_id.n);
+	memcpy(t->place, host_url.p, host_url.n);
+	memcpy(t->place + host_url.n, agent_id.p, agent_id.n);
+	t->url_n = host_url.n;
+	t->agent_n = agent_id.n;
+}
+
+PG_FN void
+pg_transfer_restore(struct pg_host *h, struct pg_str id, bool committed,
+    struct pg_str agent_id, int64_t age)
+{
+	struct pg_transfer *t = transfer_new(h->transfers, id,
+	    TRANSFER_REFUSED);
+
+	t->time -= age;
+	if (committed)
+		transfer_commit(t, h->address, agent_id);
+}
+
 PG_FN void
 pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
     struct pg_str host_url, struct pg_str agent_id)
@@ -172,14 +200,9 @@ pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
 	for (w = waiters; w != NULL; w = w->next)
 		asked = asked || w->settles;
 	t->waiters = NULL;
-	t->status = err == NULL ? TRANSFER_COMMITTED : TRANSFER_REFUSED;
-	if (err == NULL) {
-		t->place = pg_alloc(host_url.n + agent_id.n);
-		memcpy(t->place, host_url.p, host_url.n);
-		memcpy(t->place + host_url.n, agent_id.p, agent_id.n);
-		t->url_n = host_url.n;
-		t->agent_n = agent_id.n;
-	}
+	t->status = TRANSFER_REFUSED;
+	if (err == NULL)
+		transfer_commit(t, host_url, agent_id);
 	while ((w = waiters) != NULL) {
 		waiters = w->next;
 		if (err == NULL || w->settles)
@@ -194,6 +217,43 @@ pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
 		transfer_free(t);
 }
 
+/* A refusal on its way to the disk: the id is fenced from now on, but nobody
+ * is told before it will be so after a crash, too. */
+struct transfer_refusal {
+	struct pg_host *host;
+	struct pg_str id; /* behind the struct */
+	pg_arrive_done *done;
+	void *arg;
+};
+
+static void
+transfer_on_refused(void *arg, const struct pg_err *err)
+{
+	struct transfer_refusal *r = arg;
+	struct pg_transfer *t = pg_map_get(&r->host->transfers->map, r->id);
+
+	if (err != NULL || t == NULL)
+		r->done(r->arg, err, PG_STR_NULL, PG_STR_NULL);
+	else
+		transfer_answer(t, r->done, r->arg);
+	free(r);
+}
+
+static void
+transfer_refuse(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
+    void *arg)
+{
+	struct transfer_refusal *r = pg_alloc(sizeof(*r) + id.n);
+
+	memcpy(r + 1, id.p, id.n);
+	r->host = h;
+	r->id = (struct pg_str){ (const char *)(r + 1), id.n };
+	r->done = done;
+	r->arg = arg;
+	transfer_new(h->transfers, id, TRANSFER_REFUSED);
+	pg_durable_refuse(h, r->id, transfer_on_refused, r);
+}
+
 PG_FN void
 pg_transfer_settle(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
     void *arg)
@@ -201,8 +261,8 @@ pg_transfer_settle(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
 	struct pg_transfer *t = pg_map_get(&h->transfers->map, id);
 
 	if (t == NULL)
-		t = transfer_new(h->transfers, id, TRANSFER_REFUSED);
-	if (t->status == TRANSFER_RUNNING)
+		transfer_refuse(h, id, done, arg);
+	else if (t->status == TRANSFER_RUNNING)
 		transfer_wait(t, done, arg, true);
 	else
 		transfer_answer(t, done, arg);

@@ -29,6 +29,10 @@ PG_FN struct pg_transfer *pg_transfer_begin(struct pg_host *h,
 /* Decide: committed with the place, or (err) as if the POST had never come. */
 PG_FN void pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
     struct pg_str host_url, struct pg_str agent_id);
+/* A decision from before the last start, this old (ns); agent_id where
+ * committed. */
+PG_FN void pg_transfer_restore(struct pg_host *h, struct pg_str id,
+    bool committed, struct pg_str agent_id, int64_t age);
 /* A source asks. done with err NULL: committed; with PG_E_TRANSFER: refused,
  * now and for ever. */
 PG_FN void pg_transfer_settle(struct pg_host *h, struct pg_str id,

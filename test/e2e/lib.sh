@@ -13,7 +13,7 @@ work=$(mktemp -d)
 started=() failed=0
 declare -A url=() pid=() running=()
 unset "${!PAGLETS_@}"
-export NO_COLOR=1 XDG_STATE_HOME=$work/state
+export NO_COLOR=1 XDG_STATE_HOME=$work/.kept
 
 cleanup() {
 	local p

@@ -1,0 +1,536 @@
+/* durable: see durable.h. */
+
+#include "durable.h"
+
+#include "../base/log.h"
+#include "../codec/json.h"
+#include "../codec/pickle.h"
+#include "../state/store.h"
+#include "wire.h"
+
+/* Bytes of a record beside its state. */
+#define DURABLE_KEY 320
+
+/* Words of enum pg_durable_status. */
+static const char *const durable_words[] = { "active", "inactive", "crashed",
+	"arrived", "leaving" };
+
+/* A change on its way to the disk. */
+struct durable_op {
+	struct pg_commit commit;
+	struct pg_host *host;
+	struct pg_agent *agent; /* a reference, or NULL */
+	pg_durable_done *done;
+	void *arg;
+	/* A large state: its file is written first, then the change. */
+	struct pg_change change;
+	uint32_t save;
+	char file[PG_AGENT_ID_MAX + 16];
+};
+
+static struct pg_str
+durable_key(char out[DURABLE_KEY], const char *kind, struct pg_str id)
+{
+	int n = snprintf(out, DURABLE_KEY, "%s/%.*s", kind, PG_STR_ARG(id));
+
+	return (struct pg_str){ out, PG_MIN((size_t)n,
+	    (size_t)DURABLE_KEY - 1) };
+}
+
+/* ---- Changes ----------------------------------------------------------------- */
+
+static void
+durable_end(struct durable_op *op, const struct pg_err *err)
+{
+	if (op->done != NULL)
+		op->done(op->arg, err);
+	else if (err != NULL)
+		pg_log(PG_LOG_ERROR, "durable: %s", err->msg);
+	if (op->agent != NULL)
+		pg_agent_unref(op->agent);
+	pg_buf_fini(&op->change.puts);
+	pg_buf_fini(&op->change.dels);
+	free(op);
+}
+
+static void
+durable_on_commit(struct pg_commit *c, const struct pg_err *err)
+{
+	durable_end(PG_CONTAINER(c, struct durable_op, commit), err);
+}
+
+static struct durable_op *
+durable_new(struct pg_host *h, struct pg_agent *a, pg_durable_done *done,
+    void *arg)
+{
+	struct durable_op *op = pg_alloc(sizeof(*op));
+
+	*op = (struct durable_op){ .host = h, .agent = a, .done = done,
+		.arg = arg };
+	if (a != NULL)
+		pg_agent_ref(a);
+	return op;
+}
+
+static void
+durable_commit(struct durable_op *op)
+{
+	struct pg_err err = { 0 };
+
+	op->commit.done = durable_on_commit;
+	if (pg_store_commit(op->host->store, &op->change, &op->commit,
+	    &err) < 0)
+		durable_end(op, &err);
+}
+
+static int
+durable_put(struct durable_op *op, const char *kind, struct pg_str id,
+    const struct pg_value *v, struct pg_err *e)
+{
+	struct pg_buf b = PG_BUF_INIT(PG_STORE_RECORD_MAX);
+	char key[DURABLE_KEY];
+	int rc = pg_json_write(&b, v, e);
+
+	if (rc == 0)
+		pg_change_put(&op->change, durable_key(key, kind, id),
+		    pg_buf_str(&b));
+	pg_buf_fini(&b);
+	return rc;
+}
+
+static void
+durable_del(struct durable_op *op, const char *kind, struct pg_str id)
+{
+	char key[DURABLE_KEY];
+
+	pg_change_del(&op->change, durable_key(key, kind, id));
+}
+
+/* ---- Records of agents ---------------------------------------------------------- */
+
+PG_FN struct pg_value *
+pg_policy_value(const struct pg_policy *p, struct pg_arena *a)
+{
+	struct pg_value *d = pg_value_dict(a);
+
+	pg_put_bool(a, d, "activate_on_message", p->on_message);
+	pg_put_bool(a, d, "queue_messages_when_inactive", p->queue);
+	pg_put_bool(a, d, "activate_on_startup", p->on_startup);
+	pg_put(a, d, "activate_at", p->has_at ? pg_value_float(a, p->at) :
+	    NULL);
+	return d;
+}
+
+static struct pg_value *
+durable_agent_value(const struct pg_agent *a, enum pg_durable_status status,
+    const struct pg_durable_extra *extra, struct pg_arena *arena)
+{
+	struct pg_value *d = pg_value_dict(arena);
+
+	pg_put_strz(arena, d, "status", durable_words[status]);
+	pg_put_str(arena, d, "class_name", a->class_name);
+	pg_put_str(arena, d, "state_class_name", a->state_class);
+	if (a->restart)
+		pg_put_strz(arena, d, "restart", "on-crash");
+	if (status == PG_DURABLE_INACTIVE) {
+		pg_put(arena, d, "policy", pg_policy_value(&a->policy,
+		    arena));
+		pg_put_float(arena, d, "deactivated_at",
+		    pg_to_seconds(a->deactivated_at));
+	}
+	if (status == PG_DURABLE_CRASHED) {
+		pg_put_int(arena, d, "exitcode", a->exitcode);
+		pg_put_strz(arena, d, "error", a->error);
+	}
+	if (extra != NULL && extra->reason != NULL)
+		pg_value_put(arena, d, PG_STR("request"),
+		    (struct pg_value *)(uintptr_t)extra->reason);
+	if (extra != NULL && extra->event != NULL)
+		pg_put_strz(arena, d, "event", extra->event);
+	if (extra != NULL && extra->move != NULL)
+		pg_value_put(arena, d, PG_STR("move"),
+		    (struct pg_value *)(uintptr_t)extra->move);
+	return d;
+}
+
+/* The state within the record: a bare pickle as base64, which keeps every
+ * value exactly as it is. */
+static void
+durable_put_state(struct pg_value *d, const struct pg_agent *a,
+    struct pg_buf *text, struct pg_arena *arena)
+{
+	pg_buf_base64(text, (struct pg_str){ a->state->p + a->state_off,
+	    a->state_len });
+	pg_put_str(arena, d, "state", pg_buf_str(text));
+}
+
+static void
+durable_put_transfer(struct durable_op *op, struct pg_str transfer,
+    const char *status, struct pg_arena *arena)
+{
+	struct pg_value *d = pg_value_dict(arena);
+
+	pg_put_strz(arena, d, "status", status);
+	if (op->agent != NULL)
+		pg_put_str(arena, d, "agent_id", op->agent->id);
+	pg_put_float(arena, d, "time", pg_to_seconds(pg_now_wall()));
+	durable_put(op, "transfer", transfer, d, NULL);
+}
+
+/* The state file is on disk: name it, unless a later save has overtaken. */
+static void
+durable_on_file(struct pg_commit *c, const struct pg_err *err)
+{
+	struct durable_op *op = PG_CONTAINER(c, struct durable_op, commit);
+
+	if (err != NULL || op->save != op->agent->saves)
+		durable_end(op, err);
+	else
+		durable_commit(op);
+}
+
+static void
+durable_save_large(struct durable_op *op)
+{
+	struct pg_agent *a = op->agent;
+	struct pg_err err = { 0 };
+
+	op->commit.done = durable_on_file;
+	if (pg_store_write_state(op->host->store, pg_str(op->file), a->state,
+	    a->state_off, a->state_len, &op->commit, &err) < 0)
+		durable_end(op, &err);
+}
+
+PG_FN void
+pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
+    const struct pg_durable_extra *extra, pg_durable_done *done, void *arg)
+{
+	struct durable_op *op;
+	struct pg_arena arena = { 0 };
+	struct pg_buf text = PG_BUF_INIT(2 * PG_STORE_STATE_INLINE);
+	struct pg_value *d;
+	struct pg_err err = { 0 };
+	bool large;
+
+	if (a->host->store == NULL || a->state == NULL) {
+		if (done != NULL)
+			done(arg, NULL);
+		return;
+	}
+	op = durable_new(a->host, a, done, arg);
+	op->save = ++a->saves;
+	large = a->state_len > PG_STORE_STATE_INLINE;
+	d = durable_agent_value(a, status, extra, &arena);
+	if (large) {
+		snprintf(op->file, sizeof(op->file), "%.*s.%" PRId64,
+		    PG_STR_ARG(a->id), pg_now_wall() / 1000);
+		pg_put_strz(&arena, d, "state_file", op->file);
+	} else {
+		durable_put_state(d, a, &text, &arena);
+	}
+	if (extra != NULL && extra->transfer.n > 0)
+		durable_put_transfer(op, extra->transfer, "committed",
+		    &arena);
+	if (durable_put(op, "agent", a->id, d, &err) < 0)
+		durable_end(op, &err);
+	else if (large)
+		durable_save_large(op);
+	else
+		durable_commit(op);
+	pg_buf_fini(&text);
+	pg_arena_fini(&arena);
+}
+
+static void
+durable_del_queue(struct durable_op *op, struct pg_agent *a)
+{
+	char id[DURABLE_KEY];
+	uint64_t i;
+
+	for (i = 0; i < a->kept; i++) {
+		snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(a->id),
+		    a->kept_first + i);
+		durable_del(op, "queue", pg_str(id));
+	}
+	a->kept_first += a->kept;
+	a->kept = 0;
+}
+
+PG_FN void
+pg_durable_gone(struct pg_agent *a, struct pg_str note,
+    struct pg_str transfer, pg_durable_done *done, void *arg)
+{
+	struct durable_op *op;
+	struct pg_arena arena = { 0 };
+	struct pg_value *d = pg_value_dict(&arena);
+
+	if (a->host->store == NULL) {
+		if (done != NULL)
+			done(arg, NULL);
+		return;
+	}
+	op = durable_new(a->host, a, done, arg);
+	a->saves++;
+	durable_del(op, "agent", a->id);
+	durable_del_queue(op, a);
+	if (note.n > 0) {
+		pg_put_str(&arena, d, "url", note);
+		pg_put_float(&arena, d, "time",
+		    pg_to_seconds(pg_now_wall()));
+		durable_put(op, "note", a->id, d, NULL);
+	}
+	if (transfer.n > 0)
+		durable_put_transfer(op, transfer, "refused", &arena);
+	durable_commit(op);
+	pg_arena_fini(&arena);
+}
+
+/* ---- Messages kept ------------------------------------------------------------------ */
+
+PG_FN void
+pg_durable_queue(struct pg_agent *a, const struct pg_msg *m,
+    pg_durable_done *done, void *arg)
+{
+	struct durable_op *op;
+	struct pg_arena arena = { 0 };
+	struct pg_value *record;
+	char id[DURABLE_KEY];
+	struct pg_err err = { 0 };
+
+	if (a->host->store == NULL) {
+		if (done != NULL)
+			done(arg, NULL);
+		return;
+	}
+	op = durable_new(a->host, a, done, arg);
+	snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(a->id),
+	    a->kept_first + a->kept);
+	if (pg_pickle_read_value(m->body, &arena, 0, &record, &err) < 0 ||
+	    durable_put(op, "queue", pg_str(id), record, &err) < 0) {
+		durable_end(op, &err);
+	} else {
+		a->kept++;
+		durable_commit(op);
+	}
+	pg_arena_fini(&arena);
+}
+
+PG_FN void
+pg_durable_drained(struct pg_agent *a)
+{
+	struct durable_op *op;
+
+	if (a->host->store == NULL || a->kept == 0)
+		return;
+	op = durable_new(a->host, a, NULL, NULL);
+	durable_del_queue(op, a);
+	durable_commit(op);
+}
+
+/* ---- The rest ------------------------------------------------------------------------ */
+
+PG_FN void
+pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
+    pg_durable_done *done, void *arg)
+{
+	struct durable_op *op;
+	struct pg_arena arena = { 0 };
+
+	if (h->store == NULL || transfer.n == 0) {
+		done(arg, NULL);
+		return;
+	}
+	op = durable_new(h, NULL, done, arg);
+	durable_put_transfer(op, transfer, "refused", &arena);
+	durable_commit(op);
+	pg_arena_fini(&arena);
+}
+
+PG_FN void
+pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer)
+{
+	struct durable_op *op;
+
+	if (h->store == NULL)
+		return;
+	op = durable_new(h, NULL, NULL, NULL);
+	durable_del(op, "transfer", transfer);
+	durable_commit(op);
+}
+
+PG_FN void
+pg_durable_forget_note(struct pg_host *h, struct pg_str agent_id)
+{
+	struct durable_op *op;
+
+	if (h->store == NULL)
+		return;
+	op = durable_new(h, NULL, NULL, NULL);
+	durable_del(op, "note", agent_id);
+	durable_commit(op);
+}
+
+PG_FN void
+pg_durable_property(struct pg_host *h, struct pg_str name,
+    const struct pg_value *value, pg_durable_done *done, void *arg)
+{
+	struct durable_op *op;
+	struct pg_err err = { 0 };
+
+	if (h->store == NULL) {
+		done(arg, NULL);
+		return;
+	}
+	op = durable_new(h, NULL, done, arg);
+	if (value == NULL)
+		durable_del(op, "property", name);
+	else if (durable_put(op, "property", name, value, &err) < 0) {
+		durable_end(op, &err);
+		return;
+	}
+	durable_commit(op);
+}
+
+PG_FN bool
+pg_durable_every_message(const struct pg_host *h)
+{
+	return h->store != NULL && h->cfg.durability == PG_DURABILITY_MESSAGE;
+}
+
+/* ---- Back from the disk --------------------------------------------------------------- */
+
+PG_FN int
+pg_durable_status_read(const struct pg_value *record)
+{
+	struct pg_str word = pg_value_text(pg_value_get(record, "status"),
+	    PG_STR_NULL);
+	size_t i;
+
+	for (i = 0; i < PG_COUNT(durable_words); i++)
+		if (pg_str_eqz(word, durable_words[i]))
+			return (int)i;
+	return -1;
+}
+
+PG_FN int
+pg_durable_state(struct pg_store *s, const struct pg_value *record,
+    struct pg_bulk **out, struct pg_err *e)
+{
+	struct pg_str text = pg_value_text(pg_value_get(record, "state"),
+	    PG_STR_NULL);
+	struct pg_str file = pg_value_text(pg_value_get(record,
+	    "state_file"), PG_STR_NULL);
+	char *bytes;
+	ssize_t n;
+
+	if (file.n > 0) {
+		*out = pg_store_read_state(s, file, e);
+		return *out != NULL ? 0 : -1;
+	}
+	bytes = pg_realloc(NULL, text.n + 1);
+	n = pg_base64_decode(text, bytes);
+	*out = n < 0 ? NULL : pg_bulk_copy((struct pg_str){ bytes,
+	    (size_t)n }, e);
+	free(bytes);
+	if (n < 0)
+		return pg_fail(e, PG_E_SERIAL, "record holds no state");
+	return *out != NULL ? 0 : -1;
+}
+
+PG_FN int
+pg_durable_record(struct pg_agent *a, struct pg_arena *arena,
+    struct pg_value **out, struct pg_err *e)
+{
+	struct pg_buf b = PG_BUF_INIT(PG_STORE_RECORD_MAX);
+	char key[DURABLE_KEY];
+	struct pg_str json;
+	int rc = -1;
+
+	if (a->host->store == NULL)
+		return pg_fail(e, PG_E_SERIAL, "nothing is kept on disk");
+	rc = pg_store_get(a->host->store, durable_key(key, "agent", a->id),
+	    &b, e);
+	if (rc > 0)
+		rc = pg_fail(e, PG_E_SERIAL, "no record");
+	json = pg_arena_str(arena, pg_buf_str(&b));
+	pg_buf_fini(&b);
+	if (rc == 0)
+		rc = pg_json_read(json, arena, out, e);
+	return rc;
+}
+
+PG_FN void
+pg_durable_drop_state(struct pg_agent *a)
+{
+	if (a->host->store == NULL)
+		return;
+	pg_bulk_unref(a->state);
+	a->state = NULL;
+}
+
+PG_FN int
+pg_durable_load_state(struct pg_agent *a, struct pg_err *e)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_value *v;
+	int rc;
+
+	if (a->state != NULL)
+		return 0;
+	rc = pg_durable_record(a, &arena, &v, e);
+	if (rc == 0)
+		rc = pg_durable_state(a->host->store, v, &a->state, e);
+	if (rc == 0) {
+		a->state_off = 0;
+		a->state_len = a->state->n;
+		a->state_time = pg_loop_now(a->host->loop);
+	}
+	pg_arena_fini(&arena);
+	return rc < 0 ? pg_wrap(e, "Paglet '%.*s'", PG_STR_ARG(a->id)) : 0;
+}
+
+struct durable_walk {
+	struct pg_host *host;
+	int (*each)(struct pg_host *h, const struct pg_durable_record *r,
+	    struct pg_err *e);
+};
+
+static int
+durable_on_record(void *arg, struct pg_str key, struct pg_str json,
+    struct pg_err *e)
+{
+	struct durable_walk *w = arg;
+	struct pg_durable_record r = { .kind = key };
+	const char *slash = memchr(key.p, '/', key.n);
+	struct pg_arena a;
+	struct pg_value *v;
+	int rc = 0;
+
+	if (slash == NULL)
+		return 0;
+	r.kind.n = (size_t)(slash - key.p);
+	r.id = pg_str_skip(key, r.kind.n + 1);
+	pg_arena_init(&a, 8 * PG_STORE_RECORD_MAX);
+	if (pg_json_read(json, &a, &v, e) < 0) {
+		pg_log(PG_LOG_ERROR, "durable: record %.*s: %s",
+		    PG_STR_ARG(key), e->msg);
+		*e = (struct pg_err){ 0 };
+	} else {
+		r.value = v;
+		rc = w->each(w->host, &r, e);
+	}
+	pg_arena_fini(&a);
+	return rc;
+}
+
+PG_FN int
+pg_durable_each(struct pg_host *h,
+    int (*each)(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e), struct pg_err *e)
+{
+	struct durable_walk w = { .host = h, .each = each };
+
+	return pg_store_each(h->store, durable_on_record, &w, e);
+}
+
+#undef DURABLE_KEY

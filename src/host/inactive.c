@@ -1,0 +1,556 @@
+/* inactive: see inactive.h. */
+
+#include "inactive.h"
+
+#include "../agent/runtime.h"
+#include "../base/log.h"
+#include "../codec/pickle.h"
+#include "checkpoint.h"
+#include "wire.h"
+
+/* ---- Requests ------------------------------------------------------------------ */
+
+PG_FN void
+pg_deactivation_init(struct pg_deactivation *d, const char *reason,
+    const char *source)
+{
+	*d = (struct pg_deactivation){ .reason = pg_str(reason),
+		.source = pg_str(source),
+		.policy = { .on_message = true, .queue = true } };
+}
+
+PG_FN int
+pg_policy_read(const struct pg_value *v, struct pg_policy *p,
+    struct pg_err *e)
+{
+	double at = 0;
+	const struct pg_value *when = pg_value_get(v, "activate_at");
+
+	*p = (struct pg_policy){ .on_message = true, .queue = true };
+	if (v == NULL || pg_value_is(v, PG_T_NULL))
+		return 0;
+	if (!pg_value_is(v, PG_T_DICT))
+		return pg_fail(e, PG_E_HOST, "field 'policy' must be dict, "
+		    "not %s", pg_value_type_name(v));
+	if (pg_field_bool_opt(v, "activate_on_message", &p->on_message,
+	    e) < 0 ||
+	    pg_field_bool_opt(v, "queue_messages_when_inactive", &p->queue,
+	    e) < 0 ||
+	    pg_field_bool_opt(v, "activate_on_startup", &p->on_startup,
+	    e) < 0 ||
+	    pg_field_float_opt(v, "activate_at", &at, e) < 0)
+		return pg_wrap(e, "policy");
+	p->has_at = when != NULL && !pg_value_is(when, PG_T_NULL);
+	p->at = at;
+	return 0;
+}
+
+PG_FN int
+pg_deactivation_read(const struct pg_value *record,
+    struct pg_deactivation *d, struct pg_err *e)
+{
+	struct pg_value *metadata = NULL;
+
+	pg_deactivation_init(d, "deactivate", "external");
+	if (record == NULL || pg_value_is(record, PG_T_NULL))
+		return 0;
+	if (!pg_value_is(record, PG_T_DICT))
+		return pg_fail(e, PG_E_HOST, "field 'request' must be dict, "
+		    "not %s", pg_value_type_name(record));
+	if (pg_field_str_opt(record, "reason", &d->reason, e) < 0 ||
+	    pg_field_str_opt(record, "source", &d->source, e) < 0 ||
+	    pg_policy_read(pg_value_get(record, "policy"), &d->policy,
+	    e) < 0 ||
+	    pg_field_dict_opt(record, "metadata", &metadata, e) < 0)
+		return pg_wrap(e, "request");
+	d->metadata = metadata;
+	return 0;
+}
+
+static struct pg_value *
+inactive_request_value(const struct pg_deactivation *d, struct pg_arena *a)
+{
+	struct pg_value *v = pg_value_dict(a), *metadata = NULL;
+
+	if (d->metadata != NULL)
+		pg_value_copy(a, d->metadata, &metadata);
+	pg_put_str(a, v, "reason", d->reason);
+	pg_put_str(a, v, "source", d->source);
+	pg_put(a, v, "metadata", metadata != NULL ? metadata :
+	    pg_value_dict(a));
+	return v;
+}
+
+/* ---- Messages kept --------------------------------------------------------------- */
+
+/* A message whose sender waits for it to be kept. */
+struct inactive_keep {
+	struct pg_agent *agent; /* a reference */
+	struct pg_msg *m;
+};
+
+/* The answer of a message that is kept. */
+static void
+inactive_on_kept(void *arg, const struct pg_err *err)
+{
+	struct inactive_keep *k = arg;
+	struct pg_msg *m = k->m, *copy;
+	struct pg_arena a = { 0 };
+	struct pg_value *d = pg_value_dict(&a);
+	struct pg_buf b = { 0 };
+
+	if (err != NULL) {
+		pg_msg_fail(m, err);
+		goto out;
+	}
+	/* The sender's part is over; what is kept has no sender. */
+	copy = pg_msg_new();
+	copy->id = pg_arena_str(&copy->arena, m->id);
+	copy->body = pg_arena_str(&copy->arena, m->body);
+	*k->agent->drain_end = copy;
+	k->agent->drain_end = &copy->next;
+	pg_put_bool(&a, d, "queued", true);
+	pg_put_str(&a, d, "message_id", m->id);
+	if (!m->oneway)
+		pg_wire_bare(&b, d, NULL);
+	pg_event_message(k->agent, "message-queued", m);
+	pg_msg_end(m, &(struct pg_outcome){ .body = pg_buf_str(&b) });
+out:
+	pg_agent_unref(k->agent);
+	free(k);
+	pg_buf_fini(&b);
+	pg_arena_fini(&a);
+}
+
+static void
+inactive_keep(struct pg_agent *a, struct pg_msg *m)
+{
+	struct inactive_keep *k;
+	struct pg_err err = { 0 };
+
+	if (a->kept >= PG_MAILBOX_COUNT_MAX) {
+		pg_fail(&err, PG_E_MAILBOX_FULL, "Paglet '%.*s' sleeps and "
+		    "%d messages wait for it", PG_STR_ARG(a->id),
+		    PG_MAILBOX_COUNT_MAX);
+		pg_msg_fail(m, &err);
+		return;
+	}
+	k = pg_alloc(sizeof(*k));
+	k->agent = a;
+	k->m = m;
+	m->pending = true;
+	pg_agent_ref(a);
+	pg_durable_queue(a, m, inactive_on_kept, k);
+}
+
+PG_FN void
+pg_inactive_post(struct pg_agent *a, struct pg_msg *m)
+{
+	struct pg_err err = { 0 };
+
+	if (m->deactivate) {
+		pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' "
+		    "on %.*s", PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
+		pg_msg_fail(m, &err);
+	} else if (!m->no_activate && a->policy.on_message) {
+		/* First the message: it fails if the agent does not wake. */
+		pg_agent_post(a, m);
+		pg_activate(a, NULL, NULL);
+	} else if (m->no_delay || !a->policy.queue) {
+		pg_fail(&err, PG_E_INACTIVE, "Paglet '%.*s' is inactive on "
+		    "%.*s", PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
+		pg_msg_fail(m, &err);
+	} else {
+		inactive_keep(a, m);
+	}
+}
+
+PG_FN int64_t
+pg_inactive_kept(const struct pg_agent *a)
+{
+	const struct pg_msg *m;
+	int64_t n = 0;
+
+	for (m = a->drain; m != NULL; m = m->next)
+		n++;
+	return n;
+}
+
+/* ---- Deactivation ------------------------------------------------------------------ */
+
+struct deactivating {
+	struct pg_agent *agent; /* a reference */
+	struct pg_hold hold;
+	struct pg_arena arena;
+	struct pg_policy policy;
+	struct pg_str reason;
+	struct pg_value *request;
+	bool in_call;
+	pg_lifecycle_done *done;
+	void *arg;
+};
+
+static void
+deactivate_end(struct deactivating *d, const struct pg_err *err)
+{
+	pg_agent_release(&d->hold);
+	d->done(d->arg, err);
+	pg_agent_unref(d->agent);
+	pg_arena_fini(&d->arena);
+	free(d);
+}
+
+/* The process has ended: it sleeps. */
+static void
+deactivate_on_ended(struct pg_agent *a)
+{
+	struct deactivating *d = PG_CONTAINER(a->holder, struct deactivating,
+	    hold);
+	struct pg_arena arena = { 0 };
+	struct pg_value *data = pg_value_dict(&arena);
+	struct pg_msg *m, *waiting = pg_agent_take_waiting(a);
+
+	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+	a->pid = 0;
+	pg_durable_drop_state(a);
+	pg_put_str(&arena, data, "reason", d->reason);
+	pg_host_event(a->host, "deactivate", a, data, NULL);
+	while ((m = waiting) != NULL) {
+		waiting = m->next;
+		m->next = NULL;
+		inactive_keep(a, m);
+	}
+	deactivate_end(d, NULL);
+	pg_arena_fini(&arena);
+}
+
+static void
+deactivate_on_saved(void *arg, const struct pg_err *err)
+{
+	struct deactivating *d = arg;
+	struct pg_agent *a = d->agent;
+	struct pg_buf b = { 0 };
+
+	if (err != NULL || a->phase != PG_AGENT_ACTIVE) {
+		deactivate_end(d, err);
+		return;
+	}
+	if (d->in_call) {
+		pg_wire_bare(&b, pg_wire_proxy(&d->arena, a->host->address,
+		    a->id), NULL);
+		pg_agent_end_running(a, &(struct pg_outcome){
+		    .body = pg_buf_str(&b) });
+		pg_buf_fini(&b);
+	}
+	pg_agent_quit(a, deactivate_on_ended);
+}
+
+static void
+deactivate_on_snapshot(void *arg, struct pg_agent *a,
+    const struct pg_outcome *o)
+{
+	struct deactivating *d = arg;
+	struct pg_durable_extra extra = { .reason = d->request };
+
+	if (o->err != NULL) {
+		deactivate_end(d, o->err);
+		return;
+	}
+	a->policy = d->policy;
+	a->deactivated_at = pg_now_wall();
+	pg_durable_save(a, PG_DURABLE_INACTIVE, &extra, deactivate_on_saved,
+	    d);
+}
+
+static void
+deactivate_on_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct deactivating *d = arg;
+
+	(void)a;
+	if (o->err != NULL)
+		deactivate_end(d, o->err);
+	else
+		pg_agent_command(&d->hold, NULL, PG_AGENT_HOOK_TIME,
+		    deactivate_on_snapshot, d);
+}
+
+static void
+deactivate_on_granted(struct pg_hold *h, const struct pg_err *err)
+{
+	struct deactivating *d = PG_CONTAINER(h, struct deactivating, hold);
+
+	if (err != NULL)
+		deactivate_end(d, err);
+	else
+		pg_agent_command(h, "deactivating", PG_AGENT_HOOK_TIME,
+		    deactivate_on_hook, d);
+}
+
+static int
+deactivate_check(const struct pg_agent *a, struct pg_err *e)
+{
+	if (a->phase == PG_AGENT_CRASHED)
+		return pg_fail(e, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+		    PG_STR_ARG(a->id), a->error);
+	if (a->phase == PG_AGENT_MOVING)
+		return pg_fail(e, PG_E_LIFECYCLE, "Paglet '%.*s' is moving",
+		    PG_STR_ARG(a->id));
+	if (a->phase == PG_AGENT_INACTIVE || a->phase == PG_AGENT_GONE)
+		return pg_fail(e, PG_E_INVALID_AGENT, "No active paglet "
+		    "'%.*s' on %.*s", PG_STR_ARG(a->id),
+		    PG_STR_ARG(a->host->name));
+	return 0;
+}
+
+PG_FN void
+pg_deactivate(struct pg_agent *a, const struct pg_deactivation *request,
+    bool in_call, pg_lifecycle_done *done, void *arg)
+{
+	struct deactivating *d;
+	struct pg_err err = { 0 };
+
+	if (deactivate_check(a, &err) < 0) {
+		done(arg, &err);
+		return;
+	}
+	d = pg_alloc(sizeof(*d));
+	d->agent = a;
+	d->policy = request->policy;
+	d->reason = pg_arena_str(&d->arena, request->reason);
+	d->request = inactive_request_value(request, &d->arena);
+	pg_value_copy(&d->arena, d->request, &d->request);
+	d->in_call = in_call;
+	d->done = done;
+	d->arg = arg;
+	d->hold.granted = deactivate_on_granted;
+	pg_agent_ref(a);
+	if (in_call) {
+		pg_agent_hold_call(a, &d->hold);
+		deactivate_on_granted(&d->hold, NULL);
+	} else {
+		pg_agent_hold(a, &d->hold);
+	}
+}
+
+/* ---- Activation ---------------------------------------------------------------------- */
+
+/* Who waits for an agent to be awake. */
+struct pg_waker {
+	pg_lifecycle_done *done;
+	void *arg;
+	struct pg_waker *next;
+};
+
+static void
+activate_tell(struct pg_agent *a, const struct pg_err *err)
+{
+	struct pg_waker *w, *all = a->wakers;
+
+	a->wakers = NULL;
+	while ((w = all) != NULL) {
+		all = w->next;
+		w->done(w->arg, err);
+		free(w);
+	}
+}
+
+/* All that was kept has been delivered. */
+static void
+activate_drained(struct pg_agent *a)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_value *data = pg_value_dict(&arena);
+
+	pg_durable_drained(a);
+	pg_put_int(&arena, data, "queued_message_count", a->drained);
+	pg_host_event(a->host, "activate", a, data, NULL);
+	activate_tell(a, NULL);
+	pg_arena_fini(&arena);
+}
+
+static void
+activate_on_delivered(struct pg_msg *m, const struct pg_outcome *o)
+{
+	struct pg_agent *a = m->arg;
+
+	(void)o; /* its sender was told that it is kept */
+	if (--a->draining == 0 && a->phase != PG_AGENT_GONE)
+		activate_drained(a);
+	pg_agent_unref(a);
+}
+
+/* It did not come to life: it sleeps on, and all is kept. */
+static void
+activate_failed(struct pg_agent *a, const struct pg_err *err)
+{
+	struct pg_msg *m;
+
+	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+	a->pid = 0;
+	while ((m = pg_mailbox_take(&a->box)) != NULL)
+		pg_msg_fail(m, err);
+	activate_tell(a, err);
+}
+
+static void
+activate_on_saved(void *arg, const struct pg_err *err)
+{
+	struct pg_agent *a = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_ERROR, "agent: %.*s: checkpoint: %s",
+		    PG_STR_ARG(a->id), err->msg);
+	/* Awake it is, whatever the disk says; a message kept holds it. */
+	if (a->draining == 0 && a->phase != PG_AGENT_GONE)
+		activate_drained(a);
+	pg_agent_unref(a);
+}
+
+static void
+activate_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct pg_msg *m;
+
+	(void)arg;
+	if (o->err != NULL) {
+		activate_failed(a, o->err);
+		return;
+	}
+	a->drained = 0;
+	for (m = a->drain; m != NULL; m = m->next) {
+		a->drained++;
+		m->on_done = activate_on_delivered;
+		m->arg = a;
+		pg_agent_ref(a);
+	}
+	a->draining = a->drained;
+	pg_agent_ref(a);
+	pg_checkpoint(a, activate_on_saved, a);
+}
+
+static int
+activate_start(struct pg_agent *a, struct pg_err *e)
+{
+	struct pg_span state;
+
+	if (pg_runtime_class(a->class_name, a->state_class, e) == NULL ||
+	    pg_durable_load_state(a, e) < 0)
+		return -1;
+	state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
+		.off = a->state_off, .len = a->state_len };
+	pg_bulk_unref(a->state);
+	a->state = NULL;
+	pg_agent_set_phase(a, PG_AGENT_STARTING);
+	a->error[0] = '\0';
+	a->run_done = false;
+	if (pg_agent_start(a, a->wake_event != NULL ? a->wake_event :
+	    "activation", PG_STR_NULL, &state, activate_on_started, NULL,
+	    e) < 0)
+		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+	a->wake_event = NULL;
+	pg_bulk_unref(state.bulk);
+	return a->phase == PG_AGENT_STARTING ? 0 : -1;
+}
+
+PG_FN void
+pg_activate(struct pg_agent *a, pg_lifecycle_done *done, void *arg)
+{
+	struct pg_waker *w;
+	struct pg_err err = { 0 };
+
+	if (a->phase != PG_AGENT_INACTIVE && a->wakers == NULL) {
+		pg_fail(&err, PG_E_INVALID_AGENT, "No deactivated paglet "
+		    "'%.*s' on %.*s", PG_STR_ARG(a->id),
+		    PG_STR_ARG(a->host->name));
+		if (done != NULL)
+			done(arg, &err);
+		return;
+	}
+	if (done != NULL) {
+		w = pg_alloc(sizeof(*w));
+		*w = (struct pg_waker){ done, arg, a->wakers };
+		a->wakers = w;
+	}
+	if (a->phase == PG_AGENT_INACTIVE && activate_start(a, &err) < 0)
+		activate_failed(a, &err);
+}
+
+/* ---- The clock, and the end --------------------------------------------------------- */
+
+static void
+inactive_log_woken(void *arg, const struct pg_err *err)
+{
+	struct pg_host *h = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_WARN, "host: %.*s: wake at a time: %s",
+		    PG_STR_ARG(h->name), err->msg);
+}
+
+static void
+inactive_on_tick(struct pg_timer *t)
+{
+	struct pg_host *h = PG_CONTAINER(t, struct pg_host, wake_timer);
+	double now = pg_to_seconds(pg_now_wall());
+	struct pg_agent *a, *next;
+
+	for (a = h->ninactive > 0 ? h->first : NULL; a != NULL; a = next) {
+		next = a->next;
+		if (a->phase != PG_AGENT_INACTIVE || !a->policy.has_at ||
+		    a->policy.at > now)
+			continue;
+		a->policy.has_at = false; /* once */
+		pg_activate(a, inactive_log_woken, h);
+	}
+	pg_timer_set(h->loop, t, PG_INACTIVE_TICK, inactive_on_tick);
+}
+
+PG_FN void
+pg_inactive_init(struct pg_host *h)
+{
+	pg_timer_set(h->loop, &h->wake_timer, PG_INACTIVE_TICK,
+	    inactive_on_tick);
+}
+
+/* The shutdown of a host: how many agents are still to fall asleep. */
+struct inactive_shutdown {
+	size_t left;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void
+inactive_on_asleep(void *arg, const struct pg_err *err)
+{
+	struct inactive_shutdown *s = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_WARN, "host: shutdown: %s", err->msg);
+	if (--s->left > 0)
+		return;
+	s->done(s->arg);
+	free(s);
+}
+
+PG_FN void
+pg_inactive_shutdown(struct pg_host *h, void (*done)(void *arg), void *arg)
+{
+	struct inactive_shutdown *s = pg_alloc(sizeof(*s));
+	struct pg_deactivation d;
+	struct pg_agent *a, *next;
+
+	*s = (struct inactive_shutdown){ .left = 1, .done = done,
+		.arg = arg };
+	pg_deactivation_init(&d, "shutdown", "host");
+	d.policy.on_startup = true;
+	pg_timer_stop(&h->wake_timer);
+	for (a = h->first; a != NULL; a = next) {
+		next = a->next;
+		if (a->phase != PG_AGENT_ACTIVE)
+			continue;
+		s->left++;
+		pg_deactivate(a, &d, false, inactive_on_asleep, s);
+	}
+	inactive_on_asleep(s, NULL);
+}

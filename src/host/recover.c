@@ -1,0 +1,326 @@
+/* recover: see recover.h. Two passes over the store: agents and all else
+ * first, then the messages that are kept for agents.
+ */
+
+#include "recover.h"
+
+#include "../base/log.h"
+#include "../state/store.h"
+#include "calls.h"
+#include "inactive.h"
+#include "message.h"
+#include "move.h"
+#include "transfer.h"
+#include "wire.h"
+
+/* ---- Load ------------------------------------------------------------------------- */
+
+static int
+recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
+    struct pg_err *e)
+{
+	double at = 0;
+	int64_t exitcode = 0;
+	struct pg_str error = PG_STR_NULL, restart = PG_STR_NULL;
+
+	if (pg_policy_read(pg_value_get(v, "policy"), &a->policy, e) < 0 ||
+	    pg_field_float_opt(v, "deactivated_at", &at, e) < 0 ||
+	    pg_field_int_opt(v, "exitcode", &exitcode, e) < 0 ||
+	    pg_field_str_opt(v, "error", &error, e) < 0 ||
+	    pg_field_str_opt(v, "restart", &restart, e) < 0)
+		return -1;
+	a->deactivated_at = pg_from_seconds(at);
+	a->exitcode = (int)exitcode;
+	a->restart = pg_str_eqz(restart, "on-crash");
+	snprintf(a->error, sizeof(a->error), "%.*s", PG_STR_ARG(error));
+	return 0;
+}
+
+/* The hook of an arrival that had not been greeted yet. */
+static const char *
+recover_event(const struct pg_value *v)
+{
+	struct pg_str event = pg_value_text(pg_value_get(v, "event"),
+	    PG_STR_NULL);
+
+	if (pg_str_eqz(event, "arrival"))
+		return "arrival";
+	return pg_str_eqz(event, "clone") ? "clone" : NULL;
+}
+
+static void
+recover_phase(struct pg_agent *a, enum pg_durable_status status,
+    const struct pg_value *v)
+{
+	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+	switch (status) {
+	case PG_DURABLE_INACTIVE:
+		a->wake = a->policy.on_startup ? PG_WAKE_STARTUP :
+		    PG_WAKE_NOT;
+		break;
+	case PG_DURABLE_ACTIVE:
+		a->wake = PG_WAKE_RECOVER;
+		break;
+	case PG_DURABLE_ARRIVED:
+		a->wake = PG_WAKE_RECOVER;
+		a->wake_event = recover_event(v);
+		break;
+	case PG_DURABLE_CRASHED:
+		pg_agent_set_phase(a, PG_AGENT_CRASHED);
+		break;
+	case PG_DURABLE_LEAVING:
+		pg_agent_set_phase(a, PG_AGENT_MOVING);
+		a->wake = PG_WAKE_SETTLE;
+		break;
+	}
+}
+
+static int
+recover_agent(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	struct pg_str class_name, state_class;
+	int status = pg_durable_status_read(r->value);
+	struct pg_agent *a;
+
+	if (status < 0 || pg_wire_check_id(r->id, e) < 0 ||
+	    pg_field_str(r->value, "class_name", &class_name, e) < 0 ||
+	    pg_field_str(r->value, "state_class_name", &state_class, e) < 0)
+		return -1;
+	a = pg_agent_new(h, r->id, class_name, state_class);
+	if (recover_agent_fields(a, r->value, e) < 0) {
+		pg_agent_remove(a, e);
+		return -1;
+	}
+	recover_phase(a, (enum pg_durable_status)status, r->value);
+	return 0;
+}
+
+static int
+recover_note(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	struct pg_str url;
+	double at = 0;
+	int64_t age;
+
+	if (pg_field_str(r->value, "url", &url, e) < 0 ||
+	    pg_field_float_opt(r->value, "time", &at, e) < 0)
+		return -1;
+	age = PG_MAX(pg_now_wall() - pg_from_seconds(at), 0);
+	if (age < PG_FORWARD_NOTE_TIME)
+		pg_forward_restore(h, r->id, url, age);
+	else
+		pg_durable_forget_note(h, r->id);
+	return 0;
+}
+
+static int
+recover_transfer(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	struct pg_str status, agent = PG_STR_NULL;
+	double at = 0;
+	int64_t age;
+
+	if (pg_field_str(r->value, "status", &status, e) < 0 ||
+	    pg_field_str_opt(r->value, "agent_id", &agent, e) < 0 ||
+	    pg_field_float_opt(r->value, "time", &at, e) < 0)
+		return -1;
+	age = PG_MAX(pg_now_wall() - pg_from_seconds(at), 0);
+	if (age < PG_TRANSFER_KEEP_TIME)
+		pg_transfer_restore(h, r->id, pg_str_eqz(status, "committed"),
+		    agent, age);
+	else
+		pg_durable_forget_transfer(h, r->id);
+	return 0;
+}
+
+static int
+recover_first(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	int rc = 0;
+
+	if (pg_str_eqz(r->kind, "agent"))
+		rc = recover_agent(h, r, e);
+	else if (pg_str_eqz(r->kind, "note"))
+		rc = recover_note(h, r, e);
+	else if (pg_str_eqz(r->kind, "transfer"))
+		rc = recover_transfer(h, r, e);
+	else if (pg_str_eqz(r->kind, "property"))
+		rc = pg_calls_restore_property(h, r->id, r->value, e);
+	if (rc == 0)
+		return 0;
+	/* One record that makes no sense does not keep the host down; it
+	 * stays where it is. */
+	pg_log(PG_LOG_ERROR, "recover: %.*s/%.*s: %s", PG_STR_ARG(r->kind),
+	    PG_STR_ARG(r->id), e->msg[0] != '\0' ? e->msg : "no record of "
+	    "ours");
+	*e = (struct pg_err){ 0 };
+	return 0;
+}
+
+/* queue/ID/N */
+static int
+recover_message(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	const char *slash = r->id.n > 0 ? memrchr(r->id.p, '/', r->id.n) :
+	    NULL;
+	struct pg_str id = r->id;
+	struct pg_agent *a;
+	struct pg_msg *m;
+	uint64_t n;
+
+	if (!pg_str_eqz(r->kind, "queue") || slash == NULL)
+		return 0;
+	id.n = (size_t)(slash - id.p);
+	a = pg_agent_find(h, id);
+	m = a != NULL ? pg_message_new(r->value, e) : NULL;
+	if (m == NULL) {
+		pg_log(PG_LOG_ERROR, "recover: queue/%.*s: %s",
+		    PG_STR_ARG(r->id), a != NULL ? e->msg : "no such agent");
+		*e = (struct pg_err){ 0 };
+		return 0;
+	}
+	n = strtoull(slash + 1, NULL, 10);
+	if (a->kept == 0)
+		a->kept_first = n;
+	a->kept = n - a->kept_first + 1;
+	*a->drain_end = m;
+	a->drain_end = &m->next;
+	return 0;
+}
+
+static bool
+recover_keep_file(void *arg, struct pg_str name)
+{
+	struct pg_host *h = arg;
+	const char *dot = memrchr(name.p, '.', name.n);
+
+	if (dot == NULL)
+		return false;
+	name.n = (size_t)(dot - name.p);
+	return pg_agent_find(h, name) != NULL;
+}
+
+/* ---- A crash ------------------------------------------------------------------------ */
+
+/* Whether it has been restarted too often lately; counts this one. */
+static bool
+recover_too_often(struct pg_agent *a)
+{
+	int64_t now = pg_loop_now(a->host->loop);
+	size_t oldest = a->nrestarts % PG_RESTART_MAX;
+
+	if (a->nrestarts >= PG_RESTART_MAX &&
+	    now - a->restarts[oldest] < PG_RESTART_WINDOW)
+		return true;
+	a->restarts[oldest] = now;
+	a->nrestarts++;
+	return false;
+}
+
+static void
+recover_on_woken(void *arg, const struct pg_err *err)
+{
+	struct pg_agent *a = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_WARN, "recover: %.*s: %s", PG_STR_ARG(a->id),
+		    err->msg);
+	else
+		pg_host_event(a->host, "recover", a, NULL, NULL);
+	pg_agent_unref(a);
+}
+
+/* Woken because its policy says so: the activation has its own event. */
+static void
+recover_on_startup(void *arg, const struct pg_err *err)
+{
+	struct pg_agent *a = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_WARN, "recover: %.*s: %s", PG_STR_ARG(a->id),
+		    err->msg);
+	pg_agent_unref(a);
+}
+
+static void
+recover_crashed(struct pg_agent *a)
+{
+	struct pg_bulk *last = a->state;
+	struct pg_err err = { 0 };
+
+	if (!a->restart || a->host->draining || recover_too_often(a)) {
+		pg_durable_save(a, PG_DURABLE_CRASHED, NULL, NULL, NULL);
+		return;
+	}
+	/* From its checkpoint; without one, from the last state seen. */
+	a->state = NULL;
+	if (pg_durable_load_state(a, &err) < 0)
+		a->state = last;
+	else
+		pg_bulk_unref(last);
+	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+	pg_agent_ref(a);
+	pg_activate(a, recover_on_woken, a);
+}
+
+PG_FN int
+pg_recover_load(struct pg_host *h, struct pg_err *e)
+{
+	h->crashed = recover_crashed;
+	if (h->store == NULL)
+		return 0;
+	if (pg_durable_each(h, recover_first, e) < 0 ||
+	    pg_durable_each(h, recover_message, e) < 0)
+		return -1;
+	pg_store_sweep(h->store, recover_keep_file, h);
+	if (pg_store_corrupt(h->store) > 0)
+		pg_host_event(h, "store-corrupt", NULL, NULL, NULL);
+	return 0;
+}
+
+/* ---- Resume --------------------------------------------------------------------------- */
+
+static void
+recover_wake(struct pg_agent *a)
+{
+	enum pg_wake wake = a->wake;
+
+	a->wake = PG_WAKE_NOT;
+	if (wake == PG_WAKE_SETTLE) {
+		pg_move_resume(a);
+	} else if (a->phase == PG_AGENT_INACTIVE) {
+		pg_agent_ref(a);
+		pg_activate(a, wake == PG_WAKE_RECOVER ? recover_on_woken :
+		    recover_on_startup, a);
+	}
+}
+
+static void
+recover_on_turn(struct pg_timer *t)
+{
+	struct pg_host *h = PG_CONTAINER(t, struct pg_host, recover_timer);
+	struct pg_agent *a, *next;
+	size_t n = 0;
+
+	for (a = h->first; a != NULL && n < PG_RECOVER_BATCH; a = next) {
+		next = a->next;
+		if (a->wake == PG_WAKE_NOT)
+			continue;
+		recover_wake(a);
+		n++;
+	}
+	if (n == PG_RECOVER_BATCH)
+		pg_timer_set(h->loop, t, 1, recover_on_turn);
+}
+
+PG_FN void
+pg_recover_resume(struct pg_host *h)
+{
+	if (h->store != NULL)
+		pg_timer_set(h->loop, &h->recover_timer, 1, recover_on_turn);
+}
