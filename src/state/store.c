@@ -1,10 +1,10 @@
 /* store: the log of records and what is in memory of it; the folder.
  *
  * A commit becomes a line at the end of the batch that is being filled, and
- * is in the index at once. At most one batch is being written, by a worker:
- * when it is done the next goes, with all that has gathered, so one fdatasync
- * serves everybody who waited. Batches are written in order and each lies in
- * one file.
+ * is in the index at once. The batch goes to a worker at the end of the loop's
+ * turn; until it is written the next one gathers, so that one fdatasync serves
+ * everybody who waited. Batches are written in order and each lies in one
+ * file.
  *
  * When a batch fails, it and what was filled behind it is undone in the index
  * and cut off the file, and everybody in it is told. If only room was
@@ -49,6 +49,13 @@ struct store_batch {
 	struct pg_err err;
 };
 
+/* Has the batch written at the end of a turn. Owner: the store; once it is
+ * closed, the loop, as long as the task is queued. */
+struct store_wake {
+	struct pg_task task;
+	struct pg_store *store; /* NULL: closed */
+};
+
 /* Owner: who opened it. Loop thread. */
 struct pg_store {
 	char *dir;
@@ -68,6 +75,7 @@ struct pg_store {
 
 	struct store_batch batches[2];
 	struct store_batch *filling, *writing; /* writing: NULL, or the other */
+	struct store_wake *wake;
 	struct pg_timer retry;
 	uint64_t syncs;
 
@@ -174,7 +182,7 @@ store_fail_batch(struct pg_store *s, struct store_batch *b)
 	if (b->create || behind->create) {
 		pg_compact_free(s->compact);
 		s->compact = NULL;
-		s->compact_after = s->total * 2;
+		s->compact_after = s->total + s->total / 4;
 	}
 	if (b->broken)
 		s->failed = err;
@@ -261,7 +269,7 @@ store_compact_fail(struct pg_store *s, const struct pg_err *err)
 {
 	pg_log(PG_LOG_WARN, "store: %s: the log was not compacted: %s",
 	    s->dir, err->msg);
-	s->compact_after = s->total * 2;
+	s->compact_after = s->total + s->total / 4;
 	store_compact_end(s);
 }
 
@@ -351,6 +359,17 @@ store_next(struct pg_store *s)
 	}
 }
 
+static void
+store_on_wake(struct pg_task *t)
+{
+	struct store_wake *w = PG_CONTAINER(t, struct store_wake, task);
+
+	if (w->store != NULL)
+		store_next(w->store);
+	else
+		free(w);
+}
+
 /* ---- Commits ---- */
 
 PG_FN bool
@@ -413,7 +432,7 @@ pg_store_commit(struct pg_store *s, struct pg_change *ch,
 		pg_buf_fini(&s->text);
 	pg_change_fini(ch);
 	if (rc == 0)
-		store_next(s);
+		pg_loop_defer(s->loop, &s->wake->task, store_on_wake);
 	return rc;
 }
 
@@ -715,6 +734,8 @@ store_new(const char *dir)
 		store_batch_reset(&s->batches[i]);
 	}
 	s->filling = s->batches;
+	s->wake = pg_alloc(sizeof(*s->wake));
+	s->wake->store = s;
 	s->compact_after = PG_STORE_COMPACT_MIN;
 	return s;
 }
@@ -729,6 +750,9 @@ store_free(struct pg_store *s)
 		store_batch_reset(&s->batches[i]);
 		pg_buf_fini(&s->batches[i].lines);
 	}
+	s->wake->store = NULL;
+	if (!s->wake->task.queued)
+		free(s->wake);
 	pg_compact_free(s->compact);
 	pg_index_fini(&s->index);
 	pg_buf_fini(&s->text);
