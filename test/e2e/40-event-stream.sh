@@ -33,14 +33,18 @@ in_order() {
 		"$(ids "$2" | sha256sum)"
 }
 
-# open_stream FILE FIELDS [OPTION...]: a raw stream into a file.
-open_stream() {
-	local file=$1 to=${url[alpha]#http://}
-	printf "GET /events/stream HTTP/1.0\r\nHost: $to\r\n$2\r\n" >"$work/$file.in"
-	shift 2
-	background "$TOOLS/rawhttp" -t 60 "$@" "${to%:*}" "${to##*:}" \
-		<"$work/$file.in" >"$work/$file"
+# listen FILE FIELDS SECONDS: a raw stream into a file.
+listen() {
+	local to=${url[alpha]#http://}
+	printf "GET /events/stream HTTP/1.0\r\nHost: $to\r\n$2\r\n" >"$work/$1.in"
+	background sh -c 'exec "$@" <"$0"' "$work/$1.in" \
+		"$TOOLS/rawhttp" -t "$3" "${to%:*}" "${to##*:}" >"$work/$1"
 	stream=$!
+}
+
+open_stream() {
+	local file=$1
+	listen "$1" "$2" 60
 	eventually "$file: stream opens" grep -q 'retry: 2000' "$work/$file"
 }
 
@@ -94,6 +98,7 @@ in_order "polled" polled
 
 # One that does not read delays nobody, and is told.
 open_stream slow ''
+slow=$stream
 kill -STOP $stream
 request='POST /agents/agent/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n'
 message='{"message": {"kind": "ping"}}'
@@ -116,40 +121,37 @@ is "what is missing is in it" "$(pick missed "$gap")" \
 	$((before - $(ids slow | head -1) + 1 - $(ids slow | wc -l)))
 
 # So many listeners and no more; one that leaves makes room.
-open=0
+open_stream first ''
+first=$stream
 for ((i = 0; i < 64; i++)); do
-	background "$TOOLS/rawhttp" -t 60 127.0.0.1 "${url[alpha]##*:}" \
-		<"$work/slow.in" >"$work/crowd.$i"
-	crowd=$!
+	listen "crowd.$i" '' 60
 done
 refused() {
-	get "${url[alpha]}/events/stream?since=0"
+	raw "${url[alpha]}" 'GET /events/stream HTTP/1.0\r\n\r\n' -t 0.2
+	split
 	[ "$status" = 503 ]
 }
 eventually "a crowd of listeners is refused" refused
 like "and told why" "*64 listeners*" "$body"
-kill $crowd
+kill $first
 admitted() {
-	background "$TOOLS/rawhttp" -t 1 127.0.0.1 "${url[alpha]##*:}" \
-		<"$work/since.in" >"$work/admitted"
-	wait $!
+	listen admitted '' 0.2
+	wait $stream
 	grep -q retry "$work/admitted"
 }
-kill $stream
-eventually "until some have left" admitted
+eventually "until one has left" admitted
 
 # The end of the host is the end of them.
+kill "$slow"
 follow last --json
 eventually "one more follows" has_id last "$(last_id)"
-kill -KILL "${pid[alpha]}"
-for what in "the last follower:$follower"; do
-	wait "${what##*:}"
-	is "exit code of ${what%:*} when the host is killed" 5 $?
-done
+stop alpha KILL
+wait $follower
+is "exit code of a follower when the host is killed" 5 $?
 is "one line why" 1 "$(wc -l <"$work/last.err")"
 like "it says so" "*Could not reach*" "$(<"$work/last.err")"
 
-# In good order it ends streams too.
+# It ends streams in good order too.
 host alpha
 export PAGLETS_ENTRY=${url[alpha]}
 follow last
