@@ -94,6 +94,8 @@ pg_agent_new(struct pg_host *h, struct pg_str id, struct pg_str class_name,
 	a->refs = 1;
 	a->phase = PG_AGENT_STARTING;
 	a->drain_end = &a->drain;
+	a->holds_end = &a->holds;
+	a->own.agent = a->in_call.agent = a;
 	agent_link(a);
 	return a;
 }
@@ -126,7 +128,8 @@ agent_free(struct pg_task *t)
 {
 	struct pg_agent *a = PG_CONTAINER(t, struct pg_agent, free_task);
 
-	pg_timer_stop(&a->command_timer);
+	pg_timer_stop(&a->own.timer);
+	pg_timer_stop(&a->in_call.timer);
 	pg_bulk_unref(a->state);
 	pg_mailbox_fini(&a->box);
 	free(a->refused);
@@ -156,15 +159,22 @@ agent_progress(struct pg_agent *a)
 /* ---- Ends of commands and messages ------------------------------------- */
 
 static void
-agent_end_command(struct pg_agent *a, const struct pg_outcome *o)
+command_end(struct pg_order *c, const struct pg_outcome *o)
 {
-	pg_agent_done *done = a->command_done;
+	pg_agent_done *done = c->done;
 
-	pg_timer_stop(&a->command_timer);
-	a->command_id = 0;
-	a->command_done = NULL;
+	pg_timer_stop(&c->timer);
+	c->id = 0;
+	c->done = NULL;
 	if (done != NULL)
-		done(a->command_arg, a, o);
+		done(c->arg, c->agent, o);
+}
+
+static void
+agent_end_commands(struct pg_agent *a, const struct pg_outcome *o)
+{
+	command_end(&a->in_call, o);
+	command_end(&a->own, o);
 }
 
 PG_FN void
@@ -204,15 +214,28 @@ pg_agent_end_running(struct pg_agent *a, const struct pg_outcome *o)
 	}
 }
 
+static struct pg_hold *
+agent_next_hold(struct pg_agent *a)
+{
+	struct pg_hold *h = a->holds;
+
+	if (h == NULL)
+		return NULL;
+	a->holds = h->next;
+	if (a->holds == NULL)
+		a->holds_end = &a->holds;
+	a->nholds--;
+	h->next = NULL;
+	return h;
+}
+
 static void
 agent_fail_holds(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_hold *h;
 
-	while ((h = a->holds) != NULL) {
-		a->holds = h->next;
+	while ((h = agent_next_hold(a)) != NULL) {
 		h->agent = NULL;
-		h->next = NULL;
 		pg_agent_unref(a);
 		h->granted(h, err);
 	}
@@ -229,6 +252,8 @@ agent_take(struct pg_agent *a)
 	a->drain = m->next;
 	if (a->drain == NULL)
 		a->drain_end = &a->drain;
+	a->holds_end = &a->holds;
+	a->own.agent = a->in_call.agent = a;
 	m->next = NULL;
 	return m;
 }
@@ -264,7 +289,7 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	if (!a->hidden)
 		agent_unlink(a);
 	a->call_id = 0;
-	agent_end_command(a, &(struct pg_outcome){ .err = err });
+	agent_end_commands(a, &(struct pg_outcome){ .err = err });
 	agent_end_message(a, &(struct pg_outcome){ .err = err });
 	agent_fail_holds(a, err);
 	agent_fail_waiting(a, err);
@@ -277,12 +302,30 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 
 /* ---- The process ------------------------------------------------------- */
 
+/* The record and the event of a crash. */
 static void
-agent_crashed(struct pg_agent *a, int status)
+agent_mark_crashed(struct pg_agent *a, int status)
 {
 	struct pg_arena arena = { 0 };
 	struct pg_value *data = pg_value_dict(&arena);
-	struct pg_err now = { 0 }, later = { 0 }, why = { 0 };
+	struct pg_err why = { 0 };
+
+	pg_put_int(&arena, data, "pid", a->pid);
+	pg_put_int(&arena, data, "exitcode", status);
+	pg_fail(&why, PG_E_CRASHED, "%s", a->error);
+	/* A move that has its state in hand goes on without it. */
+	if (a->phase != PG_AGENT_MOVING || !a->host->up.outlives(a))
+		pg_agent_set_phase(a, PG_AGENT_CRASHED);
+	pg_host_event(a->host, "paglet-crashed", a, data, &why);
+	pg_log(PG_LOG_WARN, "agent: %.*s: %s", PG_STR_ARG(a->id), a->error);
+	pg_arena_fini(&arena);
+}
+
+static void
+agent_crashed(struct pg_agent *a, int status)
+{
+	struct pg_err now = { 0 }, later = { 0 };
+	/* A start that fails is its starter's to tell; a crash is for all. */
 	bool starting = a->phase == PG_AGENT_STARTING;
 
 	snprintf(a->error, sizeof(a->error), "process exited with code %d",
@@ -293,29 +336,21 @@ agent_crashed(struct pg_agent *a, int status)
 	    PG_STR_ARG(a->id), a->error);
 	a->exitcode = status;
 	a->call_id = 0;
-	/* A start that fails is its starter's to tell; a crash is for all. */
-	if (!starting) {
-		pg_put_int(&arena, data, "pid", a->pid);
-		pg_put_int(&arena, data, "exitcode", status);
-		pg_agent_set_phase(a, PG_AGENT_CRASHED);
-		pg_fail(&why, PG_E_CRASHED, "%s", a->error);
-		pg_host_event(a->host, "paglet-crashed", a, data, &why);
-		pg_log(PG_LOG_WARN, "agent: %.*s: %s", PG_STR_ARG(a->id),
-		    a->error);
-	}
-	pg_agent_ref(a);
-	agent_end_command(a, &(struct pg_outcome){ .err = &now });
-	agent_end_message(a, &(struct pg_outcome){ .err = &now });
-	agent_fail_holds(a, &later);
 	if (!starting)
-		agent_fail_waiting(a, &later);
+		agent_mark_crashed(a, status);
+	pg_agent_ref(a);
+	agent_end_commands(a, &(struct pg_outcome){ .err = &now });
+	if (a->phase != PG_AGENT_MOVING) {
+		agent_end_message(a, &(struct pg_outcome){ .err = &now });
+		agent_fail_holds(a, &later);
+		if (!starting)
+			agent_fail_waiting(a, &later);
+	}
 	if (!starting && a->phase == PG_AGENT_CRASHED) {
 		agent_progress(a);
-		if (a->host->crashed != NULL)
-			a->host->crashed(a);
+		a->host->up.crashed(a);
 	}
 	pg_agent_unref(a);
-	pg_arena_fini(&arena);
 }
 
 /* The process that refused its START has ended. */
@@ -325,7 +360,7 @@ agent_refused(struct pg_agent *a)
 	struct pg_err *err = a->refused;
 
 	a->refused = NULL;
-	agent_end_command(a, &(struct pg_outcome){ .err = err });
+	command_end(&a->own, &(struct pg_outcome){ .err = err });
 	free(err);
 }
 
@@ -419,12 +454,34 @@ agent_handled(struct pg_agent *a, const struct pg_outcome *o)
 {
 	struct pg_msg *m = a->running;
 
-	if (a->host->checkpoint_message == NULL) {
+	if (a->host->up.checkpoint_message == NULL) {
 		agent_end_message(a, o);
 		return;
 	}
 	a->running = NULL;
-	a->host->checkpoint_message(a, m, o);
+	a->host->up.checkpoint_message(a, m, o);
+}
+
+/* Its process has done what it was told. */
+static int
+agent_commanded(struct pg_agent *a, struct pg_order *c,
+    const struct pg_frame *f, const struct pg_outcome *o, struct pg_err *e)
+{
+	if (c->type == PG_FRAME_SNAPSHOT && o->err == NULL)
+		agent_keep_state(a, f->body, f->bulk);
+	if (c->type == PG_FRAME_START && o->err != NULL) {
+		a->refused = pg_alloc(sizeof(*a->refused));
+		*a->refused = *o->err;
+		pg_child_kill(&a->child);
+		return 0;
+	}
+	if (c->type == PG_FRAME_START) {
+		if (agent_started(a, f->body, e) < 0)
+			return -1;
+		pg_agent_set_phase(a, PG_AGENT_ACTIVE);
+	}
+	command_end(c, o);
+	return 0;
 }
 
 static int
@@ -438,21 +495,12 @@ agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 			return -1;
 		o.err = &told;
 	}
-	if (a->command_id != 0 && f->id == a->command_id) {
-		if (a->command == PG_FRAME_SNAPSHOT && o.err == NULL)
-			agent_keep_state(a, f->body, f->bulk);
-		if (a->command == PG_FRAME_START && o.err != NULL) {
-			a->refused = pg_alloc(sizeof(told));
-			*a->refused = told;
-			pg_child_kill(&a->child);
-			return 0;
-		}
-		if (a->command == PG_FRAME_START) {
-			if (agent_started(a, f->body, e) < 0)
-				return -1;
-			pg_agent_set_phase(a, PG_AGENT_ACTIVE);
-		}
-		agent_end_command(a, &o);
+	if (a->own.id != 0 && f->id == a->own.id) {
+		if (agent_commanded(a, &a->own, f, &o, e) < 0)
+			return -1;
+	} else if (a->in_call.id != 0 && f->id == a->in_call.id) {
+		if (agent_commanded(a, &a->in_call, f, &o, e) < 0)
+			return -1;
 	} else if (a->running != NULL && f->id == a->running_id &&
 	    a->call_id == 0) {
 		agent_handled(a, &o);
@@ -501,7 +549,7 @@ agent_on_host_call(struct pg_agent *a, const struct pg_frame *f,
 	    pg_pickle_read_value(f->body, &arena, 0, &args, e) == 0) {
 		a->call_id = f->id;
 		a->call_in_step = pg_value_get(head, "step") != NULL;
-		rc = a->host->on_call(a, f->id,
+		rc = a->host->up.on_call(a, f->id,
 		    pg_value_text(pg_value_get(head, "op"), PG_STR_NULL), args,
 		    e);
 	}
@@ -557,32 +605,33 @@ static const struct pg_child_ops agent_child_ops = {
 static void
 agent_on_command_time(struct pg_timer *t)
 {
-	struct pg_agent *a = PG_CONTAINER(t, struct pg_agent, command_timer);
-	pg_agent_done *done = a->command_done;
+	struct pg_order *c = PG_CONTAINER(t, struct pg_order, timer);
+	struct pg_agent *a = c->agent;
+	pg_agent_done *done = c->done;
 	struct pg_err err = { 0 };
 
-	if (a->command == PG_FRAME_START) {
+	if (c->type == PG_FRAME_START) {
 		pg_log(PG_LOG_WARN, "agent: %.*s did not start in %d s",
 		    PG_STR_ARG(a->id), (int)(PG_AGENT_START_TIME / PG_SEC));
 		pg_child_kill(&a->child);
 		return;
 	}
-	a->command_done = NULL;
+	c->done = NULL;
 	pg_fail(&err, PG_E_TIMEOUT, "Paglet '%.*s' did not answer in time",
 	    PG_STR_ARG(a->id));
 	if (done != NULL)
-		done(a->command_arg, a, &(struct pg_outcome){ .err = &err });
+		done(c->arg, a, &(struct pg_outcome){ .err = &err });
 }
 
 static void
-agent_expect(struct pg_agent *a, enum pg_frame_type type, uint32_t id,
+command_expect(struct pg_order *c, enum pg_frame_type type, uint32_t id,
     int64_t time, pg_agent_done *done, void *arg)
 {
-	a->command = type;
-	a->command_id = id;
-	a->command_done = done;
-	a->command_arg = arg;
-	pg_timer_set(a->host->loop, &a->command_timer, time,
+	c->type = type;
+	c->id = id;
+	c->done = done;
+	c->arg = arg;
+	pg_timer_set(c->agent->host->loop, &c->timer, time,
 	    agent_on_command_time);
 }
 
@@ -637,13 +686,14 @@ pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
 		goto out;
 	a->host->nchildren++;
 	a->pid = a->child.proc.pid;
-	agent_expect(a, PG_FRAME_START, id, PG_AGENT_START_TIME, done, arg);
+	command_expect(&a->own, PG_FRAME_START, id, PG_AGENT_START_TIME, done,
+	    arg);
 	rc = pg_child_send(&a->child, PG_FRAME_START, id, pg_buf_str(&head),
 	    state->text, state->bulk, state->off, state->len, e);
 	if (rc < 0) {
-		pg_timer_stop(&a->command_timer);
-		a->command_id = 0;
-		a->command_done = NULL;
+		pg_timer_stop(&a->own.timer);
+		a->own.id = 0;
+		a->own.done = NULL;
 		goto out;
 	}
 	if (state->bulk != NULL) {
@@ -689,6 +739,7 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
     pg_agent_done *done, void *arg)
 {
 	struct pg_agent *a = h->agent;
+	struct pg_order *c = h->in_call ? &a->in_call : &a->own;
 	enum pg_frame_type type = name != NULL ? PG_FRAME_HOOK :
 	    PG_FRAME_SNAPSHOT;
 	uint32_t id = h->in_call ? a->call_id : agent_next_id(a);
@@ -696,13 +747,13 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 	struct pg_value *d = pg_value_dict(&arena);
 	struct pg_buf head = PG_BUF_INIT(1024);
 
-	assert(a->holder == h && a->command_id == 0);
+	assert(a->holder == h && c->id == 0);
 	if (name != NULL) {
 		a->state_fresh = false;
 		pg_put_strz(&arena, d, "name", name);
 		pg_wire_bare(&head, d, NULL);
 	}
-	agent_expect(a, type, id, time, done, arg);
+	command_expect(c, type, id, time, done, arg);
 	/* A child that can not be sent to any more is about to end, and that
 	 * ends the command. */
 	if (pg_child_send(&a->child, type, id, pg_buf_str(&head), PG_STR_NULL,
@@ -732,22 +783,36 @@ pg_agent_answer(struct pg_agent *a, uint32_t call_id,
 		pg_child_kill(&a->child);
 	pg_buf_fini(&head);
 	pg_arena_fini(&arena);
+	agent_pump(a);
 }
 
 /* ---- Turns and messages ------------------------------------------------ */
 
+PG_FN bool
+pg_agent_idle(const struct pg_agent *a)
+{
+	return a->phase == PG_AGENT_ACTIVE && a->running == NULL &&
+	    a->own.id == 0 && a->holder == NULL && a->call_id == 0;
+}
+
 PG_FN void
 pg_agent_hold(struct pg_agent *a, struct pg_hold *h)
 {
-	struct pg_hold **end = &a->holds;
+	struct pg_err err = { 0 };
 
-	h->agent = a;
 	h->next = NULL;
 	h->in_call = false;
+	if (a->nholds >= PG_AGENT_HOLDS_MAX) {
+		pg_fail(&err, PG_E_BUSY, "Paglet '%.*s' is busy, and %d wait "
+		    "for their turn", PG_STR_ARG(a->id), PG_AGENT_HOLDS_MAX);
+		h->granted(h, &err);
+		return;
+	}
+	h->agent = a;
 	pg_agent_ref(a);
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = h;
+	*a->holds_end = h;
+	a->holds_end = &h->next;
+	a->nholds++;
 	agent_pump(a);
 }
 
@@ -765,12 +830,25 @@ pg_agent_hold_first(struct pg_agent *a, struct pg_hold *h)
 PG_FN void
 pg_agent_hold_call(struct pg_agent *a, struct pg_hold *h)
 {
-	assert(a->call_id != 0 && a->holder == NULL);
 	h->agent = a;
-	h->next = NULL;
 	h->in_call = true;
 	pg_agent_ref(a);
-	a->holder = h;
+	h->next = a->holds;
+	a->holds = h;
+	if (h->next == NULL)
+		a->holds_end = &h->next;
+	a->nholds++;
+	agent_pump(a);
+}
+
+PG_FN int
+pg_agent_check_call(const struct pg_agent *a, struct pg_err *e)
+{
+	if (a->phase != PG_AGENT_STARTING &&
+	    (a->own.id == 0 || a->call_in_step))
+		return 0;
+	return pg_fail(e, PG_E_LIFECYCLE, "not within a hook of Paglet "
+	    "'%.*s'", PG_STR_ARG(a->id));
 }
 
 PG_FN void
@@ -778,21 +856,29 @@ pg_agent_release(struct pg_hold *h)
 {
 	struct pg_agent *a = h->agent;
 	struct pg_hold **at;
+	bool moving;
 
 	if (a == NULL)
 		return;
 	h->agent = NULL;
+	moving = a->holder == h && a->phase == PG_AGENT_MOVING;
 	if (a->holder == h) {
 		a->holder = NULL;
-		if (a->phase == PG_AGENT_MOVING)
-			pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 	} else {
 		for (at = &a->holds; *at != NULL && *at != h; at = &(*at)->next)
 			continue;
-		if (*at != NULL)
+		if (*at != NULL) {
 			*at = h->next;
+			a->nholds--;
+			if (*at == NULL)
+				a->holds_end = at;
+		}
 	}
 	h->next = NULL;
+	if (moving) {
+		pg_agent_set_phase(a, PG_AGENT_ACTIVE);
+		agent_progress(a);
+	}
 	agent_pump(a);
 	pg_agent_unref(a);
 }
@@ -838,24 +924,34 @@ agent_deliver(struct pg_agent *a, struct pg_msg *m)
 		agent_end_message(a, &(struct pg_outcome){ .err = &err });
 }
 
+/* Whether the first of those who wait for a turn may have it now. One in a
+ * call needs no idle process: it is the call that the process waits for. */
+static bool
+agent_may_hold(const struct pg_agent *a)
+{
+	if (a->holds == NULL || a->holder != NULL ||
+	    a->phase != PG_AGENT_ACTIVE)
+		return false;
+	return a->holds->in_call ? a->call_id != 0 :
+	    a->running == NULL && a->own.id == 0 && a->call_id == 0;
+}
+
 static void
 agent_pump(struct pg_agent *a)
 {
-	struct pg_hold *h;
 	struct pg_msg *m;
 
-	while (a->phase == PG_AGENT_ACTIVE && a->running == NULL &&
-	    a->command_id == 0 && a->holder == NULL) {
-		if ((h = a->holds) != NULL) {
-			a->holds = h->next;
-			h->next = NULL;
-			a->holder = h;
-			h->granted(h, NULL);
-		} else if ((m = agent_take(a)) != NULL) {
-			agent_deliver(a, m);
-		} else {
-			return;
+	for (;;) {
+		if (agent_may_hold(a)) {
+			a->holder = agent_next_hold(a);
+			a->holder->granted(a->holder, NULL);
+			continue;
 		}
+		if (a->phase != PG_AGENT_ACTIVE || a->running != NULL ||
+		    a->own.id != 0 || a->holder != NULL || a->holds != NULL ||
+		    (m = agent_take(a)) == NULL)
+			return;
+		agent_deliver(a, m);
 	}
 }
 
@@ -903,12 +999,19 @@ pg_agent_post(struct pg_agent *a, struct pg_msg *m)
 PG_FN void
 pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting)
 {
+	struct pg_err err = { 0 };
 	struct pg_msg *m;
 
+	if (a->phase == PG_AGENT_GONE || a->phase == PG_AGENT_CRASHED)
+		pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' is not running",
+		    PG_STR_ARG(a->id));
 	while ((m = waiting) != NULL) {
 		waiting = m->next;
 		m->next = NULL;
-		pg_mailbox_put_anyway(&a->box, m);
+		if (err.code != PG_E_OK)
+			pg_msg_fail(m, &err);
+		else
+			pg_mailbox_put_anyway(&a->box, m);
 	}
 	agent_pump(a);
 }

@@ -22,6 +22,8 @@ enum pg_agent_phase {
 	PG_AGENT_GONE     /* off the tables; waits for its process to end */
 };
 
+#define PG_AGENT_HOLDS_MAX 100 /* turns asked for and not yet had */
+
 struct pg_agent;
 
 /* How a START, hook or snapshot ended; called exactly once. */
@@ -56,6 +58,16 @@ struct pg_policy {
 	double at; /* Unix time that wakes it */
 };
 
+/* The START, HOOK or SNAPSHOT that its process has. */
+struct pg_order {
+	enum pg_frame_type type;
+	uint32_t id; /* 0: none */
+	pg_agent_done *done; /* NULL: nobody waits any more */
+	void *arg;
+	struct pg_agent *agent;
+	struct pg_timer timer;
+};
+
 /* Owner: the host, until the process has ended and nobody refers to it. */
 struct pg_agent {
 	struct pg_host *host;
@@ -77,16 +89,13 @@ struct pg_agent {
 	uint32_t running_id, next_id;
 	int64_t delivered, failed;
 
-	/* The START, HOOK or SNAPSHOT its process has. */
-	enum pg_frame_type command;
-	uint32_t command_id; /* 0: none */
-	pg_agent_done *command_done; /* NULL: nobody waits any more */
-	void *command_arg;
-	struct pg_timer command_timer;
+	struct pg_order own; /* ordered by the host */
+	struct pg_order in_call; /* part of answering its present call */
 
 	uint32_t call_id; /* the host call its handler waits for; 0: none */
 	bool call_in_step; /* made by a step of run, not for the message */
-	struct pg_hold *holder, *holds; /* in hand; waiting, in order */
+	struct pg_hold *holder, *holds, **holds_end; /* in hand; waiting */
+	size_t nholds;
 
 	/* The last state seen, a bare pickle within bulk. */
 	struct pg_bulk *state;
@@ -179,12 +188,18 @@ PG_FN void pg_agent_end_message(struct pg_agent *a, struct pg_msg *m,
     const struct pg_outcome *o);
 
 /* Ask for a turn, behind the running message and before all that wait. May
- * call granted before returning. */
+ * call granted before returning: PG_E_BUSY when too many ask. */
 PG_FN void pg_agent_hold(struct pg_agent *a, struct pg_hold *h);
 /* Take a turn at once: its process has just become idle. */
 PG_FN void pg_agent_hold_first(struct pg_agent *a, struct pg_hold *h);
-/* Take a turn at once, from within the present call of its handler. */
+/* A turn from within the present call of its handler: before all that wait,
+ * at once unless somebody else has the agent in hand. */
 PG_FN void pg_agent_hold_call(struct pg_agent *a, struct pg_hold *h);
+/* Whether its process is idle and nobody has it in hand. */
+PG_FN bool pg_agent_idle(const struct pg_agent *a);
+/* -1 with PG_E_LIFECYCLE when the present call comes from a hook that the
+ * host waits for: such a call may not move or end the agent. */
+PG_FN int pg_agent_check_call(const struct pg_agent *a, struct pg_err *e);
 /* End the turn, or withdraw the wish for one. Fine when there is none. */
 PG_FN void pg_agent_release(struct pg_hold *h);
 /* List the agent as moving until the hold is released. */

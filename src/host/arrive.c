@@ -160,7 +160,7 @@ arrive_undo(struct arriving *r, const struct pg_err *err)
 	if (r->old != NULL) {
 		pg_agent_unhide(r->old);
 		pg_agent_adopt(r->old, waiting);
-		r->host->not_replaced(r->old);
+		r->host->up.not_replaced(r->old);
 	}
 	if (!r->from_outside)
 		arrive_finish(r, &r->err, PG_STR_NULL);
@@ -185,7 +185,7 @@ arrive_on_checkpoint(void *arg, const struct pg_err *err)
 	arrive_event(r);
 	pg_forward_drop(r->host, r->agent->id);
 	if (r->old != NULL)
-		r->host->replaced(r->old, r->agent);
+		r->host->up.replaced(r->old, r->agent);
 	arrive_settled(r);
 }
 
@@ -248,7 +248,7 @@ arrive_on_asleep(void *arg, const struct pg_err *err)
 	pg_host_event(r->host, "arrival", r->agent, data, NULL);
 	pg_forward_drop(r->host, r->agent->id);
 	if (r->old != NULL)
-		r->host->replaced(r->old, r->agent);
+		r->host->up.replaced(r->old, r->agent);
 	pg_agent_set_phase(r->agent, PG_AGENT_INACTIVE);
 	arrive_finish(r, NULL, r->host->address);
 	pg_arena_fini(&a);
@@ -293,7 +293,7 @@ arrive_make_room(struct pg_host *h, const struct pg_arrive *in,
 		    "replaced", PG_STR_ARG(in->id));
 		pg_agent_remove(a, &gone);
 	} else if (a == in->replaces || (in->kind != PG_KIND_CREATION &&
-	    a->phase == PG_AGENT_MOVING && h->may_replace(a))) {
+	    a->phase == PG_AGENT_MOVING && h->up.may_replace(a))) {
 		*old = a;
 	} else {
 		return pg_fail(e, PG_E_CONFLICT, "Paglet '%.*s' is already "
@@ -362,6 +362,7 @@ pg_arrive(struct pg_host *h, const struct pg_arrive *in,
 		.from_outside = in->from_outside, .done = done, .arg = arg };
 	if (old != NULL) {
 		pg_agent_ref(old);
+		h->up.aside(old);
 		pg_agent_hide(old);
 	}
 	arrive_new_agent(r, in);

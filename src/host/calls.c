@@ -86,7 +86,8 @@ calls_move(struct pg_agent *a, uint32_t id, enum pg_kind kind,
 	struct pg_ticket t;
 	struct pg_err e = { 0 };
 
-	if (pg_move_read(kind, args, &t, &e) < 0)
+	if (pg_agent_check_call(a, &e) < 0 ||
+	    pg_move_read(kind, args, &t, &e) < 0)
 		calls_fail(a, id, &e);
 	else
 		pg_move_start(a, kind, &t, true, calls_on_placed,
@@ -118,7 +119,8 @@ calls_deactivate(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 	struct pg_deactivation d;
 	struct pg_err e = { 0 };
 
-	if (pg_deactivation_read(pg_value_get(args, "request"), &d, &e) < 0)
+	if (pg_agent_check_call(a, &e) < 0 ||
+	    pg_deactivation_read(pg_value_get(args, "request"), &d, &e) < 0)
 		calls_fail(a, id, &e);
 	else
 		pg_deactivate(a, &d, true, calls_on_disposed,
@@ -128,8 +130,14 @@ calls_deactivate(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 static void
 calls_dispose(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 {
+	struct pg_err e = { 0 };
+
 	(void)args;
-	pg_dispose(a, true, false, calls_on_disposed, calls_wait(a, id));
+	if (pg_agent_check_call(a, &e) < 0)
+		calls_fail(a, id, &e);
+	else
+		pg_dispose(a, true, false, calls_on_disposed,
+		    calls_wait(a, id));
 }
 
 /* ---- Messages ------------------------------------------------------------ */
@@ -435,7 +443,7 @@ calls_on_call(struct pg_agent *a, uint32_t id, struct pg_str op,
 PG_FN void
 pg_calls_init(struct pg_host *h)
 {
-	h->on_call = calls_on_call;
+	h->up.on_call = calls_on_call;
 	pg_map_init(&h->properties, h->seed);
 }
 

@@ -124,6 +124,6 @@ checkpoint_message(struct pg_agent *a, struct pg_msg *m,
 PG_FN void
 pg_checkpoint_init(struct pg_host *h)
 {
-	h->checkpoint_message = pg_durable_every_message(h) ?
+	h->up.checkpoint_message = pg_durable_every_message(h) ?
 	    checkpoint_message : NULL;
 }

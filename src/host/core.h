@@ -25,6 +25,7 @@
 #endif
 
 struct pg_agent;
+struct pg_host;
 struct pg_mesh;
 struct pg_moves;
 struct pg_msg;
@@ -66,6 +67,33 @@ struct pg_host_config {
 	enum pg_durability durability;
 };
 
+/* How lower parts of the host reach higher ones; each is set by the part it
+ * names, once, before the host runs. */
+struct pg_host_up {
+	/* checkpoint: agent a has handled m; ends m. NULL: the agent itself
+	 * does. */
+	void (*checkpoint_message)(struct pg_agent *a, struct pg_msg *m,
+	    const struct pg_outcome *o);
+	/* recover: agent a has crashed. */
+	void (*crashed)(struct pg_agent *a);
+	/* move: the process of a, which is moving, has ended; whether the
+	 * move has what it needs. */
+	bool (*outlives)(struct pg_agent *a);
+	/* move: whether an arrival under the id of a (which is on its way
+	 * out) may take its place; then a's move stands still until told
+	 * that agent b has, or that it did not come to that. */
+	bool (*may_replace)(struct pg_agent *a);
+	void (*aside)(struct pg_agent *a);
+	void (*replaced)(struct pg_agent *a, struct pg_agent *b);
+	void (*not_replaced)(struct pg_agent *a);
+	/* routes: the health record of this host. */
+	struct pg_value *(*health)(struct pg_host *h, struct pg_arena *a);
+	/* calls: a handler of agent a asks for something. -1 with e: the
+	 * child broke the protocol. */
+	int (*on_call)(struct pg_agent *a, uint32_t id, struct pg_str op,
+	    const struct pg_value *args, struct pg_err *e);
+};
+
 struct pg_host {
 	struct pg_host_config cfg;
 	struct pg_loop *loop;
@@ -95,29 +123,11 @@ struct pg_host {
 	struct pg_transfers *transfers;
 	struct pg_store *store; /* NULL: nothing is kept on disk */
 
-	/* Set by checkpoint: agent a has handled m; ends m (NULL: the agent
-	 * does so itself). */
-	void (*checkpoint_message)(struct pg_agent *a, struct pg_msg *m,
-	    const struct pg_outcome *o);
-	/* Set by inactive: agent a has crashed. */
-	void (*crashed)(struct pg_agent *a);
-	/* Set by move: whether an arrival under the id of a (which is on its
-	 * way out) may take its place, and that it has, as agent b. */
-	bool (*may_replace)(struct pg_agent *a);
-	void (*replaced)(struct pg_agent *a, struct pg_agent *b);
-	/* Or that it did not come to that. */
-	void (*not_replaced)(struct pg_agent *a);
-	/* The table of routes, ended by one without method. */
-	const struct pg_route *routes;
-	/* Set by routes: the health record of this host. */
-	struct pg_buf out;         /* of the answer being written */
-	struct pg_buf health_text; /* as JSON, for health_active agents */
+	const struct pg_route *routes; /* ended by one without method */
+	struct pg_buf out;             /* of the answer being written */
+	struct pg_buf health_text;     /* as JSON, for these counts: */
 	size_t health_active, health_inactive;
-	struct pg_value *(*health)(struct pg_host *h, struct pg_arena *a);
-	/* Set by calls: a handler of agent a asks for something. -1 with e:
-	 * the child broke the protocol. */
-	int (*on_call)(struct pg_agent *a, uint32_t id, struct pg_str op,
-	    const struct pg_value *args, struct pg_err *e);
+	struct pg_host_up up;
 };
 
 /* Record an event about an agent (NULL: about the host). data and err may be

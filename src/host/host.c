@@ -196,14 +196,15 @@ pg_host_free(struct pg_host *h)
 	pg_transfers_free(h->transfers);
 	if (h->client != NULL)
 		pg_client_free(h->client);
-	if (h->server != NULL)
-		pg_server_free(h->server);
 	pg_timer_stop(&h->wake_timer);
 	pg_timer_stop(&h->recover_timer);
 	if (h->store != NULL)
 		pg_store_close(h->store);
+	/* Workers read what exchanges own. */
 	if (h->work != NULL)
 		pg_work_free(h->work);
+	if (h->server != NULL)
+		pg_server_free(h->server);
 	if (h->loop != NULL)
 		pg_loop_free(h->loop);
 	pg_calls_fini(h);
@@ -271,6 +272,7 @@ pg_host_stop(struct pg_host *h)
 	}
 	h->draining = true;
 	pg_host_event(h, "context-shutdown", NULL, NULL, NULL);
+	pg_moves_shutdown(h);
 	pg_server_drain(h->server);
 	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_SLEEP_TIME;
 	host_check_stopped(&h->stop_timer);

@@ -327,7 +327,6 @@ pg_deactivate(struct pg_agent *a, const struct pg_deactivation *request,
 	pg_agent_ref(a);
 	if (in_call) {
 		pg_agent_hold_call(a, &d->hold);
-		deactivate_on_granted(&d->hold, NULL);
 	} else {
 		pg_agent_hold(a, &d->hold);
 	}

@@ -123,7 +123,6 @@ pg_dispose(struct pg_agent *a, bool in_call, bool force,
 		dispose_gone(op);
 	} else if (in_call) {
 		pg_agent_hold_call(a, &op->hold);
-		dispose_on_granted(&op->hold, NULL);
 	} else {
 		pg_agent_hold(a, &op->hold);
 	}
@@ -157,8 +156,7 @@ pg_peek(struct pg_agent *a, pg_lifecycle_done *done, void *arg)
 	struct lifecycle_op *op = lifecycle_new(a, done, arg);
 
 	op->hold.granted = peek_on_granted;
-	if (a->phase == PG_AGENT_ACTIVE && a->running == NULL &&
-	    a->command_id == 0 && a->holder == NULL && a->call_id == 0)
+	if (pg_agent_idle(a))
 		pg_agent_hold(a, &op->hold);
 	else
 		lifecycle_end(op, NULL);

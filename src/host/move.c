@@ -6,6 +6,7 @@
 #include "move.h"
 
 #include "../base/log.h"
+#include "../codec/json.h"
 #include "../codec/pickle.h"
 #include "inactive.h"
 #include "mesh.h"
@@ -24,6 +25,7 @@ enum move_stage {
 	MOVE_POST,      /* the envelope may have reached the target */
 	MOVE_SETTLE,    /* the answer was lost: asking by transfer id */
 	MOVE_SEARCH,    /* the same for a host that knows no transfer ids */
+	MOVE_ASIDE,     /* it has come back already, and is being started */
 	MOVE_OVER
 };
 
@@ -55,6 +57,7 @@ struct move {
 	int64_t pause;      /* before the next question */
 	int64_t search_end;
 	size_t search_at;
+	struct pg_str search_url; /* who is being asked */
 	struct pg_timer timer;
 	struct pg_call *call;
 	pg_arrive_done *done;
@@ -111,8 +114,11 @@ move_stay(struct move *m)
 	if (m->recorded && a->phase != PG_AGENT_GONE &&
 	    a->phase != PG_AGENT_CRASHED)
 		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL, NULL);
-	if (a->phase == PG_AGENT_MOVING && !pg_child_running(&a->child))
+	if (a->phase == PG_AGENT_MOVING && !pg_child_running(&a->child)) {
 		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+		pg_agent_end_running(a, &(struct pg_outcome){
+		    .err = &m->failure });
+	}
 	pg_agent_release(&m->hold);
 	if (a->phase == PG_AGENT_INACTIVE)
 		pg_activate(a, NULL, NULL);
@@ -140,10 +146,12 @@ static void
 move_fail(struct move *m, const struct pg_err *err)
 {
 	bool hooked = m->stage > MOVE_HOOK && m->kind == PG_KIND_DISPATCH;
+	struct pg_order *busy = m->in_call ? &m->agent->in_call :
+	    &m->agent->own;
 
 	m->failure = *err;
 	m->stage = MOVE_OVER;
-	if (hooked && m->hold.agent != NULL && m->agent->command_id == 0 &&
+	if (hooked && m->hold.agent != NULL && busy->id == 0 &&
 	    pg_child_running(&m->agent->child) &&
 	    m->agent->phase != PG_AGENT_GONE)
 		pg_agent_command(&m->hold, "dispatch_failed",
@@ -160,6 +168,35 @@ move_agent_id(const struct move *m)
 	return m->agent->id;
 }
 
+static int
+move_compare(const void *a, const void *b)
+{
+	struct pg_str x = pg_value_text(*(struct pg_value *const *)a,
+	    PG_STR_NULL);
+	struct pg_str y = pg_value_text(*(struct pg_value *const *)b,
+	    PG_STR_NULL);
+	int c = memcmp(x.p != NULL ? x.p : "", y.p != NULL ? y.p : "",
+	    PG_MIN(x.n, y.n));
+
+	if (c != 0)
+		return c;
+	return x.n < y.n ? -1 : x.n > y.n;
+}
+
+/* A copy of a list of texts, sorted. */
+static struct pg_value *
+move_sorted(const struct pg_value *list, struct pg_arena *a)
+{
+	struct pg_value *copy = NULL;
+
+	if (!pg_value_is_seq(list) || pg_value_copy(a, list, &copy) < 0)
+		return NULL;
+	if (copy->n > 1)
+		qsort(copy->u.items, copy->n, sizeof(copy->u.items[0]),
+		    move_compare);
+	return copy;
+}
+
 /* {name, address[, code_version, capabilities]} of the target. */
 static struct pg_value *
 move_target(struct move *m, struct pg_arena *a)
@@ -171,8 +208,8 @@ move_target(struct move *m, struct pg_arena *a)
 	if (m->kind != PG_KIND_RETRACT) {
 		pg_put(a, t, "code_version", pg_value_get(m->health,
 		    "code_version"));
-		pg_put(a, t, "capabilities", pg_value_get(m->health,
-		    "capabilities"));
+		pg_put(a, t, "capabilities", move_sorted(pg_value_get(
+		    m->health, "capabilities"), a));
 	}
 	return t;
 }
@@ -261,7 +298,8 @@ move_delivered(struct move *m, struct pg_str url)
 	move_event(m);
 	if (m->kind == PG_KIND_CLONE) {
 		if (m->agent->phase == PG_AGENT_ACTIVE &&
-		    m->agent->command_id == 0)
+		    (m->in_call ? m->agent->in_call.id :
+		    m->agent->own.id) == 0)
 			pg_agent_command(&m->hold, "cloned",
 			    PG_AGENT_HOOK_TIME, move_on_cloned, m);
 		else
@@ -354,13 +392,11 @@ move_on_found(void *arg, const struct pg_response *r)
 	struct pg_arena a;
 	struct pg_value *v;
 	struct pg_err err = { 0 };
-	struct pg_str url;
 
 	m->call = NULL;
 	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
-	if (pg_remote_answer(r, true, &a, &v, &err) == 0 &&
-	    move_search_url(m, &url)) {
-		m->url = pg_arena_str(&m->arena, url);
+	if (pg_remote_answer(r, true, &a, &v, &err) == 0) {
+		m->url = m->search_url;
 		move_delivered(m, m->url);
 	} else if (m->kind == PG_KIND_CLONE) {
 		move_fail(m, &m->last);
@@ -378,6 +414,7 @@ move_search(struct move *m)
 {
 	struct pg_arena a = { 0 };
 	struct pg_str url, id = move_agent_id(m);
+	bool over;
 	struct pg_request r = { .method = "GET",
 		.bearer = m->host->cfg.api_key, .timeout = PG_MOVE_ASK_TIME,
 		.max_reply = MOVE_ANSWER_MAX };
@@ -385,12 +422,14 @@ move_search(struct move *m)
 	if (m->search_end == 0)
 		m->search_end = pg_loop_now(m->host->loop) +
 		    PG_MOVE_SEARCH_TIME;
-	if (move_search_url(m, &url)) {
+	over = pg_loop_now(m->host->loop) >= m->search_end;
+	if (!over && move_search_url(m, &url)) {
+		m->search_url = pg_arena_str(&m->arena, url);
 		r.url = pg_arena_printf(&a, "%.*s/agents/%.*s",
 		    PG_STR_ARG(url), PG_STR_ARG(id));
 		m->call = pg_client_start(m->host->client, &r, move_on_found,
 		    m);
-	} else if (pg_loop_now(m->host->loop) < m->search_end) {
+	} else if (!over) {
 		m->search_at = 0;
 		pg_timer_set(m->host->loop, &m->timer, PG_SEC,
 		    move_on_ask_time);
@@ -416,6 +455,10 @@ move_ask(struct move *m)
 	m->stage = m->settles ? MOVE_SETTLE : MOVE_SEARCH;
 	if (m->settles) {
 		r.body[0].text = PG_STR("{}");
+		/* The first answers somebody who waits. */
+		if (m->pause == 0)
+			r.timeout = PG_MIN(r.timeout, PG_MAX(m->ticket.timeout,
+			    PG_MOVE_ASK_FIRST));
 		r.url = pg_arena_printf(&a, "%.*s/transfers/%s/settle",
 		    PG_STR_ARG(m->target_address), m->id);
 		m->call = pg_client_start(m->host->client, &r,
@@ -445,6 +488,8 @@ move_metadata(struct move *m)
 		pg_put(a, d, "transfer_ticket", pg_ticket_value(&m->ticket,
 		    m->url, a));
 	pg_put_strz(a, d, "transfer_id", m->id);
+	if (m->agent->restart)
+		pg_put_strz(a, d, "restart", "on-crash");
 	return d;
 }
 
@@ -502,6 +547,21 @@ move_exhausted(struct move *m)
 		move_fail(m, &m->last);
 }
 
+/* Whether an error answer is a host's own: a body with error_type. */
+static bool
+move_decided(const struct pg_response *r)
+{
+	struct pg_arena a;
+	struct pg_value *v = NULL;
+	bool own;
+
+	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
+	own = r->status != 200 && pg_json_read(pg_bulk_str(r->body), &a, &v,
+	    NULL) == 0 && pg_value_get(v, "error_type") != NULL;
+	pg_arena_fini(&a);
+	return own;
+}
+
 static void
 move_on_posted(void *arg, const struct pg_response *r)
 {
@@ -519,9 +579,9 @@ move_on_posted(void *arg, const struct pg_response *r)
 		move_delivered(m, m->url);
 		goto out;
 	}
-	/* An answer is a decision; silence, or what is none of our answers,
-	 * is not. */
-	if ((r->status == 0 && r->maybe_sent) || r->status == 200)
+	/* An error in the words of a host is a decision; silence, or what a
+	 * gateway says, is not. */
+	if (r->status == 0 ? r->maybe_sent : !move_decided(r))
 		m->ambiguous = true;
 	move_failed_event(m, "post", &m->last);
 	if (m->attempt <= m->ticket.retries)
@@ -587,18 +647,22 @@ move_local(struct move *m)
 		.source = m->agent->id };
 
 	m->stage = MOVE_LOCAL;
+	in.inactive = m->ticket.inactive;
+	in.restart = m->agent->restart;
 	if (m->kind != PG_KIND_CLONE)
 		in.replaces = m->agent;
 	pg_arrive(m->host, &in, move_on_local, m);
 }
 
+/* The move that has agent a in hand; others may wait for their turn. */
 static struct move *
 move_of(struct pg_agent *a)
 {
 	struct move *m;
 
 	for (m = a->host->moves->first; m != NULL; m = m->next)
-		if (m->agent == a && m->kind != PG_KIND_CLONE)
+		if (m->agent == a && m->kind != PG_KIND_CLONE &&
+		    a->holder == &m->hold)
 			return m;
 	return NULL;
 }
@@ -612,6 +676,32 @@ move_may_replace(struct pg_agent *a)
 
 	return m != NULL && (m->stage == MOVE_POST ||
 	    m->stage == MOVE_SETTLE || m->stage == MOVE_SEARCH);
+}
+
+static bool
+move_outlives(struct pg_agent *a)
+{
+	const struct move *m = move_of(a);
+
+	return m != NULL && m->stage >= MOVE_LOCAL && m->stage < MOVE_OVER;
+}
+
+/* For arrivals: a stands aside while what came back is being started. What
+ * the target answers meanwhile decides nothing. */
+static void
+move_aside(struct pg_agent *a)
+{
+	struct move *m = move_of(a);
+
+	assert(m != NULL);
+	if (m->stage == MOVE_LOCAL)
+		return;
+	m->stage = MOVE_ASIDE;
+	m->ambiguous = true;
+	pg_timer_stop(&m->timer);
+	if (m->call != NULL)
+		pg_call_cancel(m->call);
+	m->call = NULL;
 }
 
 /* For arrivals: agent b stands where a stood. That ends a's move. */
@@ -643,6 +733,10 @@ move_not_replaced(struct pg_agent *a)
 	}
 	extra.move = move_record_value(m);
 	pg_durable_save(a, PG_DURABLE_LEAVING, &extra, NULL, NULL);
+	if (m->last.code == PG_E_OK)
+		pg_fail(&m->last, PG_E_TRANSFER, "Paglet '%.*s' came back and "
+		    "did not start", PG_STR_ARG(a->id));
+	move_ask(m);
 }
 
 static void
@@ -784,7 +878,6 @@ move_turn(struct move *m)
 	} else if (m->in_call) {
 		move_begin(m);
 	} else {
-		m->hold.granted = move_on_granted;
 		pg_agent_hold(m->agent, &m->hold);
 	}
 }
@@ -817,13 +910,13 @@ move_preflight_failed(struct move *m, const struct pg_err *why)
 {
 	struct pg_err err = { 0 };
 
-	if (m->kind == PG_KIND_RETRACT) {
+	if (m->kind == PG_KIND_RETRACT && why->code != PG_E_TIMEOUT) {
 		/* Tolerated: the POST will tell. */
 		m->target_name = m->target_address = m->url;
 		move_turn(m);
 		return;
 	}
-	if (why->code == PG_E_TRANSFER)
+	if (why->code == PG_E_TRANSFER || m->kind == PG_KIND_RETRACT)
 		err = *why;
 	else
 		pg_fail(&err, PG_E_TRANSFER, "Could not preflight transfer "
@@ -864,6 +957,33 @@ move_preflight(struct move *m)
 	r.url = pg_arena_printf(&a, "%.*s/health", PG_STR_ARG(m->url));
 	m->call = pg_client_start(m->host->client, &r, move_on_health, m);
 	pg_arena_fini(&a);
+}
+
+/* Ask the target first, so that an agent is not disturbed for nothing. */
+static void
+move_first(struct move *m)
+{
+	if (m->local)
+		move_turn(m);
+	else
+		move_preflight(m);
+}
+
+/* The agent waits in its call, and may be asked for by nobody else. */
+static void
+move_on_call_granted(struct pg_hold *h, const struct pg_err *err)
+{
+	struct move *m = PG_CONTAINER(h, struct move, hold);
+	struct pg_err e;
+
+	if (err != NULL) {
+		e = *err;
+		move_fail(m, &e);
+		return;
+	}
+	if (m->kind != PG_KIND_CLONE)
+		pg_agent_freeze(h);
+	move_first(m);
 }
 
 /* ---- Orders ---------------------------------------------------------------- */
@@ -917,7 +1037,7 @@ move_resolve(struct move *m, struct pg_err *e)
 	if (m->local) {
 		m->target_name = m->host->name;
 		m->target_address = m->host->address;
-		m->health = m->host->health(m->host, &m->arena);
+		m->health = m->host->up.health(m->host, &m->arena);
 		return pg_ticket_check(&m->ticket, m->url, m->health, e);
 	}
 	return 0;
@@ -947,17 +1067,13 @@ pg_move_start(struct pg_agent *a, enum pg_kind kind,
 	struct pg_err err = { 0 };
 
 	m->in_call = in_call;
-	if (in_call) {
-		pg_agent_hold_call(a, &m->hold);
-		if (kind != PG_KIND_CLONE)
-			pg_agent_freeze(&m->hold);
-	}
+	m->hold.granted = in_call ? move_on_call_granted : move_on_granted;
 	if (move_keep_ticket(m, t) < 0 || move_resolve(m, &err) < 0)
 		move_fail(m, &err);
-	else if (m->local)
-		move_turn(m);
+	else if (in_call)
+		pg_agent_hold_call(a, &m->hold);
 	else
-		move_preflight(m);
+		move_first(m);
 }
 
 /* ---- After a start of the host, and by order --------------------------------- */
@@ -1042,10 +1158,25 @@ pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e)
 PG_FN struct pg_moves *
 pg_moves_new(struct pg_host *h)
 {
-	h->may_replace = move_may_replace;
-	h->replaced = move_replaced;
-	h->not_replaced = move_not_replaced;
+	h->up.may_replace = move_may_replace;
+	h->up.replaced = move_replaced;
+	h->up.not_replaced = move_not_replaced;
+	h->up.aside = move_aside;
+	h->up.outlives = move_outlives;
 	return pg_alloc(sizeof(struct pg_moves));
+}
+
+PG_FN void
+pg_moves_shutdown(struct pg_host *h)
+{
+	struct pg_err err = { 0 };
+	struct move *m;
+
+	pg_fail(&err, PG_E_BUSY, "%.*s is shutting down; the transfer is "
+	    "settled when it is back", PG_STR_ARG(h->name));
+	for (m = h->moves->first; m != NULL; m = m->next)
+		if (!m->in_call)
+			move_tell(m, &err, PG_STR_NULL, PG_STR_NULL);
 }
 
 PG_FN void
@@ -1055,7 +1186,8 @@ pg_moves_free(struct pg_moves *m)
 		return;
 	while (m->first != NULL) {
 		m->first->told = true;
-		m->first->hold.agent = NULL;
+		if (m->first->hold.agent != NULL)
+			pg_agent_unref(m->first->agent);
 		move_free(m->first);
 	}
 	free(m);

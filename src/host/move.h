@@ -17,6 +17,9 @@
 PG_FN struct pg_moves *pg_moves_new(struct pg_host *h);
 PG_FN void pg_moves_free(struct pg_moves *m);
 
+/* The host is about to stop: answer those who wait for moves. */
+PG_FN void pg_moves_shutdown(struct pg_host *h);
+
 /* What the body of a dispatch, clone or retract asks for: {ticket} before
  * {target}. A clone may have neither: the destination is then empty. Text is
  * borrowed. PG_E_HOST naming the field. */

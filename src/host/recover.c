@@ -271,7 +271,7 @@ recover_crashed(struct pg_agent *a)
 PG_FN int
 pg_recover_load(struct pg_host *h, struct pg_err *e)
 {
-	h->crashed = recover_crashed;
+	h->up.crashed = recover_crashed;
 	if (h->store == NULL)
 		return 0;
 	if (pg_durable_each(h, recover_first, e) < 0 ||

@@ -306,7 +306,7 @@ routes_put_state(struct pg_agent *a, struct pg_arena *arena,
 		return;
 	}
 	pg_put(arena, d, "state", state);
-	if (!asleep && (a->running != NULL || a->command_id != 0 ||
+	if (!asleep && (a->running != NULL || a->own.id != 0 ||
 	    a->phase != PG_AGENT_ACTIVE))
 		pg_put_float(arena, d, "state_age", pg_to_seconds(age));
 }
@@ -818,7 +818,7 @@ PG_FN void
 pg_routes_init(struct pg_host *h)
 {
 	h->routes = routes_table;
-	h->health = routes_health_value;
+	h->up.health = routes_health_value;
 }
 
 PG_FN void
