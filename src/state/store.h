@@ -46,8 +46,8 @@ PG_FN struct pg_store *pg_store_open(const char *dir, struct pg_loop *l,
 PG_FN struct pg_store *pg_store_open_readonly(const char *dir,
     struct pg_err *e);
 /* After pg_work_free, so that no worker has a job of the store any more, and
- * before pg_loop_free. Writes what none has got to and waits for the disk; nobody is called back.
- * NULL is fine. */
+ * before pg_loop_free. Writes what none has got to and waits for the disk;
+ * nobody is called back. NULL is fine. */
 PG_FN void pg_store_close(struct pg_store *s);
 /* Whom a second opener is told of, beside our pid; at first the program. */
 PG_FN void pg_store_name_holder(struct pg_store *s, struct pg_str name);
