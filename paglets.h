@@ -56,7 +56,7 @@
 #endif
 
 /* Changes whenever a struct of this header does. */
-#define PAGLETS_ABI 1
+#define PAGLETS_ABI 2
 /* Bytes that one field of a state may hold. */
 #define PAGLETS_BYTES_MAX ((size_t)1 << 30)
 
@@ -164,7 +164,11 @@ struct paglets_handler {
 
 /* Called at a point of the paglet's life: creation, dispatching, arrival,
  * reverting, cloning, clone (in the copy), cloned (in the original),
- * deactivating, activation, disposing. Nonzero refuses, as for handlers. */
+ * deactivating, activation, disposing, dispatch_failed (after dispatching,
+ * when it stays). Nonzero refuses, as for handlers. From creation, arrival,
+ * activation and clone the paglet may ask its host for anything but to be
+ * moved, copied or ended; from the others for nothing but a line in the log:
+ * such a call fails with a LifecycleError. */
 struct paglets_hook {
 	const char *name; /* NULL ends a table */
 	int (*handle)(struct paglets_call *c);
@@ -172,6 +176,13 @@ struct paglets_hook {
 
 /* From run: it is not to be called again. */
 #define PAGLETS_RUN_DONE (-1)
+
+/* What the host does when the process of a paglet ends unasked. */
+enum paglets_restart {
+	PAGLETS_RESTART_NEVER = 0, /* it is listed as crashed */
+	PAGLETS_RESTART_ON_CRASH   /* started again from its last checkpoint,
+	                            * with the hook activation */
+};
 
 struct paglets_class {
 	int abi;    /* PAGLETS_ABI */
@@ -185,12 +196,14 @@ struct paglets_class {
 	const struct paglets_hook *hooks;
 	/* One step of the paglet's own work, first called after creation,
 	 * arrival, clone and activation: the milliseconds until the next one,
-	 * or PAGLETS_RUN_DONE. Messages are handled between steps. */
+	 * or PAGLETS_RUN_DONE. Messages are handled between steps; there are
+	 * no steps while it is being moved, copied or put to sleep. */
 	int64_t (*run)(struct paglets_call *c);
 	/* A state of an older schema came in (0: it had none). Change the dict
 	 * into what the fields expect. Nonzero refuses it. */
 	int (*upgrade)(struct paglets_call *c, int64_t from,
 	    struct paglets_value *state);
+	enum paglets_restart restart;
 };
 
 #define PAGLETS_CLASS(class_name, type, field_table) \
@@ -343,6 +356,14 @@ PG_API const struct paglets_value *paglets_clone_ticket(
     struct paglets_call *c, const struct paglets_value *ticket);
 /* End this paglet. Does not return on success. */
 PG_API int paglets_dispose(struct paglets_call *c);
+/* Sleep: the state is kept, the process ends. Does not return on success: the
+ * paglet goes on with the hook `activation`, and the caller of this message
+ * gets its address. reason is for those who look (NULL: "deactivate"); policy
+ * says what wakes it, NULL for any message: a dict {activate_on_message B,
+ * queue_messages_when_inactive B, activate_on_startup B, activate_at F}, of
+ * which any may be left out. */
+PG_API int paglets_deactivate(struct paglets_call *c, const char *reason,
+    const struct paglets_value *policy);
 
 /* Send a message and wait for its result, at most as long as the message
  * being handled has left. host_url NULL: this host; args NULL: none. */

@@ -17,6 +17,15 @@
  * say otherwise (DESIGN section 2). */
 #define PG_INVOKE_TIME (10 * PG_SEC)
 
+/* What a call into the paglet's code is for. It decides what may be asked of
+ * the host meanwhile. */
+enum pg_call_for {
+	PG_CALL_MESSAGE, /* anything */
+	PG_CALL_STEP,    /* of run: anything */
+	PG_CALL_START,   /* upgrade and first hook: not to leave or be copied */
+	PG_CALL_HOOK     /* any other hook: nothing, the host waits for us */
+};
+
 /* The paglet of this process. Owner: the process's main. */
 struct pg_self {
 	const struct paglets_class *cls; /* NULL until START */
@@ -28,6 +37,7 @@ struct pg_self {
 	uint32_t last_call; /* id of the last CALL, without the top bit */
 	bool asking;        /* a CALL waits for its RESULT */
 	bool run;           /* the class's run is to be called, at run_at */
+	bool hold;          /* but not now: the host is about to take the state */
 	int64_t run_at;
 	/* Serves a HOOK or SNAPSHOT that is part of answering a CALL. */
 	void (*serve)(struct pg_self *self, const struct pg_frame *f);
@@ -43,6 +53,7 @@ struct pg_invoke_hold {
 struct paglets_call {
 	struct pg_self *self;
 	struct pg_arena *arena;
+	enum pg_call_for purpose;
 	const struct pg_value *message, *args; /* NULL outside handlers */
 	const struct pg_value *init;           /* hook creation only */
 	const char *kind; /* of the message */

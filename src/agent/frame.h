@@ -17,7 +17,12 @@
  *            state (a dict; missing fields take their defaults)
  *   MESSAGE  head {timeout F?}: what is left for synchronous sends made while
  *            it is handled; body: the Message (PROTOCOL section 4)
- *   HOOK     head {name T}
+ *   HOOK     head {name T, hold? B}: hold stops the steps of run from now on,
+ *            whatever the hook says to it, so that the state stays what the
+ *            host is about to take. They go on after a HOOK named
+ *            dispatch_failed, or one named resume, which is no hook of the
+ *            class: its REPLY is null. Under the id of a CALL hold says
+ *            nothing new: the paglet waits for the RESULT anyway
  *   SNAPSHOT
  *   STOP     the child exits with status 0
  *   RESULT   answer to CALL; head empty for success, else {error_type T,

@@ -11,11 +11,22 @@
 
 /* ---- From begin to end ---- */
 
+static enum pg_call_for
+invoke_purpose(const struct pg_frame *f)
+{
+	if (f == NULL)
+		return PG_CALL_STEP;
+	if (f->type == PG_FRAME_START)
+		return PG_CALL_START;
+	return f->type == PG_FRAME_MESSAGE ? PG_CALL_MESSAGE : PG_CALL_HOOK;
+}
+
 PG_FN void
 pg_invoke_begin(struct paglets_call *c, struct pg_self *self,
     struct pg_arena *arena, const struct pg_frame *f)
 {
-	*c = (struct paglets_call){ .self = self, .arena = arena };
+	*c = (struct paglets_call){ .self = self, .arena = arena,
+		.purpose = invoke_purpose(f) };
 	c->deadline = pg_now() + PG_INVOKE_TIME;
 	if (f != NULL && f->bulk != NULL)
 		c->bulk = pg_bulk_ref(f->bulk);

@@ -101,6 +101,12 @@ pg_class_has_run(const struct paglets_class *c)
 	return c->run != NULL;
 }
 
+PG_FN bool
+pg_class_restarts(const struct paglets_class *c)
+{
+	return c->restart == PAGLETS_RESTART_ON_CRASH;
+}
+
 PG_FN const char *
 pg_class_kind_at(const struct paglets_class *c, size_t i)
 {
@@ -266,16 +272,35 @@ runtime_run_hook(struct paglets_call *c, struct pg_str name)
 	return 0;
 }
 
+/* Whether run may step after this hook. Within a call there is nothing to
+ * hold, and nothing that would end it: the RESULT goes on with the call. */
+static void
+runtime_set_hold(struct paglets_call *c, const struct pg_value *head,
+    struct pg_str name)
+{
+	struct pg_self *self = c->self;
+	const struct pg_value *hold = pg_value_get(head, "hold");
+
+	if (hold != NULL && !pg_value_is(hold, PG_T_BOOL))
+		pg_upline_broken("a hold that is no bool");
+	if (pg_str_eqz(name, "resume") || pg_str_eqz(name, "dispatch_failed"))
+		self->hold = false;
+	else if (hold != NULL && hold->u.i != 0 && !self->asking)
+		self->hold = true;
+}
+
 static void
 runtime_hook(struct paglets_call *c, const struct pg_frame *f)
 {
 	const struct pg_value *head = runtime_decode(c, f->head);
-	const struct pg_value *name = pg_value_get(head, "name");
+	struct pg_str name = pg_value_text(pg_value_get(head, "name"),
+	    PG_STR_NULL);
 	uint32_t id = f->id;
 
-	if (!pg_value_is(name, PG_T_STR))
+	if (name.p == NULL)
 		pg_upline_broken("a hook without name");
-	if (runtime_run_hook(c, pg_value_text(name, PG_STR_NULL)) == 0)
+	runtime_set_hold(c, head, name);
+	if (pg_str_eqz(name, "resume") || runtime_run_hook(c, name) == 0)
 		runtime_answer(c, id, pg_value_null(c->arena));
 	else
 		runtime_fail(c, id);
@@ -601,6 +626,13 @@ runtime_serve(struct pg_self *self, const struct pg_frame *f)
 	pg_invoke_end(&c);
 }
 
+/* When run is to be called next. */
+static int64_t
+runtime_next_step(const struct pg_self *self)
+{
+	return self->run && !self->hold ? self->run_at : PG_NEVER;
+}
+
 static void
 runtime_loop(struct pg_self *self)
 {
@@ -608,13 +640,12 @@ runtime_loop(struct pg_self *self)
 	int rc;
 
 	for (;;) {
-		rc = pg_upline_next(&self->line,
-		    self->run ? self->run_at : PG_NEVER, &f);
+		rc = pg_upline_next(&self->line, runtime_next_step(self), &f);
 		if (rc < 0 || (rc > 0 && f.type == PG_FRAME_STOP))
 			return;
 		if (rc > 0)
 			runtime_serve(self, &f);
-		if (self->run && pg_now() >= self->run_at)
+		if (pg_now() >= runtime_next_step(self))
 			runtime_step(self);
 		runtime_settle(self);
 	}

@@ -17,8 +17,10 @@ PG_FN void pg_runtime_set_classes(const struct paglets_class *const *classes);
 PG_FN const struct paglets_class *pg_runtime_class_at(size_t i);
 PG_FN struct pg_str pg_class_name(const struct paglets_class *c);
 PG_FN struct pg_str pg_class_state_name(const struct paglets_class *c);
-/* The number of its fields, and whether it has run: for `paglets classes`. */
+/* Whether it has run: for `paglets classes`. */
 PG_FN bool pg_class_has_run(const struct paglets_class *c);
+/* Whether a paglet of it whose process crashed is to be started again. */
+PG_FN bool pg_class_restarts(const struct paglets_class *c);
 /* Names of the message kinds it handles, one by one; NULL past the end. */
 PG_FN const char *pg_class_kind_at(const struct paglets_class *c, size_t i);
 

@@ -1,8 +1,8 @@
 /* upcall: dispatch, clone, send and the other things only a host can do.
  *
  * Knows the operations of frame.h. A paglet has one thread, so a call is a
- * frame sent and a wait for its RESULT. One call at a time: a hook that runs
- * as part of a call may not make another.
+ * frame sent and a wait for its RESULT. What the host would have to refuse is
+ * refused here: while it waits for a hook, it is not to be asked for anything.
  */
 #include "upcall.h"
 
@@ -11,10 +11,14 @@
 
 /* ---- The call ---- */
 
+/* From the hook that begins a life only what does not end or divide it; from
+ * other hooks nothing, within a call or not. */
 static bool
-upcall_in_step(const struct paglets_call *c)
+upcall_allowed(const struct paglets_call *c, enum pg_upcall_kind kind)
 {
-	return c->message == NULL && c->hook == NULL;
+	if (c->purpose == PG_CALL_START)
+		return kind == PG_UPCALL_ASKS;
+	return c->purpose != PG_CALL_HOOK;
 }
 
 /* Hand a frame that came instead of the RESULT to where it belongs. */
@@ -30,7 +34,7 @@ upcall_meanwhile(struct paglets_call *c, const struct pg_frame *f,
 	if (command && f->id == id && kind != PG_UPCALL_ASKS)
 		c->self->serve(c->self, f);
 	else if ((command || f->type == PG_FRAME_MESSAGE) &&
-	    upcall_in_step(c) &&
+	    c->purpose == PG_CALL_STEP &&
 	    (f->id & PG_FRAME_CALL_ID) == 0)
 		pg_upline_defer(&c->self->line, f);
 	else
@@ -101,7 +105,7 @@ upcall_send(struct paglets_call *c, const char *op,
 	pg_pickle_dict_open(&head);
 	pg_pickle_text(&head, PG_STR("op"));
 	pg_pickle_text(&head, pg_str(op));
-	if (upcall_in_step(c)) {
+	if (c->purpose == PG_CALL_STEP) {
 		pg_pickle_text(&head, PG_STR("step"));
 		pg_pickle_value(&head, &(struct pg_value){ .type = PG_T_BOOL,
 		    .u.i = 1 }, NULL);
@@ -123,9 +127,9 @@ pg_upcall(struct paglets_call *c, const char *op, enum pg_upcall_kind kind,
 	struct pg_frame f;
 	uint32_t id;
 
-	if (c->self->asking) {
+	if (!upcall_allowed(c, kind)) {
 		pg_invoke_fail(c, PG_E_LIFECYCLE, pg_arena_printf(c->arena,
-		    "%s: not within a hook of a call of one's own", op));
+		    "paglets_%s: not within a hook", op));
 		return NULL;
 	}
 	if (c->short_of_memory || body == NULL) {
@@ -199,6 +203,24 @@ paglets_dispose(struct paglets_call *c)
 {
 	pg_upcall(c, "dispose", PG_UPCALL_LEAVES,
 	    upcall_whereto(c, NULL, NULL));
+	return -1;
+}
+
+/* What frame.h calls a request, from the paglet itself. */
+PG_API int
+paglets_deactivate(struct paglets_call *c, const char *reason,
+    const struct paglets_value *policy)
+{
+	struct paglets_value *d = paglets_dict(c), *request = paglets_dict(c);
+
+	if (reason == NULL)
+		reason = "deactivate";
+	paglets_set(c, request, "reason", paglets_text(c, reason));
+	paglets_set(c, request, "source", paglets_text(c, "self"));
+	if (policy != NULL)
+		paglets_set(c, request, "policy", policy);
+	paglets_set(c, d, "request", request);
+	pg_upcall(c, "deactivate", PG_UPCALL_LEAVES, pg_value_inner(d));
 	return -1;
 }
 

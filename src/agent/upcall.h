@@ -14,7 +14,8 @@ enum pg_upcall_kind {
 };
 
 /* CALL op with body and wait for its RESULT. The result lives as long as the
- * call; NULL with c's error set when the host refuses. While it waits, the
+ * call; NULL with c's error set when the host refuses, or when c is a hook
+ * that may not ask this (PG_E_LIFECYCLE; nothing is sent). While it waits, the
  * only frames served are those that carry this call's id, and those only for
  * moves; in a step of run a command of the host may be under way already and
  * is put off. */

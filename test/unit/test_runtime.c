@@ -139,11 +139,46 @@ busy_types(struct paglets_call *c)
 	return paglets_reply_text(c, "id", paglets_message_id(c));
 }
 
-/* A hook within a call may not make one. */
+static int
+busy_sleep(struct paglets_call *c)
+{
+	return paglets_deactivate(c, NULL, NULL);
+}
+
+/* A hook asks its host for what todo says. */
 static int
 busy_hook(struct paglets_call *c)
 {
-	return paglets_hosts(c) != NULL ? 0 : -1;
+	struct busy *s = paglets_state(c);
+	const char *todo = s->todo.p;
+
+	if (strcmp(todo, "dispatch") == 0)
+		return paglets_dispatch(c, "beta");
+	if (strcmp(todo, "clone") == 0)
+		return paglets_clone(c, NULL) != NULL ? 0 : -1;
+	if (strcmp(todo, "dispose") == 0)
+		return paglets_dispose(c);
+	if (strcmp(todo, "deactivate") == 0)
+		return paglets_deactivate(c, NULL, NULL);
+	if (strcmp(todo, "send") == 0)
+		return paglets_send_oneway(c, NULL, "x", "hello", NULL);
+	if (strcmp(todo, "property") == 0)
+		return paglets_property_set(c, "zone", "z");
+	if (strcmp(todo, "hosts") == 0)
+		return paglets_hosts(c) != NULL ? 0 : -1;
+	if (*todo == '\0')
+		paglets_log(c, PAGLETS_INFO, "%s", paglets_hook_name(c));
+	return 0;
+}
+
+/* Of what is left to do, a hook leaves nothing. */
+static int
+busy_failed_hook(struct paglets_call *c)
+{
+	struct busy *s = paglets_state(c);
+
+	s->left = 0;
+	return 0;
 }
 
 static int64_t
@@ -175,6 +210,8 @@ busy_upgrade(struct paglets_call *c, int64_t from,
 {
 	if (from == 1)
 		return paglets_fail(c, "HostError", "too old");
+	if (paglets_get(state, "leave") != NULL)
+		return paglets_dispose(c);
 	/* Schema 0 said `count` for what is now `steps`. */
 	return paglets_set(c, state, "steps", paglets_get(state, "count"));
 }
@@ -187,11 +224,14 @@ static const struct paglets_class busy_class = {
 		{ "ask", busy_ask }, { "leave", busy_leave },
 		{ "mute", busy_mute }, { "log", busy_log },
 		{ "extend", busy_extend }, { "long", busy_long },
-		{ "types", busy_types },
+		{ "types", busy_types }, { "sleep", busy_sleep },
 		{ "steps", busy_steps }, { 0 } },
-	.hooks = (struct paglets_hook[]){ { "disposing", busy_hook }, { 0 } },
+	.hooks = (struct paglets_hook[]){ { "disposing", busy_hook },
+		{ "arrival", busy_hook }, { "dispatching", busy_hook },
+		{ "dispatch_failed", busy_failed_hook }, { 0 } },
 	.run = busy_run,
 	.upgrade = busy_upgrade,
+	.restart = PAGLETS_RESTART_ON_CRASH,
 };
 
 static const struct paglets_class stale_class = {
@@ -622,6 +662,8 @@ test_hooks(void **state)
 	}
 	lab_say(t, PG_FRAME_HOOK, 6, "{\"name\": \"unheard_of\"}", "");
 	lab_expect(t, PG_FRAME_REPLY, 6, "", "null");
+	lab_say(t, PG_FRAME_HOOK, 6, "{\"name\": \"dispatch_failed\"}", "");
+	lab_expect(t, PG_FRAME_REPLY, 6, "", "null");
 	lab_say(t, PG_FRAME_SNAPSHOT, 7, "", "");
 	lab_expect(t, PG_FRAME_REPLY, 7, "", "{\"count\": 0, \"label\": \"\", "
 	    "\"blob\": {\"__paglets_binary__\": \"bytes\", \"base64\": \"\"}, "
@@ -673,6 +715,48 @@ test_dispatch_told_of_success(void **state)
 	lab_tell(t, "go", "{\"target\": \"beta\"}");
 	call = lab_expect_call(t, "dispatch", "{\"target\": \"beta\"}");
 	lab_say(t, PG_FRAME_RESULT, call, "", "null");
+	lab_say(t, PG_FRAME_STOP, 0, "", "");
+	assert_false(lab_hear(t));
+	assert_int_equal(lab_ended(t), 0);
+}
+
+static void
+test_pause(void **state)
+{
+	struct lab *t = *state;
+	uint32_t call;
+
+	lab_start(t, COUNTER);
+	lab_tell(t, "pause", "{\"policy\": {\"activate_at\": 5.5}}");
+	call = lab_expect_call(t, "deactivate", "{\"request\": {\"reason\": "
+	    "\"pause\", \"source\": \"self\", \"policy\": "
+	    "{\"activate_at\": 5.5}}}");
+	lab_say(t, PG_FRAME_RESULT, call, "{\"error_type\": "
+	    "\"LifecycleError\", \"error\": \"not now\"}", "");
+	lab_refused(t, "LifecycleError", "not now");
+	lab_tell(t, "pause", "{}");
+	call = lab_expect_call(t, "deactivate", "{\"request\": {\"reason\": "
+	    "\"pause\", \"source\": \"self\"}}");
+	lab_say(t, PG_FRAME_HOOK, call, "{\"name\": \"deactivating\"}", "");
+	lab_expect(t, PG_FRAME_REPLY, call, "", "null");
+	lab_say(t, PG_FRAME_SNAPSHOT, call, "", "");
+	assert_true(lab_hear(t));
+	assert_non_null(strstr(lab_json(t, t->f.body),
+	    "\"history\": [\"deactivating@alpha\"]"));
+	lab_say(t, PG_FRAME_STOP, 0, "", "");
+	assert_false(lab_hear(t));
+	assert_int_equal(lab_ended(t), 0);
+}
+
+static void
+test_deactivate_without_a_reason(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, BUSY);
+	lab_tell(t, "sleep", "{}");
+	lab_expect_call(t, "deactivate", "{\"request\": {\"reason\": "
+	    "\"deactivate\", \"source\": \"self\"}}");
 	lab_say(t, PG_FRAME_STOP, 0, "", "");
 	assert_false(lab_hear(t));
 	assert_int_equal(lab_ended(t), 0);
@@ -771,18 +855,118 @@ test_other_calls(void **state)
 }
 
 static void
+lab_refused_in_hook(struct lab *t, uint32_t id, const char *op)
+{
+	char head[128];
+
+	snprintf(head, sizeof(head), "{\"error_type\": \"LifecycleError\", "
+	    "\"error\": \"paglets_%s: not within a hook\"}", op);
+	lab_expect(t, PG_FRAME_REPLY, id, head, "");
+}
+
+/* A START with the hook arrival, which does what todo says. */
+static void
+lab_arrive(struct lab *t, const char *todo)
+{
+	char body[128];
+
+	snprintf(body, sizeof(body), "{\"_schema\": 2, \"left\": 5, "
+	    "\"todo\": \"%s\"}", todo);
+	lab_start_as(t, BUSY, ", \"event\": \"arrival\"", body);
+}
+
+/* Who has hardly begun to live can neither leave nor end. */
+static void
+test_first_hook_may_not_leave(void **state)
+{
+	static const char *const ops[] = { "dispatch", "clone", "dispose",
+		"deactivate" };
+
+	for (size_t i = 0; i < PG_COUNT(ops); i++) {
+		lab_arrive(*state, ops[i]);
+		lab_refused_in_hook(*state, 1, ops[i]);
+		assert_int_equal(lab_close(state), 0);
+		assert_int_equal(lab_open(state), 0);
+	}
+	lab_start_as(*state, BUSY, "", "{\"leave\": true}");
+	lab_expect(*state, PG_FRAME_REPLY, 1, "{\"error_type\": "
+	    "\"SerializationError\", \"error\": \"state of schema 0 cannot "
+	    "be used: paglets_dispose: not within a hook\"}", "");
+}
+
+static void
+test_first_hook_may_ask(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "send", "send" },
+		{ "hosts", "hosts" },
+		{ "property", "property_set" },
+	};
+	struct lab *t;
+	char head[64];
+
+	for (size_t i = 0; i < PG_COUNT(rows); i++) {
+		t = *state;
+		lab_arrive(t, rows[i][0]);
+		assert_true(lab_hear(t));
+		assert_int_equal(t->f.type, PG_FRAME_CALL);
+		snprintf(head, sizeof(head), "{\"op\": \"%s\"}", rows[i][1]);
+		assert_string_equal(lab_json(t, t->f.head), head);
+		lab_say(t, PG_FRAME_RESULT, t->f.id, "", "null");
+		assert_true(lab_hear(t));
+		assert_int_equal(t->f.type, PG_FRAME_REPLY);
+		assert_int_equal(t->f.id, 1);
+		assert_string_equal(lab_json(t, t->f.head), "");
+		assert_int_equal(lab_close(state), 0);
+		assert_int_equal(lab_open(state), 0);
+	}
+}
+
+/* While the host waits for a hook, nothing may be asked of it. */
+static void
+test_other_hooks_may_only_log(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "dispatch", "dispatch" }, { "clone", "clone" },
+		{ "dispose", "dispose" }, { "deactivate", "deactivate" },
+		{ "send", "send" }, { "hosts", "hosts" },
+		{ "property", "property_set" },
+	};
+	struct lab *t;
+	char body[64];
+
+	for (size_t i = 0; i < PG_COUNT(rows); i++) {
+		t = *state;
+		snprintf(body, sizeof(body), "{\"_schema\": 2, \"todo\": "
+		    "\"%s\"}", rows[i][0]);
+		lab_start_as(t, BUSY, "", body);
+		assert_true(lab_hear(t));
+		lab_say(t, PG_FRAME_HOOK, 5, "{\"name\": \"dispatching\"}",
+		    "");
+		lab_refused_in_hook(t, 5, rows[i][1]);
+		assert_int_equal(lab_close(state), 0);
+		assert_int_equal(lab_open(state), 0);
+	}
+	t = *state;
+	lab_start(t, BUSY);
+	lab_say(t, PG_FRAME_HOOK, 5, "{\"name\": \"dispatching\"}", "");
+	lab_expect(t, PG_FRAME_LOG, 0,
+	    "{\"level\": \"info\", \"text\": \"dispatching\"}", "");
+	lab_expect(t, PG_FRAME_REPLY, 5, "", "null");
+}
+
+static void
 test_no_call_within_a_call(void **state)
 {
 	struct lab *t = *state;
 	uint32_t call;
 
-	lab_start(t, BUSY);
+	lab_start_as(t, BUSY, "", "{\"_schema\": 2, \"todo\": \"hosts\"}");
+	assert_true(lab_hear(t));
 	lab_tell(t, "leave", "{}");
 	call = lab_expect_call(t, "dispose", "{}");
 	lab_say(t, PG_FRAME_HOOK, call, "{\"name\": \"disposing\"}", "");
-	lab_expect(t, PG_FRAME_REPLY, call, "{\"error_type\": "
-	    "\"LifecycleError\", \"error\": \"hosts: not within a hook of a "
-	    "call of one's own\"}", "");
+	lab_refused_in_hook(t, call, "hosts");
 	lab_say(t, PG_FRAME_STOP, 0, "", "");
 	assert_int_equal(lab_ended(t), 0);
 }
@@ -951,6 +1135,105 @@ test_command_crosses_a_step(void **state)
 	lab_ask(t, "steps", "{}", "1");
 }
 
+/* ---- Holds ---- */
+
+/* A run that steps every millisecond, and how many steps it has done. */
+static void
+lab_start_running(struct lab *t)
+{
+	lab_start_as(t, BUSY, ", \"event\": \"creation\"",
+	    "{\"_schema\": 2, \"left\": 1000000}");
+	assert_true(lab_hear(t));
+}
+
+static long
+lab_steps(struct lab *t)
+{
+	lab_tell(t, "steps", "{}");
+	assert_true(lab_hear(t));
+	return strtol(lab_json(t, t->f.body), NULL, 10);
+}
+
+static void
+lab_hook(struct lab *t, uint32_t id, const char *head)
+{
+	lab_say(t, PG_FRAME_HOOK, id, head, "");
+	while (lab_hear(t) && t->f.type == PG_FRAME_LOG)
+		continue;
+	assert_int_equal(t->f.type, PG_FRAME_REPLY);
+	assert_int_equal(t->f.id, id);
+	assert_string_equal(lab_json(t, t->f.head), "");
+	assert_string_equal(lab_json(t, t->f.body), "null");
+}
+
+/* True if it makes steps (waited for without end: alarm), or false if it
+ * makes none for a while. */
+static bool
+lab_is_running(struct lab *t, bool expected)
+{
+	long before = lab_steps(t);
+
+	do
+		usleep(20000);
+	while (expected && lab_steps(t) == before);
+	return lab_steps(t) != before;
+}
+
+static void
+test_hold(void **state)
+{
+	static const char *const ends[] = { "{\"name\": \"resume\"}",
+		"{\"name\": \"dispatch_failed\", \"hold\": true}" };
+	struct lab *t = *state;
+
+	lab_start_running(t);
+	for (size_t i = 0; i < PG_COUNT(ends); i++) {
+		assert_true(lab_is_running(t, true));
+		lab_hook(t, 50, "{\"name\": \"dispatching\", "
+		    "\"hold\": true}");
+		assert_false(lab_is_running(t, false));
+		/* Neither what follows nor a hook without it ends it. */
+		lab_say(t, PG_FRAME_SNAPSHOT, 51, "", "");
+		assert_true(lab_hear(t));
+		lab_hook(t, 52, "{\"name\": \"cloning\", \"hold\": false}");
+		assert_false(lab_is_running(t, false));
+		lab_hook(t, 53, ends[i]);
+		if (i == 0)
+			assert_true(lab_is_running(t, true));
+	}
+	/* The hook dispatch_failed has left nothing to do. */
+	lab_expect(t, PG_FRAME_RUN_DONE, 0, "", "");
+}
+
+static void
+test_no_hold(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start_running(t);
+	lab_hook(t, 50, "{\"name\": \"cloning\"}");
+	assert_true(lab_is_running(t, true));
+	lab_hook(t, 51, "{\"name\": \"resume\"}");
+	assert_true(lab_is_running(t, true));
+}
+
+/* Within a call a hold ends with the call. */
+static void
+test_hold_within_a_call(void **state)
+{
+	struct lab *t = *state;
+	uint32_t call;
+
+	lab_start_running(t);
+	lab_tell(t, "leave", "{}");
+	call = lab_expect_call(t, "dispose", "{}");
+	lab_hook(t, call, "{\"name\": \"disposing\", \"hold\": true}");
+	lab_say(t, PG_FRAME_RESULT, call, "{\"error_type\": "
+	    "\"LifecycleError\", \"error\": \"no\"}", "");
+	lab_refused(t, "LifecycleError", "no");
+	assert_true(lab_is_running(t, true));
+}
+
 /* ---- Violations ---- */
 
 static void
@@ -1043,6 +1326,15 @@ test_hook_during_a_send(void **state)
 }
 
 static void
+test_hold_of_another_type(void **state)
+{
+	lab_start(*state, COUNTER);
+	lab_say(*state, PG_FRAME_HOOK, 5, "{\"name\": \"cloning\", "
+	    "\"hold\": 1}", "");
+	broken(*state);
+}
+
+static void
 test_result_of_nothing(void **state)
 {
 	lab_start(*state, COUNTER);
@@ -1096,11 +1388,13 @@ test_classes(void **state)
 	    "The state of " COUNTER " is paglets_demo.counter:CounterState, "
 	    "not demo.busy:BusyState");
 	unknown_class("demo.stale:Stale", "", PG_E_SERIAL,
-	    "demo.stale:Stale was built for paglets.h of ABI 2, this program "
-	    "is of ABI 1");
+	    "demo.stale:Stale was built for paglets.h of ABI 3, this program "
+	    "is of ABI 2");
 	assert_null(pg_runtime_class_at(4));
 	assert_true(pg_class_has_run(&busy_class));
 	assert_false(pg_class_has_run(c));
+	assert_true(pg_class_restarts(&busy_class));
+	assert_false(pg_class_restarts(c));
 	assert_string_equal(pg_class_kind_at(&plain_class, 0), "increment");
 	assert_null(pg_class_kind_at(&plain_class, 1));
 	assert_null(pg_class_kind_at(&stale_class, 0));
@@ -1136,9 +1430,14 @@ main(void)
 		T(test_hooks),
 		T(test_dispatch),
 		T(test_dispatch_told_of_success),
+		T(test_pause),
+		T(test_deactivate_without_a_reason),
 		T(test_clone),
 		T(test_send),
 		T(test_other_calls),
+		T(test_first_hook_may_not_leave),
+		T(test_first_hook_may_ask),
+		T(test_other_hooks_may_only_log),
 		T(test_no_call_within_a_call),
 		T(test_handler_oddities),
 		T(test_error_length),
@@ -1148,6 +1447,9 @@ main(void)
 		T(test_run_only_after_some_events),
 		T(test_run_fails),
 		T(test_command_crosses_a_step),
+		T(test_hold),
+		T(test_no_hold),
+		T(test_hold_within_a_call),
 		T(test_bytes_that_are_no_frame),
 		T(test_message_before_start),
 		T(test_second_start),
@@ -1156,6 +1458,7 @@ main(void)
 		T(test_message_during_a_call),
 		T(test_hook_of_another_call),
 		T(test_hook_during_a_send),
+		T(test_hold_of_another_type),
 		T(test_result_of_nothing),
 	};
 #undef T

@@ -161,6 +161,12 @@ counter_go(struct paglets_call *c)
 }
 
 static int
+counter_pause(struct paglets_call *c)
+{
+	return paglets_deactivate(c, "pause", paglets_arg(c, "policy"));
+}
+
+static int
 counter_fork(struct paglets_call *c)
 {
 	const struct paglets_value *copy = paglets_clone(c,
@@ -181,6 +187,7 @@ static const struct paglets_handler counter_handlers[] = {
 	{ "ping", counter_ping },
 	{ "fill", counter_fill },
 	{ "go", counter_go },
+	{ "pause", counter_pause },
 	{ "fork", counter_fork },
 	{ NULL, NULL }
 };
