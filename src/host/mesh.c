@@ -7,8 +7,10 @@
  * the last_seen that we were told, not the time we were told it, or else two
  * hosts would keep a dead third one alive by telling each other.
  *
- * The key goes to the URLs given by --peer and to hosts that joined us with
- * it, never to a URL that somebody else's list names (DESIGN section 7).
+ * The key goes to the URLs that users name, by --peer or in a request, and to
+ * hosts that joined us with it, never to a URL that somebody else's list names
+ * (DESIGN section 7). What a given peer says of itself is believed: it has the
+ * key already.
  */
 #include "mesh.h"
 
@@ -72,6 +74,10 @@ struct pg_mesh {
 	struct mesh_host **hosts;
 	size_t nhosts, cap;
 	size_t cursor; /* of the rounds, over given and hosts */
+	/* The URLs that users named, owned, in a ring; named is their map. */
+	char *names[PG_MESH_NAMED_MAX];
+	size_t nnames; /* ever put into the ring */
+	struct pg_map named;
 	struct pg_timer timer;
 };
 
@@ -375,39 +381,135 @@ pg_mesh_url_at(struct pg_mesh *m, size_t i, struct pg_str *url)
 	return true;
 }
 
-/* ---- names ------------------------------------------------------------ */
+/* ---- whom we trust ---------------------------------------------------- */
 
-/* The host of this name; of several one that is online, of those the one
- * with the least URL. */
-static const struct mesh_host *
-mesh_named(const struct pg_mesh *m, struct pg_str name)
+/* Whether the key may go to this URL, which is normalised. */
+static bool
+mesh_trusts(const struct pg_mesh *m, struct pg_str url)
 {
-	const struct mesh_host *best = NULL, *h;
-	bool best_on = false, on;
+	const struct mesh_host *h = pg_map_get(&m->map, url);
 	size_t i;
 
-	for (i = 0; i < m->nhosts; i++) {
-		h = m->hosts[i];
-		if (h->unknown || !pg_str_eq(h->name, name))
-			continue;
-		on = mesh_online(h, NULL);
-		if (best != NULL && (on < best_on || (on == best_on &&
-		    pg_hostref_compare(h->peer.url, best->peer.url) > 0)))
-			continue;
-		best = h;
-		best_on = on;
-	}
-	return best;
+	if ((h != NULL && (h->keyed || h->givens > 0)) ||
+	    pg_map_get(&m->named, url) != NULL ||
+	    pg_str_eq(url, m->host->address))
+		return true;
+	for (i = 0; i < m->ngiven; i++)
+		if (pg_str_eq(url, m->given[i].url))
+			return true;
+	return false;
+}
+
+PG_FN struct pg_str
+pg_mesh_key_for(struct pg_mesh *m, struct pg_str url)
+{
+	struct pg_str key = PG_STR_NULL, normal;
+	struct pg_arena a = { 0 };
+
+	if (m->host->cfg.api_key.n > 0 &&
+	    pg_url_normalise(&a, url, &normal, NULL) == 0 &&
+	    mesh_trusts(m, normal))
+		key = m->host->cfg.api_key;
+	pg_arena_fini(&a);
+	return key;
 }
 
 /* Whether text can be meant as a URL, or as host:port. */
 static bool
 mesh_url_like(struct pg_str s)
 {
-	return memchr(s.p, ':', s.n) != NULL ||
+	return s.n > 0 && (memchr(s.p, ':', s.n) != NULL ||
 	    memchr(s.p, '.', s.n) != NULL ||
 	    (s.n >= 9 && pg_str_ieq((struct pg_str){ s.p, 9 },
-	    PG_STR("localhost")));
+	    PG_STR("localhost"))));
+}
+
+/* Into the ring, in place of the oldest when it is full. */
+static void
+mesh_remember(struct pg_mesh *m, struct pg_str url)
+{
+	char **at = &m->names[m->nnames++ % PG_MESH_NAMED_MAX];
+
+	if (*at != NULL)
+		pg_map_del(&m->named, pg_str(*at));
+	free(*at);
+	*at = pg_strdup(url);
+	pg_map_put(&m->named, pg_str(*at), *at);
+}
+
+PG_FN void
+pg_mesh_named(struct pg_mesh *m, struct pg_str text)
+{
+	struct pg_arena a = { 0 };
+	struct pg_str url;
+
+	/* Without a key nothing is kept back from anyone. */
+	if (m->host->cfg.api_key.n > 0 && mesh_url_like(pg_str_trim(text)) &&
+	    pg_url_normalise(&a, text, &url, NULL) == 0 &&
+	    url.n <= PG_HOSTREF_URL_MAX &&
+	    pg_map_get(&m->named, url) == NULL)
+		mesh_remember(m, url);
+	pg_arena_fini(&a);
+}
+
+/* Whether both lead to the same host and port. */
+static bool
+mesh_same_place(struct pg_str a, struct pg_str b)
+{
+	struct pg_url x, y;
+
+	return pg_url_parse(a, &x, NULL) == 0 &&
+	    pg_url_parse(b, &y, NULL) == 0 && pg_str_ieq(x.host, y.host) &&
+	    x.port == y.port && pg_str_ieq(x.scheme, y.scheme);
+}
+
+PG_FN void
+pg_mesh_alias(struct pg_mesh *m, struct pg_str url, struct pg_str address)
+{
+	struct pg_arena a = { 0 };
+	struct pg_str x, y;
+
+	if (pg_mesh_key_for(m, url).n > 0 &&
+	    pg_url_normalise(&a, url, &x, NULL) == 0 &&
+	    pg_url_normalise(&a, address, &y, NULL) == 0 &&
+	    mesh_same_place(x, y))
+		pg_mesh_named(m, y);
+	pg_arena_fini(&a);
+}
+
+/* ---- names ------------------------------------------------------------ */
+
+/* Which of the hosts of one name is meant: anybody may list a host under any
+ * name, so those we trust come first, then those online. */
+static int
+mesh_rank(const struct mesh_host *h)
+{
+	return mesh_trusts(h->peer.mesh, h->peer.url) * 2 +
+	    mesh_online(h, NULL);
+}
+
+/* The host of this name, or NULL; of several of one rank the one with the
+ * least URL. */
+static const struct mesh_host *
+mesh_by_name(const struct pg_mesh *m, struct pg_str name)
+{
+	const struct mesh_host *best = NULL, *h;
+	int best_rank = 0, rank;
+	size_t i;
+
+	for (i = 0; i < m->nhosts; i++) {
+		h = m->hosts[i];
+		if (h->unknown || !pg_str_eq(h->name, name))
+			continue;
+		rank = mesh_rank(h);
+		if (best != NULL && (rank < best_rank ||
+		    (rank == best_rank && pg_hostref_compare(h->peer.url,
+		    best->peer.url) > 0)))
+			continue;
+		best = h;
+		best_rank = rank;
+	}
+	return best;
 }
 
 PG_FN int
@@ -424,7 +526,7 @@ pg_mesh_resolve(struct pg_mesh *m, struct pg_str name_or_url,
 		*url = pg_arena_str(a, m->host->address);
 		return 0;
 	}
-	h = mesh_named(m, text);
+	h = mesh_by_name(m, text);
 	if (h != NULL) {
 		*url = pg_arena_str(a, h->peer.url);
 		return 0;
@@ -443,13 +545,6 @@ pg_mesh_resolve(struct pg_mesh *m, struct pg_str name_or_url,
 }
 
 /* ---- gossip ----------------------------------------------------------- */
-
-/* Whether this peer may have our key. */
-static bool
-mesh_keyed(const struct mesh_peer *p)
-{
-	return p->given || p->host->keyed;
-}
 
 static void
 mesh_back_off(struct mesh_peer *p)
@@ -504,7 +599,7 @@ mesh_failed(struct mesh_peer *p, int status, const struct pg_err *e)
 	mesh_back_off(p);
 	/* Who refuses us because we keep the key to ourselves is alive; by
 	 * what others say of it we shall know. */
-	if (status == 401 && !mesh_keyed(p) &&
+	if (status == 401 && !mesh_trusts(p->mesh, p->url) &&
 	    p->mesh->host->cfg.api_key.n > 0)
 		return;
 	if (p->host == NULL)
@@ -563,11 +658,10 @@ mesh_request(struct mesh_peer *p, const char *path, pg_client_done *done)
 	struct pg_mesh *m = p->mesh;
 	int64_t left = p->deadline - pg_loop_now(m->host->loop);
 	struct pg_request r = { .method = "GET",
+		.bearer = pg_mesh_key_for(m, p->url),
 		.timeout = PG_MAX(left, PG_MS),
 		.max_reply = PG_MESH_REPLY_MAX };
 
-	if (mesh_keyed(p))
-		r.bearer = m->host->cfg.api_key;
 	if (p->body.n > 0) {
 		r.method = "POST";
 		r.content_type = "application/json";
@@ -798,6 +892,7 @@ pg_mesh_new(struct pg_host *h)
 	m->started = pg_loop_now(h->loop);
 	m->beat = pg_now_wall() / PG_MS;
 	pg_map_init(&m->map, h->seed);
+	pg_map_init(&m->named, h->seed);
 	mesh_own_tags(m);
 	mesh_own_peers(m);
 	return m;
@@ -824,6 +919,9 @@ pg_mesh_free(struct pg_mesh *m)
 		mesh_remove(m->hosts[m->nhosts - 1]);
 	free(m->hosts);
 	pg_map_fini(&m->map);
+	for (i = 0; i < PG_MESH_NAMED_MAX; i++)
+		free(m->names[i]);
+	pg_map_fini(&m->named);
 	pg_arena_fini(&m->scratch);
 	pg_arena_fini(&m->arena);
 	free(m);

@@ -15,6 +15,7 @@
 #define PG_MESH_LOOKS_MAX 256              /* hosts looked at in one round */
 #define PG_MESH_PAUSE_MAX (60 * PG_SEC)    /* between visits that fail */
 #define PG_MESH_REPLY_MAX ((size_t)8 << 20) /* bytes of a peer's answer */
+#define PG_MESH_NAMED_MAX 1000             /* URLs named by users, kept */
 
 PG_FN struct pg_mesh *pg_mesh_new(struct pg_host *h);
 PG_FN void pg_mesh_free(struct pg_mesh *m);
@@ -32,11 +33,27 @@ PG_FN struct pg_value *pg_mesh_self(struct pg_mesh *m, struct pg_arena *a);
 PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *ref,
     struct pg_err *e);
 /* The URL of a host given by name or URL (PROTOCOL section 6); normalised, in
- * a. PG_E_NOT_FOUND for a name nobody has. */
+ * a. PG_E_NOT_FOUND for a name nobody has. Of several hosts of one name, one
+ * to which the key may go is meant before one that is merely listed. */
 PG_FN int pg_mesh_resolve(struct pg_mesh *m, struct pg_str name_or_url,
     struct pg_arena *a, struct pg_str *url, struct pg_err *e);
 /* The i-th known host's URL other than our own, for searches; false past the
- * end. Borrowed; valid until the loop turns. */
+ * end. Borrowed; valid until the loop turns, when hosts may change places. */
 PG_FN bool pg_mesh_url_at(struct pg_mesh *m, size_t i, struct pg_str *url);
+
+/* The API key if it may be sent to this URL (DESIGN section 7): one given by
+ * --peer, or named by a user, of a host that showed it has the key, or our
+ * own. Otherwise empty, also when there is no key. Lives as long as the
+ * host. */
+PG_FN struct pg_str pg_mesh_key_for(struct pg_mesh *m, struct pg_str url);
+/* A user named this host, in a request that had the key: its URL gets the key
+ * from now on, until PG_MESH_NAMED_MAX others have been named. text is as it
+ * was typed, not what it resolved to: names are left alone, for we have those
+ * from others. */
+PG_FN void pg_mesh_named(struct pg_mesh *m, struct pg_str text);
+/* The host dialled at url calls itself address. If that is the same host and
+ * port, and url gets the key, then so does address from now on. */
+PG_FN void pg_mesh_alias(struct pg_mesh *m, struct pg_str url,
+    struct pg_str address);
 
 #endif

@@ -5,6 +5,63 @@
 #include "../codec/json.h"
 #include "wire.h"
 
+/* ---- Requests ---------------------------------------------------------- */
+
+/* Complete r, which lacks the URL and the key, and start it. */
+static struct pg_call *
+remote_start(struct pg_host *h, struct pg_request *r, struct pg_str url,
+    const char *path, va_list ap, pg_client_done *done, void *arg)
+{
+	struct pg_buf full = PG_BUF_INIT(0);
+	struct pg_call *call;
+
+	pg_buf_puts(&full, url);
+	pg_buf_vprintf(&full, path, ap);
+	r->url = pg_buf_str(&full);
+	r->bearer = pg_mesh_key_for(h->mesh, url);
+	call = pg_client_start(h->client, r, done, arg);
+	pg_buf_fini(&full);
+	return call;
+}
+
+PG_FN struct pg_call *
+pg_remote_get(struct pg_host *h, struct pg_str url, int64_t timeout,
+    pg_client_done *done, void *arg, const char *path, ...)
+{
+	struct pg_request r = { .method = "GET", .timeout = timeout,
+		.max_reply = PG_REMOTE_REPLY_MAX };
+	struct pg_call *call;
+	va_list ap;
+
+	va_start(ap, path);
+	call = remote_start(h, &r, url, path, ap, done, arg);
+	va_end(ap);
+	return call;
+}
+
+PG_FN struct pg_call *
+pg_remote_post(struct pg_host *h, struct pg_str url,
+    const struct pg_post *post, pg_client_done *done, void *arg,
+    const char *path, ...)
+{
+	struct pg_request r = { .method = "POST", .timeout = post->timeout,
+		.content_type = post->type != NULL ? post->type :
+		    "application/json",
+		.nbody = post->nbody,
+		.max_reply = post->max_reply > 0 ? post->max_reply :
+		    PG_REMOTE_REPLY_MAX };
+	struct pg_call *call;
+	va_list ap;
+
+	memcpy(r.body, post->body, sizeof(r.body));
+	va_start(ap, path);
+	call = remote_start(h, &r, url, path, ap, done, arg);
+	va_end(ap);
+	return call;
+}
+
+/* ---- Answers ----------------------------------------------------------- */
+
 PG_FN int
 pg_remote_answer(const struct pg_response *r, bool have_key,
     struct pg_arena *a, struct pg_value **out, struct pg_err *e)
@@ -24,4 +81,20 @@ pg_remote_answer(const struct pg_response *r, bool have_key,
 		    "--api-key-env with an environment variable containing a "
 		    "Paglets bearer API key", e->msg);
 	return -1;
+}
+
+PG_FN int
+pg_remote_reply(struct pg_host *h, struct pg_str url,
+    const struct pg_response *r, struct pg_arena *a, struct pg_value **out,
+    struct pg_err *e)
+{
+	bool have_key = h->cfg.api_key.n > 0;
+	int rc = pg_remote_answer(r, have_key, a, out, e);
+
+	if (rc < 0 && r->status == 401 && have_key &&
+	    pg_mesh_key_for(h->mesh, url).n == 0)
+		pg_fail(e, PG_E_AUTH, "%s; %.*s does not get our key: only "
+		    "others told us of it; name it by URL, or by --peer",
+		    e->msg, PG_STR_ARG(url));
+	return rc;
 }
