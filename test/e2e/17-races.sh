@@ -77,17 +77,18 @@ exits 0 call hare get --json
 is "and counted once" 120 "$(pick count)"
 is "it is in one place" 1 "$(places hare)"
 
-# There and back as fast as it goes, with messages of its own.
+# There and back as fast as it goes, with messages that run after it. (After
+# more than eight moves they would be given up.)
 exits 0 create $counter --id ball
-for i in 1 2 3 4 5; do
+for i in 1 2 3; do
 	p call ball go target="${url[beta]}" --oneway
 	p call ball increment --oneway
 	p call ball go target="${url[alpha]}" --oneway
 done
 p call ball ping
 counted() {
-	p call ball get --json && [ "$(pick count)" = 5 ]
+	p call ball get --json && [ "$(pick count)" = 3 ]
 }
-eventually "five were counted on the way" counted
+eventually "three were counted on the way" counted
 is "and it is in one place" 1 "$(places ball)"
 finish
