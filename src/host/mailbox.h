@@ -37,6 +37,7 @@ struct pg_msg {
 	uint64_t seq;     /* set by the mailbox */
 	int64_t deadline; /* pg_now() by which a synchronous sender wants it */
 	bool oneway;
+	bool given_id; /* the sender has named it: duplicates can be told */
 	bool no_activate, no_delay; /* see the route of messages */
 	bool deactivate;            /* its kind is _deactivate */
 	bool pending; /* though oneway, it is not taken until it has ended */
@@ -49,6 +50,12 @@ struct pg_msg {
 PG_FN struct pg_msg *pg_msg_new(void);
 PG_FN void pg_msg_end(struct pg_msg *m, const struct pg_outcome *o);
 PG_FN void pg_msg_fail(struct pg_msg *m, const struct pg_err *e);
+/* The next agent of a path; *rest starts as the path. false at the end. */
+PG_FN bool pg_msg_path_next(struct pg_str *rest, struct pg_str *id);
+PG_FN size_t pg_msg_path_length(const struct pg_msg *m);
+/* From its deadline on the sender is told that it was not answered in time;
+ * the message itself goes on. */
+PG_FN void pg_msg_arm(struct pg_msg *m, struct pg_loop *l);
 /* Whether the agent is one of those that wait for this message's answer. */
 PG_FN bool pg_msg_waits(const struct pg_msg *m, struct pg_str agent_id);
 
