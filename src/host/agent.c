@@ -883,20 +883,6 @@ pg_agent_release(struct pg_hold *h)
 	pg_agent_unref(a);
 }
 
-static void
-agent_on_deadline(struct pg_timer *t)
-{
-	struct pg_msg *m = PG_CONTAINER(t, struct pg_msg, timer);
-	struct pg_err err = { 0 };
-
-	pg_fail(&err, PG_E_TIMEOUT, "message %.*s was not answered in time",
-	    PG_STR_ARG(m->id));
-	m->expired = true;
-	if (m->on_done != NULL)
-		m->on_done(m, &(struct pg_outcome){ .err = &err });
-	m->on_done = NULL;
-}
-
 /* Hand the message to the idle process. */
 static void
 agent_deliver(struct pg_agent *a, struct pg_msg *m)
@@ -990,9 +976,7 @@ pg_agent_post(struct pg_agent *a, struct pg_msg *m)
 	}
 	if (m->priority != 0)
 		agent_message_event(a, "message-queued", m, NULL);
-	if (m->deadline != PG_NEVER)
-		pg_timer_set(a->host->loop, &m->timer, m->deadline -
-		    pg_loop_now(a->host->loop), agent_on_deadline);
+	pg_msg_arm(m, a->host->loop);
 	agent_pump(a);
 }
 

@@ -313,6 +313,10 @@ api_decode(struct pg_api *r, struct pg_err *e)
 	rc = r->pickled ? api_decode_pickle(r, body, e) :
 	    api_decode_json(r, body, e);
 	r->x->arena.max = 0;
+	/* Too deep, too many digits: no body of ours, not one too long. */
+	if (rc < 0 && e->code == PG_E_LIMIT && r->x->arena.used <
+	    PG_API_DECODED_MAX)
+		e->code = r->pickled ? PG_E_SERIAL : PG_E_HOST;
 	envelope = rc == 0 ? pg_value_get(r->body, "envelope") : NULL;
 	if (envelope != NULL && r->route->large &&
 	    pg_envelope_transfer_id(envelope).n == 0) {

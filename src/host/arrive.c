@@ -22,6 +22,7 @@ struct arriving {
 	struct pg_str init;
 	struct pg_span state;
 	struct pg_err err; /* why it did not come to life */
+	bool moving;       /* it has asked to move on already */
 	pg_arrive_done *done;
 	void *arg;
 	struct pg_timer timer;
@@ -108,13 +109,15 @@ arrive_on_progress(struct pg_agent *a, void *arg)
 	struct arriving *r = arg;
 	struct pg_str url;
 
-	if (a->phase == PG_AGENT_MOVING)
+	if (a->phase == PG_AGENT_MOVING && !r->moving)
 		pg_timer_set(r->host->loop, &r->timer, PG_ARRIVE_MOVE_TIME,
 		    arrive_on_time);
+	if (a->phase == PG_AGENT_MOVING)
+		r->moving = true;
 	else if (a->phase == PG_AGENT_GONE &&
 	    pg_forward_url(r->host, a->id, &url))
 		arrive_finish(r, NULL, url);
-	else if (a->phase != PG_AGENT_ACTIVE || a->run_done)
+	else if (a->phase != PG_AGENT_ACTIVE || a->run_done || r->moving)
 		arrive_finish(r, NULL, r->host->address);
 }
 
@@ -349,7 +352,7 @@ pg_arrive(struct pg_host *h, const struct pg_arrive *in,
     pg_arrive_done *done, void *arg)
 {
 	struct pg_durable_extra extra = { 0 };
-	struct pg_agent *old;
+	struct pg_agent *old = NULL;
 	struct pg_err err = { 0 };
 	struct arriving *r;
 
@@ -452,7 +455,7 @@ pg_arrive_creation(struct pg_host *h, const struct pg_value *payload,
 	struct pg_arrive in = { .kind = PG_KIND_CREATION };
 	struct pg_arena a = { 0 };
 	struct pg_value *state = NULL;
-	struct pg_buf init = PG_BUF_INIT(PG_FRAME_INLINE_MAX);
+	struct pg_buf init = PG_BUF_INIT(PG_ARRIVE_INIT_MAX);
 	struct pg_err err = { 0 };
 	char id[PG_ID_LEN + 1];
 

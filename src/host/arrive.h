@@ -8,6 +8,7 @@
 #include "agent.h"
 #include "transfer.h"
 
+#define PG_ARRIVE_INIT_MAX (256 * 1024) /* bytes of a creation's init */
 #define PG_ARRIVE_RUN_TIME (PG_SEC / 2)  /* how long run may delay the answer */
 #define PG_ARRIVE_MOVE_TIME (30 * PG_SEC) /* and a move asked for by then */
 

@@ -372,13 +372,13 @@ calls_property_put(struct pg_host *h, struct pg_str name,
 		return pg_fail(e, PG_E_LIMIT, "host has %d properties, the "
 		    "most it takes", PG_HOST_PROPERTIES_MAX);
 	p = pg_alloc(sizeof(*p));
-	pg_arena_init(&p->arena, PG_FRAME_MAX);
+	pg_arena_init(&p->arena, PG_HOST_PROPERTY_MAX);
 	p->key = pg_arena_str(&p->arena, name);
 	if (p->key.p == NULL ||
 	    pg_value_copy(&p->arena, value, &p->value) < 0) {
 		calls_property_free(p);
 		return pg_fail(e, PG_E_LIMIT, "property is over %d bytes",
-		    PG_FRAME_MAX);
+		    PG_HOST_PROPERTY_MAX);
 	}
 	/* The key lies in the value: take the old one out first. */
 	calls_property_free(pg_map_del(&h->properties, p->key));

@@ -34,7 +34,8 @@ child_frames(struct pg_child *c)
 	struct pg_err e = { 0 };
 	int rc = 0;
 
-	while (c->proc.pid != 0 && (rc = pg_frame_next(&c->in, &f, &e)) > 0)
+	while (!c->killed && c->proc.pid != 0 &&
+	    (rc = pg_frame_next(&c->in, &f, &e)) > 0)
 		if ((rc = c->ops->on_frame(c, &f, &e)) < 0)
 			break;
 	if (rc < 0)
@@ -78,15 +79,16 @@ child_on_exit(struct pg_io *io, uint32_t events)
 {
 	struct pg_child *c = PG_CONTAINER(io, struct pg_child, exit_io);
 	pid_t pid = c->proc.pid;
-	int status;
+	int status, reads;
 
 	(void)events;
+	kill(-pid, SIGKILL); /* what it may have started itself */
 	/* What it said before it ended still counts. */
-	while (c->sock_io.loop != NULL && child_read(c) > 0)
-		continue;
+	for (reads = 0; reads < PG_CHILD_LAST_READS; reads++)
+		if (c->sock_io.loop == NULL || child_read(c) <= 0)
+			break;
 	if (c->proc.pid == 0)
 		return;
-	kill(-pid, SIGKILL); /* what it may have started itself */
 	status = pg_proc_reap(pid);
 	child_release(c);
 	c->ops->on_exit(c, status);
@@ -145,6 +147,11 @@ pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
 {
 	if (c->proc.pid == 0)
 		return pg_fail(e, PG_E_CRASHED, "agent process has ended");
+	if (c->out.buf.n - c->out.at > PG_CHILD_OUT_MAX) {
+		pg_child_kill(c);
+		return pg_fail(e, PG_E_CRASHED, "agent process does not "
+		    "read");
+	}
 	if (pg_frame_put(&c->out, type, id, head, text, bulk, off, len, e) < 0)
 		return -1;
 	/* A broken socket shows itself by the child's end. */
@@ -175,6 +182,10 @@ pg_child_stop(struct pg_child *c)
 PG_FN void
 pg_child_kill(struct pg_child *c)
 {
-	if (c->proc.pid != 0)
-		kill(-c->proc.pid, SIGKILL);
+	if (c->proc.pid == 0)
+		return;
+	c->killed = true;
+	/* Also one that has left its group. */
+	kill(-c->proc.pid, SIGKILL);
+	kill(c->proc.pid, SIGKILL);
 }

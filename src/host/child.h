@@ -10,6 +10,10 @@
 
 /* A child told to stop has this long before it is killed. */
 #define PG_CHILD_STOP_TIME (2 * PG_SEC)
+/* Bytes that may wait for a child that does not read. */
+#define PG_CHILD_OUT_MAX ((size_t)8 << 20)
+/* Reads of what a child has left behind when it ended. */
+#define PG_CHILD_LAST_READS 64
 /* Bytes of a memfd that a child may pass. */
 #define PG_CHILD_BULK_MAX ((size_t)2 << 30)
 
@@ -33,6 +37,7 @@ struct pg_child {
 	struct pg_proc proc; /* pid 0: none */
 	int sock;
 	bool stopping;
+	bool killed; /* nothing it says counts any more */
 	struct pg_io sock_io, exit_io;
 	struct pg_timer kill_timer;
 	struct pg_frame_reader in;

@@ -15,7 +15,8 @@
 #define PG_HOST_NAME_MAX 200     /* bytes */
 #define PG_HOST_LISTS_MAX 256    /* peers, tags, properties, each */
 #define PG_HOST_AGENTS_MAX 20000 /* processes */
-#define PG_HOST_PROPERTIES_MAX 10000 /* set by agents */
+#define PG_HOST_PROPERTIES_MAX 1000 /* set by agents */
+#define PG_HOST_PROPERTY_MAX (16 * 1024) /* bytes of one, in memory */
 #define PG_BODY_JSON_MAX ((int64_t)8 << 20) /* default, bytes */
 #define PG_BODY_MOVE_MAX ((int64_t)1 << 30) /* default, bytes */
 #define PG_WIRE_VERSION "paglets-wire-1"

@@ -151,6 +151,8 @@ host_recover(struct pg_host *h, struct pg_err *e)
 		h->cfg.durability = PG_DURABILITY_NONE;
 		*e = (struct pg_err){ 0 };
 	}
+	if (h->store != NULL)
+		pg_store_name_holder(h->store, h->name);
 	pg_checkpoint_init(h);
 	pg_inactive_init(h);
 	return pg_recover_load(h, e);
@@ -198,11 +200,11 @@ pg_host_free(struct pg_host *h)
 		pg_client_free(h->client);
 	pg_timer_stop(&h->wake_timer);
 	pg_timer_stop(&h->recover_timer);
-	if (h->store != NULL)
-		pg_store_close(h->store);
-	/* Workers read what exchanges own. */
+	/* Workers read what the store and exchanges own. */
 	if (h->work != NULL)
 		pg_work_free(h->work);
+	if (h->store != NULL)
+		pg_store_close(h->store);
 	if (h->server != NULL)
 		pg_server_free(h->server);
 	if (h->loop != NULL)

@@ -1,5 +1,6 @@
 /* hostref: see hostref.h. A peer may send anything: every text has a limit, so
- * that a table of references has one.
+ * that a table of references has one, and so have all together, since many
+ * hosts are listed by one.
  */
 #include "hostref.h"
 
@@ -194,6 +195,25 @@ pg_hostref_properties(const struct pg_value *in, struct pg_arena *a,
 	return 0;
 }
 
+PG_FN int
+pg_hostref_fits(const struct pg_hostref *ref, struct pg_err *e)
+{
+	size_t n = ref->name.n + ref->url.n + ref->version.n + ref->boot.n;
+	const struct pg_pair *p;
+	uint32_t i;
+
+	for (i = 0; i < ref->tags->n; i++)
+		n += ref->tags->u.items[i]->n;
+	for (i = 0; i < ref->properties->n; i++) {
+		p = &ref->properties->u.pairs[i];
+		n += p->key.n + p->val->n;
+	}
+	if (n > PG_HOSTREF_MAX)
+		return pg_fail(e, PG_E_HOST, "a host reference of %zu bytes "
+		    "is over %d", n, PG_HOSTREF_MAX);
+	return 0;
+}
+
 /* boot and beat are of use only together. */
 static int
 hostref_boot(const struct pg_value *v, struct pg_hostref *ref,
@@ -234,5 +254,7 @@ pg_hostref_read(const struct pg_value *v, struct pg_arena *a,
 	ref->seen = pg_from_seconds(seen);
 	if (ref->seen == 0)
 		ref->seen = pg_now_wall();
-	return hostref_boot(v, ref, e);
+	if (hostref_boot(v, ref, e) < 0)
+		return -1;
+	return pg_hostref_fits(ref, e);
 }

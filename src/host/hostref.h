@@ -7,6 +7,7 @@
 #include "../codec/value.h"
 
 /* Of one reference, in bytes but for the counts. */
+#define PG_HOSTREF_MAX 4096 /* all texts that a table keeps */
 #define PG_HOSTREF_URL_MAX 1024
 #define PG_HOSTREF_NAME_MAX 200 /* code versions too */
 #define PG_HOSTREF_BOOT_MAX 64
@@ -37,6 +38,8 @@ PG_FN int pg_hostref_tags(const struct pg_value *v, struct pg_arena *a,
     struct pg_value **out, struct pg_err *e);
 PG_FN int pg_hostref_properties(const struct pg_value *v, struct pg_arena *a,
     struct pg_value **out, struct pg_err *e);
+/* Whether its texts are within PG_HOSTREF_MAX, as those read are. */
+PG_FN int pg_hostref_fits(const struct pg_hostref *ref, struct pg_err *e);
 /* Order of names and URLs: that of their characters. */
 PG_FN int pg_hostref_compare(struct pg_str a, struct pg_str b);
 

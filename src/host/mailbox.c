@@ -29,21 +29,63 @@ pg_msg_fail(struct pg_msg *m, const struct pg_err *e)
 	pg_msg_end(m, &(struct pg_outcome){ .err = e });
 }
 
+static void
+msg_on_deadline(struct pg_timer *t)
+{
+	struct pg_msg *m = PG_CONTAINER(t, struct pg_msg, timer);
+	struct pg_err err = { 0 };
+
+	pg_fail(&err, PG_E_TIMEOUT, "message %.*s was not answered in time",
+	    PG_STR_ARG(m->id));
+	m->expired = true;
+	if (m->on_done != NULL)
+		m->on_done(m, &(struct pg_outcome){ .err = &err });
+	m->on_done = NULL;
+}
+
+PG_FN void
+pg_msg_arm(struct pg_msg *m, struct pg_loop *l)
+{
+	if (m->deadline != PG_NEVER && m->on_done != NULL &&
+	    m->timer.loop == NULL)
+		pg_timer_set(l, &m->timer, m->deadline - pg_loop_now(l),
+		    msg_on_deadline);
+}
+
+PG_FN bool
+pg_msg_path_next(struct pg_str *rest, struct pg_str *id)
+{
+	const char *blank;
+
+	if (rest->n == 0)
+		return false;
+	blank = memchr(rest->p, ' ', rest->n);
+	*id = *rest;
+	if (blank != NULL)
+		id->n = (size_t)(blank - rest->p);
+	*rest = pg_str_skip(*rest, id->n + 1);
+	return true;
+}
+
+PG_FN size_t
+pg_msg_path_length(const struct pg_msg *m)
+{
+	struct pg_str rest = m->path, id;
+	size_t n = 0;
+
+	while (pg_msg_path_next(&rest, &id))
+		n++;
+	return n;
+}
+
 PG_FN bool
 pg_msg_waits(const struct pg_msg *m, struct pg_str agent_id)
 {
 	struct pg_str rest = m->path, id;
-	const char *blank;
 
-	while (rest.n > 0) {
-		blank = memchr(rest.p, ' ', rest.n);
-		id = rest;
-		if (blank != NULL)
-			id.n = (size_t)(blank - rest.p);
+	while (pg_msg_path_next(&rest, &id))
 		if (pg_str_eq(id, agent_id))
 			return true;
-		rest = pg_str_skip(rest, id.n + 1);
-	}
 	return false;
 }
 

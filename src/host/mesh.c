@@ -112,12 +112,13 @@ mesh_peer_fini(struct mesh_peer *p)
 	pg_buf_fini(&p->body);
 }
 
-/* Not for the host of a peer given. */
+/* Not for the host of a peer given, which refers to it. */
 static void
 mesh_remove(struct mesh_host *h)
 {
 	struct pg_mesh *m = h->peer.mesh;
 
+	assert(h->givens == 0);
 	m->hosts[h->at] = m->hosts[--m->nhosts];
 	m->hosts[h->at]->at = h->at;
 	pg_map_del(&m->map, h->peer.url);
@@ -220,6 +221,30 @@ mesh_mark(struct mesh_host *h, const struct pg_hostref *ref,
 	h->err = (struct pg_err){ 0 };
 }
 
+/* Make room for a host that is new. Who joins or is given comes before whom
+ * others list: of these the one goes that was silent longest. */
+static int
+mesh_make_room(struct pg_mesh *m, enum mesh_source from, struct pg_err *e)
+{
+	struct mesh_host *oldest = NULL, *h;
+	size_t i;
+
+	if (m->nhosts < PG_MESH_HOSTS_MAX)
+		return 0;
+	for (i = 0; from != MESH_LISTED && i < m->nhosts; i++) {
+		h = m->hosts[i];
+		if (!h->keyed && h->givens == 0 &&
+		    (oldest == NULL || h->heard < oldest->heard))
+			oldest = h;
+	}
+	if (oldest == NULL)
+		return pg_fail(e, PG_E_BUSY, "the mesh of %.*s is full "
+		    "(%d hosts)", PG_STR_ARG(m->host->name),
+		    PG_MESH_HOSTS_MAX);
+	mesh_remove(oldest);
+	return 0;
+}
+
 /* Take in a reference. What is of another version, of ourselves, or old, is
  * left out without an error. */
 static int
@@ -234,10 +259,8 @@ mesh_take(struct pg_mesh *m, const struct pg_hostref *ref,
 	 * whoever has not forgotten it yet. */
 	if (h == NULL && from == MESH_LISTED && !ref->online)
 		return 0;
-	if (h == NULL && m->nhosts >= PG_MESH_HOSTS_MAX)
-		return pg_fail(e, PG_E_BUSY, "the mesh of %.*s is full "
-		    "(%d hosts)", PG_STR_ARG(m->host->name),
-		    PG_MESH_HOSTS_MAX);
+	if (h == NULL && mesh_make_room(m, from, e) < 0)
+		return -1;
 	if (h == NULL)
 		h = mesh_add(m, ref->url);
 	else if (!mesh_news(h, ref, from))
@@ -607,7 +630,8 @@ mesh_failed(struct mesh_peer *p, int status, const struct pg_err *e)
 	mesh_offline(p->host, pg_str(e->msg));
 }
 
-/* p answers, but with another code version. Ends a p that was not given. */
+/* p answers, but with another code version. Ends a p that was not given and is
+ * no given peer's host either. */
 static void
 mesh_other_version(struct mesh_peer *p, const struct pg_hostref *ref)
 {
@@ -618,12 +642,13 @@ mesh_other_version(struct mesh_peer *p, const struct pg_hostref *ref)
 	pg_fail(&err, PG_E_REMOTE, "code version '%.*s' differs from ours, "
 	    "'%.*s'", PG_STR_ARG(ref->version),
 	    PG_STR_ARG(m->host->cfg.code_version));
+	mesh_back_off(p);
 	if (!p->given) {
 		mesh_offline(p->host, pg_str(err.msg));
-		mesh_remove(p->host);
+		if (p->host->givens == 0)
+			mesh_remove(p->host);
 		return;
 	}
-	mesh_back_off(p);
 	if (h == NULL)
 		h = mesh_add(m, ref->url);
 	mesh_describe(h, ref);
@@ -898,9 +923,28 @@ pg_mesh_new(struct pg_host *h)
 	return m;
 }
 
+/* Others take references up to a size only; what is too much is left out. */
+static void
+mesh_trim_self(struct pg_mesh *m)
+{
+	struct pg_hostref self = { .name = m->host->name,
+		.url = m->host->address, .version = m->host->cfg.code_version,
+		.boot = pg_str(m->host->boot), .tags = m->tags,
+		.properties = m->properties };
+	struct pg_err err = { 0 };
+
+	if (pg_hostref_fits(&self, &err) == 0)
+		return;
+	pg_log(PG_LOG_WARN, "mesh: tags and properties of this host are not "
+	    "told: %s", err.msg);
+	m->tags = pg_value_list(&m->arena);
+	m->properties = pg_value_dict(&m->arena);
+}
+
 PG_FN void
 pg_mesh_start(struct pg_mesh *m)
 {
+	mesh_trim_self(m);
 	if (m->host->cfg.mesh)
 		pg_timer_set(m->host->loop, &m->timer, 0, mesh_tick);
 }
@@ -915,8 +959,10 @@ pg_mesh_free(struct pg_mesh *m)
 	pg_timer_stop(&m->timer);
 	for (i = 0; i < m->ngiven; i++)
 		mesh_peer_fini(&m->given[i]);
-	while (m->nhosts > 0)
+	while (m->nhosts > 0) {
+		m->hosts[m->nhosts - 1]->givens = 0;
 		mesh_remove(m->hosts[m->nhosts - 1]);
+	}
 	free(m->hosts);
 	pg_map_fini(&m->map);
 	for (i = 0; i < PG_MESH_NAMED_MAX; i++)

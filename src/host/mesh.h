@@ -19,7 +19,7 @@
 
 PG_FN struct pg_mesh *pg_mesh_new(struct pg_host *h);
 PG_FN void pg_mesh_free(struct pg_mesh *m);
-/* Begin to visit the peers of the configuration. */
+/* Begin to visit the peers of the configuration. The host has its address. */
 PG_FN void pg_mesh_start(struct pg_mesh *m);
 
 /* The list of HostRef records, this host included, sorted by name and URL. */
@@ -27,8 +27,9 @@ PG_FN struct pg_value *pg_mesh_list(struct pg_mesh *m, struct pg_arena *a);
 /* The reference of this host. Its tags and properties live as long as m. */
 PG_FN struct pg_value *pg_mesh_self(struct pg_mesh *m, struct pg_arena *a);
 /* Take in the HostRef record that an authenticated caller sent of itself; it
- * is visited with our key from then on. PG_E_HOST for a malformed one,
- * PG_E_BUSY for a full table; one of another code version is left out without
+ * is visited with our key from then on. In a full table it takes the place of a
+ * host that is merely listed by others. PG_E_HOST for a malformed one,
+ * PG_E_BUSY when there is none of those; one of another code version is left out without
  * an error (PROTOCOL section 9). */
 PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *ref,
     struct pg_err *e);

@@ -15,7 +15,7 @@
 
 struct message_fields {
 	struct pg_str kind, id;
-	struct pg_value *args, *sender, *reply_to, *path;
+	struct pg_value *args, *sender, *reply_to, *path, *priority_value;
 	int64_t priority, type;
 	double timestamp;
 };
@@ -52,6 +52,18 @@ message_check_path(struct pg_value *path, struct pg_err *e)
 	return 0;
 }
 
+/* Any integer is one; beyond 64 bits it counts as the outermost. */
+static int
+message_priority(const struct pg_value *d, struct message_fields *f,
+    struct pg_err *e)
+{
+	f->priority_value = pg_value_get(d, "priority");
+	if (!pg_value_is(f->priority_value, PG_T_BIG))
+		return pg_field_int_opt(d, "priority", &f->priority, e);
+	f->priority = f->priority_value->u.p[0] == '-' ? INT64_MIN : INT64_MAX;
+	return 0;
+}
+
 static int
 message_read(const struct pg_value *d, struct message_fields *f,
     struct pg_err *e)
@@ -59,7 +71,7 @@ message_read(const struct pg_value *d, struct message_fields *f,
 	if (pg_field_str(d, "kind", &f->kind, e) < 0 ||
 	    pg_field_str_opt(d, "message_id", &f->id, e) < 0 ||
 	    pg_field_dict_opt(d, "args", &f->args, e) < 0 ||
-	    pg_field_int_opt(d, "priority", &f->priority, e) < 0 ||
+	    message_priority(d, f, e) < 0 ||
 	    pg_field_int_opt(d, "message_type", &f->type, e) < 0 ||
 	    pg_field_float_opt(d, "timestamp", &f->timestamp, e) < 0)
 		return pg_wrap(e, "message");
@@ -74,9 +86,9 @@ message_read(const struct pg_value *d, struct message_fields *f,
 }
 
 /* The path as text: ids with blanks between, `via` last. */
-static void
+static int
 message_path(struct pg_msg *m, const struct pg_value *path,
-    const struct pg_agent *via)
+    const struct pg_agent *via, struct pg_err *e)
 {
 	struct pg_buf b = { 0 };
 	uint32_t i;
@@ -97,6 +109,10 @@ message_path(struct pg_msg *m, const struct pg_value *path,
 		pg_buf_puts(&b, via->id);
 	m->path = pg_arena_str(&m->arena, pg_buf_str(&b));
 	pg_buf_fini(&b);
+	if (pg_msg_path_length(m) > PG_CALL_PATH_MAX)
+		return pg_fail(e, PG_E_LIFECYCLE, "more than %d agents wait "
+		    "for each other", PG_CALL_PATH_MAX);
+	return 0;
 }
 
 /* The path as a list of texts. */
@@ -104,17 +120,10 @@ static struct pg_value *
 message_path_value(struct pg_arena *a, struct pg_str path)
 {
 	struct pg_value *list = pg_value_list(a);
-	const char *blank;
 	struct pg_str id;
 
-	while (path.n > 0) {
-		blank = memchr(path.p, ' ', path.n);
-		id = path;
-		if (blank != NULL)
-			id.n = (size_t)(blank - path.p);
+	while (pg_msg_path_next(&path, &id))
 		pg_value_add(a, list, pg_value_str(a, id));
-		path = pg_str_skip(path, id.n + 1);
-	}
 	return list;
 }
 
@@ -129,7 +138,8 @@ message_value(struct pg_msg *m, struct pg_arena *a,
 	pg_put(a, d, "arg", pg_value_get(record, "arg"));
 	pg_put(a, d, "sender", f->sender);
 	pg_put(a, d, "reply_to", f->reply_to);
-	pg_put_int(a, d, "priority", f->priority);
+	pg_put(a, d, "priority", pg_value_is(f->priority_value, PG_T_BIG) ?
+	    f->priority_value : pg_value_int(a, f->priority));
 	pg_put_int(a, d, "message_type", f->type);
 	pg_put_float(a, d, "timestamp", f->timestamp);
 	pg_put_str(a, d, "message_id", m->id);
@@ -159,10 +169,10 @@ pg_message_from_agent(const struct pg_value *record,
 		f.id = (struct pg_str){ id, PG_ID_LEN };
 	}
 	m->id = pg_arena_str(&m->arena, f.id);
+	m->given_id = pg_value_get(record, "message_id") != NULL;
 	m->deactivate = pg_str_eqz(f.kind, "_deactivate");
 	m->priority = f.priority;
-	message_path(m, f.path, via);
-	if (pg_wire_bare(&body, message_value(m, &scratch, &f, record),
+	if (message_path(m, f.path, via, e) < 0 || pg_wire_bare(&body, message_value(m, &scratch, &f, record),
 	    e) < 0) {
 		pg_msg_fail(m, e);
 		m = NULL;
@@ -186,10 +196,12 @@ struct message_call {
 	struct pg_msg *m;
 	struct pg_buf body;
 	bool have_key;
-	/* Called with arg after the message has ended; may be NULL. */
-	void (*after)(void *arg);
-	void *arg;
+	struct message_note *note; /* that sent it on, or NULL */
+	bool in_order;             /* the next may go when this is answered */
 };
+
+static void forward_answered(struct message_note *n, size_t bytes,
+    bool in_order);
 
 /* The outcome that an answer tells; value and bytes live in a and b. */
 static void
@@ -217,12 +229,14 @@ message_on_answer(void *arg, const struct pg_response *r)
 	struct pg_buf b = PG_BUF_INIT(MESSAGE_REPLY_MAX);
 	struct pg_outcome o = { 0 };
 	struct pg_err err = { 0 };
+	size_t bytes;
 
 	pg_arena_init(&arena, PG_REMOTE_ARENA_MAX);
 	message_answer(r, c->have_key, &arena, &b, &o, &err);
+	bytes = c->m->body.n;
 	pg_msg_end(c->m, &o);
-	if (c->after != NULL)
-		c->after(c->arg);
+	if (c->note != NULL)
+		forward_answered(c->note, bytes, c->in_order);
 	pg_buf_fini(&b);
 	pg_buf_fini(&c->body);
 	pg_arena_fini(&arena);
@@ -241,6 +255,8 @@ message_json(struct pg_host *h, const struct pg_msg *m, struct pg_buf *b,
 	if (rc == 0) {
 		pg_put(&a, d, "message", record);
 		pg_put_bool(&a, d, "oneway", m->oneway);
+		pg_put_bool(&a, d, "activate_if_inactive", !m->no_activate);
+		pg_put_bool(&a, d, "no_delay", m->no_delay);
 		if (m->hops > 0)
 			pg_put_int(&a, d, "hops", m->hops);
 		if (m->deadline != PG_NEVER)
@@ -254,7 +270,7 @@ message_json(struct pg_host *h, const struct pg_msg *m, struct pg_buf *b,
 
 static void
 message_send(struct pg_host *h, struct pg_str url, struct pg_str agent_id,
-    struct pg_msg *m, void (*after)(void *arg), void *arg)
+    struct pg_msg *m, struct message_note *note, bool in_order)
 {
 	struct message_call *c = pg_alloc(sizeof(*c));
 	struct pg_arena a = { 0 };
@@ -263,7 +279,7 @@ message_send(struct pg_host *h, struct pg_str url, struct pg_str agent_id,
 		.max_reply = MESSAGE_REPLY_MAX, .nbody = 1 };
 	struct pg_response failed = { 0 };
 
-	*c = (struct message_call){ .m = m, .after = after, .arg = arg,
+	*c = (struct message_call){ .m = m, .note = note, .in_order = in_order,
 		.have_key = h->cfg.api_key.n > 0,
 		.body = PG_BUF_INIT(MESSAGE_REPLY_MAX) };
 	r.url = pg_arena_printf(&a, "%.*s/agents/%.*s/messages",
@@ -284,7 +300,7 @@ PG_FN void
 pg_message_remote(struct pg_host *h, struct pg_str url,
     struct pg_str agent_id, struct pg_msg *m)
 {
-	message_send(h, url, agent_id, m, NULL, NULL);
+	message_send(h, url, agent_id, m, NULL, false);
 }
 
 /* ---- Forwarding -------------------------------------------------------- */
@@ -296,6 +312,8 @@ struct message_note {
 	struct pg_str id, url; /* owned, in one block */
 	int64_t time;
 	struct pg_msg *backlog, **end;
+	size_t n, bytes; /* of all that are under way or wait */
+	size_t flying;   /* under way */
 	bool busy;    /* one of the backlog is under way */
 	bool dropped; /* off the table; freed when no longer busy */
 	struct message_note *prev, *next; /* by age */
@@ -318,6 +336,20 @@ pg_forwards_new(struct pg_host *h)
 	return f;
 }
 
+static struct pg_msg *
+forward_pop(struct message_note *n)
+{
+	struct pg_msg *m = n->backlog;
+
+	if (m != NULL) {
+		n->backlog = m->next;
+		m->next = NULL;
+	}
+	if (n->backlog == NULL)
+		n->end = &n->backlog;
+	return m;
+}
+
 static void
 forward_free(struct message_note *n)
 {
@@ -326,10 +358,8 @@ forward_free(struct message_note *n)
 
 	pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' on %.*s",
 	    PG_STR_ARG(n->id), PG_STR_ARG(n->owner->host->name));
-	while ((m = n->backlog) != NULL) {
-		n->backlog = m->next;
+	while ((m = forward_pop(n)) != NULL)
 		pg_msg_fail(m, &err);
-	}
 	free(n);
 }
 
@@ -350,7 +380,7 @@ forward_remove(struct message_note *n)
 	else
 		f->newest = n->prev;
 	n->dropped = true;
-	if (!n->busy)
+	if (n->flying == 0)
 		forward_free(n);
 }
 
@@ -368,7 +398,8 @@ pg_forwards_free(struct pg_forwards *f)
 	if (f == NULL)
 		return;
 	while (f->oldest != NULL) {
-		f->oldest->busy = false;
+		/* The client is about to forget what is under way. */
+		f->oldest->flying = 0;
 		forward_remove(f->oldest);
 	}
 	pg_map_fini(&f->notes);
@@ -389,41 +420,77 @@ forward_exhausted(const struct message_note *n, struct pg_msg *m)
 	return true;
 }
 
-static struct pg_msg *
-forward_pop(struct message_note *n)
+static void
+forward_send(struct message_note *n, struct pg_msg *m, bool in_order)
 {
-	struct pg_msg *m = n->backlog;
-
-	if (m != NULL) {
-		n->backlog = m->next;
-		m->next = NULL;
-	}
-	if (n->backlog == NULL)
-		n->end = &n->backlog;
-	return m;
+	n->flying++;
+	message_send(n->owner->host, n->url, n->id, m, n, in_order);
 }
 
-/* The next of the backlog; called when the one before has been answered. */
+/* The next of the backlog. */
 static void
-forward_next(void *arg)
+forward_next(struct message_note *n)
 {
-	struct message_note *n = arg;
 	struct pg_msg *m;
+	size_t bytes;
 
 	n->busy = false;
-	while ((m = forward_pop(n)) != NULL) {
-		if (n->dropped) {
-			/* The agent is back: they go to it. */
-			pg_message_deliver(n->owner->host, n->id, m);
-		} else if (!forward_exhausted(n, m)) {
+	while (!n->busy && (m = forward_pop(n)) != NULL) {
+		bytes = m->body.n;
+		if (!n->dropped && !forward_exhausted(n, m)) {
 			n->busy = true;
-			message_send(n->owner->host, n->url, n->id, m,
-			    forward_next, n);
-			return;
+			forward_send(n, m, true);
+			continue;
 		}
+		n->n--;
+		n->bytes -= bytes;
+		/* The agent is back: they go to it. */
+		if (n->dropped)
+			pg_message_deliver(n->owner->host, n->id, m);
 	}
-	if (n->dropped)
+}
+
+static void
+forward_answered(struct message_note *n, size_t bytes, bool in_order)
+{
+	n->flying--;
+	n->n--;
+	n->bytes -= bytes;
+	if (in_order)
+		forward_next(n);
+	if (n->dropped && n->flying == 0)
 		forward_free(n);
+}
+
+/* Take m along, behind those that wait; one that nobody waits for keeps its
+ * place among its like. */
+static void
+forward_post(struct message_note *n, struct pg_msg *m)
+{
+	struct pg_err err = { 0 };
+
+	if (n->n >= PG_MAILBOX_COUNT_MAX ||
+	    n->bytes + m->body.n > PG_MAILBOX_BYTES_MAX) {
+		pg_fail(&err, PG_E_MAILBOX_FULL, "Paglet '%.*s' has moved to "
+		    "%.*s, and %zu messages are under way to it",
+		    PG_STR_ARG(n->id), PG_STR_ARG(n->url), n->n);
+		pg_msg_fail(m, &err);
+		return;
+	}
+	pg_msg_arm(m, n->owner->host->loop);
+	if (!n->busy && !m->oneway && forward_exhausted(n, m))
+		return;
+	n->n++;
+	n->bytes += m->body.n;
+	if (!n->busy && !m->oneway) {
+		forward_send(n, m, false);
+		return;
+	}
+	m->next = NULL;
+	*n->end = m;
+	n->end = &m->next;
+	if (!n->busy)
+		forward_next(n);
 }
 
 PG_FN void
@@ -444,8 +511,11 @@ pg_forward_note(struct pg_host *h, struct pg_str agent_id, struct pg_str url,
 	n->url = (struct pg_str){ text + agent_id.n, url.n };
 	n->time = pg_loop_now(h->loop);
 	n->backlog = waiting;
-	for (n->end = &n->backlog; *n->end != NULL; n->end = &(*n->end)->next)
-		continue;
+	for (n->end = &n->backlog; *n->end != NULL;
+	    n->end = &(*n->end)->next) {
+		n->n++;
+		n->bytes += (*n->end)->body.n;
+	}
 	n->prev = f->newest;
 	if (f->newest != NULL)
 		f->newest->next = n;
@@ -576,12 +646,8 @@ pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
 		    "ring: %.*s -> %.*s", PG_STR_ARG(m->path),
 		    PG_STR_ARG(n->id));
 		pg_msg_fail(m, &err);
-	} else if (n->busy) {
-		m->next = NULL;
-		*n->end = m;
-		n->end = &m->next;
-	} else if (!forward_exhausted(n, m)) {
-		message_send(h, n->url, n->id, m, NULL, NULL);
+	} else {
+		forward_post(n, m);
 	}
 }
 

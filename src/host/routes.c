@@ -173,6 +173,17 @@ routes_services(struct pg_api *r)
 	pg_api_reply(r, d);
 }
 
+/* Nor are there artifacts to list. */
+static void
+routes_artifacts(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a);
+
+	pg_put(a, d, "artifacts", pg_value_list(a));
+	pg_api_reply(r, d);
+}
+
 static void
 routes_classes(struct pg_api *r)
 {
@@ -260,15 +271,16 @@ static struct pg_agent *
 routes_agent(struct pg_api *r, const char *what, struct pg_err *e)
 {
 	struct pg_agent *a = pg_agent_find(r->host, r->segments[1]);
-	struct pg_str id = r->segments[1];
+	struct pg_str id = r->segments[1], url = PG_STR_NULL;
 
 	if (a != NULL)
 		return a;
 	if (routes_check_id(id, e) < 0)
 		return NULL;
-	pg_fail(e, PG_E_INVALID_AGENT, "No %s'%.*s' on %.*s", what,
+	pg_fail(e, PG_E_INVALID_AGENT, "No %s'%.*s' on %.*s%s%.*s", what,
 	    (int)PG_MIN(id.n, (size_t)PG_AGENT_ID_MAX), id.p,
-	    PG_STR_ARG(r->host->name));
+	    PG_STR_ARG(r->host->name), pg_forward_url(r->host, id, &url) ?
+	    "; it has moved to " : "", PG_STR_ARG(url));
 	return NULL;
 }
 
@@ -506,6 +518,14 @@ routes_move(struct pg_api *r, enum pg_kind kind)
 	struct pg_ticket t;
 
 	if (a == NULL || pg_move_read(kind, r->body, &t, &e) < 0) {
+		pg_api_fail(r, &e);
+	} else if (a->phase == PG_AGENT_INACTIVE) {
+		pg_fail(&e, PG_E_INVALID_AGENT, "No active paglet '%.*s' on "
+		    "%.*s", PG_STR_ARG(a->id), PG_STR_ARG(r->host->name));
+		pg_api_fail(r, &e);
+	} else if (a->phase == PG_AGENT_CRASHED) {
+		pg_fail(&e, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+		    PG_STR_ARG(a->id), a->error);
 		pg_api_fail(r, &e);
 	} else if (a->phase == PG_AGENT_MOVING) {
 		pg_fail(&e, PG_E_LIFECYCLE, "Paglet '%.*s' is moving",
@@ -798,6 +818,7 @@ static const struct pg_route routes_table[] = {
 	{ "GET", "events/stream", routes_event_stream, false, false },
 	{ "GET", "classes", routes_classes, false, false },
 	{ "GET", "services", routes_services, false, false },
+	{ "GET", "artifacts", routes_artifacts, false, false },
 	{ "GET", "agents", routes_list, false, false },
 	{ "POST", "agents", routes_create, false, true },
 	{ "GET", "agents/*", routes_info, false, false },
