@@ -36,7 +36,7 @@
 #define REPLAY_WAIT 10 /* seconds for an answer */
 #define REPLAY_ID 32   /* digits of a generated id */
 /* Fields that are never twice the same. */
-#define REPLAY_VOLATILE "pid timestamp last_seen event_id"
+#define REPLAY_VOLATILE "pid timestamp last_seen deactivated_at event_id"
 
 struct replay_swap {
 	struct pg_str from, to; /* equally long */
