@@ -126,6 +126,10 @@ first=$stream
 for ((i = 0; i < 64; i++)); do
 	listen "crowd.$i" '' 60
 done
+crowded() {
+	[ "$(grep -l '^HTTP/1.1 [25]' "$work"/crowd.* | wc -l)" = 64 ]
+}
+eventually "each of the crowd is answered" crowded
 refused() {
 	raw "${url[alpha]}" 'GET /events/stream HTTP/1.0\r\n\r\n' -t 0.2
 	split
