@@ -222,7 +222,8 @@ mesh_mark(struct mesh_host *h, const struct pg_hostref *ref,
 }
 
 /* Make room for a host that is new. Who joins or is given comes before whom
- * others list: of these the one goes that was silent longest. */
+ * others list: of these the one goes that was silent longest. (Peers given
+ * that have not answered are listed beyond the limit; they are few.) */
 static int
 mesh_make_room(struct pg_mesh *m, enum mesh_source from, struct pg_err *e)
 {

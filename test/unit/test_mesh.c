@@ -1,6 +1,7 @@
 /* test_mesh: shows which references are taken and how they are listed, that
  * our clock alone decides who is alive, that old news keeps nobody alive,
- * what names resolve to, whom gossip visits and when, and who gets the key.
+ * what names resolve to, whom gossip visits and when, who gets the key, and
+ * who gives way in a full table.
  *
  * The client is a pretended one: it keeps the requests, and the test answers.
  */
@@ -434,6 +435,65 @@ limits_references(void **state)
 		}
 }
 
+/* A reference whose texts are n bytes: tags of 100 each, and the name. */
+static struct pg_value *
+with_total(size_t n)
+{
+	struct pg_value *v = read_json("{\"url\": \"http://h:1\", "
+	    "\"code_version\": \"v1\", \"boot\": \"b\", \"beat\": 1, "
+	    "\"properties\": {\"key\": 12}}");
+	struct pg_value *tags = pg_value_list(&arena);
+	size_t i;
+
+	n -= strlen("http://h:1" "v1" "b" "key" "12");
+	for (i = 0; n > PG_HOSTREF_NAME_MAX; i++, n -= PG_HOSTREF_TAG_MAX)
+		pg_value_add(&arena, tags, pg_value_str(&arena,
+		    pg_arena_printf(&arena, "%0*zu", PG_HOSTREF_TAG_MAX, i)));
+	pg_value_set(&arena, v, PG_STR("tags"), tags);
+	pg_value_set(&arena, v, PG_STR("name"), pg_value_str(&arena,
+	    pg_arena_printf(&arena, "%0*d", (int)n, 0)));
+	return v;
+}
+
+static void
+limits_whole_references(void **state)
+{
+	struct pg_hostref ref;
+	struct pg_err e = { 0 };
+
+	(void)state;
+	assert_int_equal(pg_hostref_read(with_total(PG_HOSTREF_MAX - 1),
+	    &arena, &ref, &e), 0);
+	assert_int_equal(pg_hostref_read(with_total(PG_HOSTREF_MAX),
+	    &arena, &ref, &e), 0);
+	assert_int_equal(pg_hostref_read(with_total(PG_HOSTREF_MAX + 1),
+	    &arena, &ref, &e), -1);
+	assert_int_equal(e.code, PG_E_HOST);
+	assert_string_equal(e.msg,
+	    "a host reference of 4097 bytes is over 4096");
+}
+
+/* What others would refuse is not told to them. */
+static void
+does_not_tell_too_much(void **state)
+{
+	const struct pg_value *self;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 50; i++)
+		host.cfg.tags[i] = pg_arena_printf(&arena, "%0100zu", i);
+	host.cfg.ntags = 40;
+	start();
+	self = pg_mesh_self(mesh, &arena);
+	assert_int_equal(pg_value_get(self, "tags")->n, 40);
+	pg_mesh_free(mesh);
+	host.cfg.ntags = 50;
+	start();
+	self = pg_mesh_self(mesh, &arena);
+	assert_int_equal(pg_value_get(self, "tags")->n, 0);
+}
+
 static void
 never_its_own_peer(void **state)
 {
@@ -469,6 +529,63 @@ table_has_a_limit(void **state)
 	assert_false(pg_mesh_url_at(mesh, PG_MESH_HOSTS_MAX, &url));
 	joins("{\"name\": \"x\", \"url\": \"h7:1\", "
 	    "\"code_version\": \"v1\", \"last_seen\": 5}");
+}
+
+/* The peer given lists hosts h0 to h(n-1), all at once. */
+static void
+lists_many(const char *url, size_t n)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	size_t i;
+
+	pg_buf_putz(&b, "{\"hosts\": [");
+	for (i = 0; i < n; i++)
+		pg_buf_printf(&b, "%s{\"name\": \"x\", \"url\": \"h%zu:1\", "
+		    "\"code_version\": \"v1\", \"last_seen\": 5}",
+		    i > 0 ? ", " : "", i);
+	pg_buf_puts(&b, (struct pg_str){ "]}", 3 });
+	answer(url, 200, b.p);
+	pg_buf_fini(&b);
+}
+
+/* Whom others list cannot keep out those who come themselves. */
+static void
+listed_hosts_give_way(void **state)
+{
+	(void)state;
+	host.cfg.peers[0] = PG_STR("given:1");
+	host.cfg.peers[1] = PG_STR("given:2");
+	host.cfg.npeers = 2;
+	start();
+	joins("{\"name\": \"j\", \"url\": \"joined\", "
+	    "\"code_version\": \"v1\"}");
+	answer("http://given:1/health", 200, HEALTH("given:1", "v1"));
+	pass(PG_SEC);
+	lists_many("http://given:1/hosts/join", 2);
+	pass(PG_SEC);
+	/* One too many: the last of the list has no place. */
+	turn(PG_MESH_INTERVAL);
+	answer("http://given:1/health", 200, HEALTH("given:1", "v1"));
+	lists_many("http://given:1/hosts/join", PG_MESH_HOSTS_MAX - 1);
+	assert_int_equal(pg_mesh_list(mesh, &arena)->n,
+	    PG_MESH_HOSTS_MAX + 1);
+	assert_non_null(listed("http://h9997:1"));
+	assert_null(listed("http://h9998:1"));
+	/* The one heard of first goes first, though it is being visited; a
+	 * given host and one that joined before it stay. */
+	assert_non_null(open_call("http://h0:1/health"));
+	joins("{\"name\": \"k\", \"url\": \"late\", "
+	    "\"code_version\": \"v1\"}");
+	assert_null(listed("http://h0:1"));
+	assert_null(open_call("http://h0:1/health"));
+	answer("http://given:2/health", 200, HEALTH("given:2", "v1"));
+	assert_null(listed("http://h1:1"));
+	assert_non_null(listed("http://given:1"));
+	assert_non_null(listed("http://given:2"));
+	assert_non_null(listed("http://joined"));
+	assert_non_null(listed("http://late"));
+	assert_int_equal(pg_mesh_list(mesh, &arena)->n,
+	    PG_MESH_HOSTS_MAX + 1);
 }
 
 /* ---- liveness --------------------------------------------------------- */
@@ -623,6 +740,146 @@ resolves_names_and_urls(void **state)
 	assert_string_equal(e.msg, "Host URL cannot be empty");
 }
 
+/* Anybody can list a host under any name: who is trusted is meant first,
+ * even offline. */
+static void
+names_mean_whom_we_trust(void **state)
+{
+	(void)state;
+	host.cfg.api_key = PG_STR("secret");
+	host.cfg.peers[0] = PG_STR("p:1");
+	host.cfg.npeers = 1;
+	start();
+	joins("{\"name\": \"x\", \"url\": \"m:1\", "
+	    "\"code_version\": \"v1\", \"online\": false}");
+	visited("http://p:1", "{\"name\": \"y\", \"address\": \"p:1\", "
+	    "\"code_version\": \"v1\"}", "{\"name\": \"x\", "
+	    "\"url\": \"a:1\", \"code_version\": \"v1\"}, "
+	    "{\"name\": \"y\", \"url\": \"a:2\", "
+	    "\"code_version\": \"v1\"}, {\"name\": \"z\", "
+	    "\"url\": \"a:3\", \"code_version\": \"v1\"}, "
+	    "{\"name\": \"z\", \"url\": \"b:3\", "
+	    "\"code_version\": \"v1\"}");
+	assert_resolves("x", "http://m:1");
+	assert_resolves("y", "http://p:1");
+	assert_resolves("z", "http://a:3");
+	pg_mesh_named(mesh, PG_STR("b:3"));
+	assert_resolves("z", "http://b:3");
+}
+
+/* ---- the key ---------------------------------------------------------- */
+
+static bool
+gets_key(const char *url)
+{
+	struct pg_str key = pg_mesh_key_for(mesh, pg_str(url));
+
+	assert_true(key.n == 0 || pg_str_eqz(key, "secret"));
+	return key.n > 0;
+}
+
+static void
+key_is_for_those_we_trust(void **state)
+{
+	(void)state;
+	host.cfg.api_key = PG_STR("secret");
+	host.cfg.peers[0] = PG_STR("given:1");
+	host.cfg.npeers = 1;
+	start();
+	assert_true(gets_key("http://given:1"));
+	assert_true(gets_key("http://127.0.0.1:1")); /* ourselves */
+	joins("{\"name\": \"j\", \"url\": \"joined:1\", "
+	    "\"code_version\": \"v1\"}");
+	assert_true(gets_key("http://joined:1"));
+	assert_true(gets_key(" joined:1/ "));
+	/* The given peer is somewhere else by its own account. */
+	visited("http://given:1", HEALTH("given:2", "v1"), "{\"name\": "
+	    "\"evil\", \"url\": \"evil:1\", \"code_version\": \"v1\"}");
+	assert_true(gets_key("http://given:1"));
+	assert_true(gets_key("http://given:2"));
+	assert_non_null(listed("http://evil:1"));
+	assert_false(gets_key("http://evil:1"));
+	assert_false(gets_key("http://joined:2"));
+	assert_false(gets_key("http://joined:1.evil"));
+	assert_false(gets_key("http://joined:1/path"));
+	assert_false(gets_key("no url"));
+	assert_false(gets_key(""));
+	host.cfg.api_key = PG_STR_NULL;
+	assert_false(gets_key("http://given:1"));
+}
+
+static void
+key_is_for_whom_users_name(void **state)
+{
+	struct pg_call *call;
+
+	(void)state;
+	host.cfg.api_key = PG_STR("secret");
+	host.cfg.peers[0] = PG_STR("given:1");
+	host.cfg.npeers = 1;
+	start();
+	visited("http://given:1", HEALTH("given:1", "v1"), "{\"name\": "
+	    "\"x\", \"url\": \"x\", \"code_version\": \"v1\"}");
+	/* By a name, that means what others say it means. */
+	pg_mesh_named(mesh, PG_STR("x"));
+	pg_mesh_named(mesh, PG_STR(" "));
+	pg_mesh_named(mesh, PG_STR("a b:c"));
+	pg_mesh_named(mesh, PG_STR_NULL);
+	assert_false(gets_key("http://x"));
+	pg_mesh_named(mesh, PG_STR(" http://x/ "));
+	assert_true(gets_key("http://x"));
+	/* Gossip has it from then on too. */
+	turn(PG_MESH_INTERVAL);
+	call = open_call("http://x/health");
+	assert_non_null(call);
+	assert_string_equal(call->bearer, "secret");
+}
+
+static void
+key_follows_to_the_same_port(void **state)
+{
+	(void)state;
+	host.cfg.api_key = PG_STR("secret");
+	begin();
+	pg_mesh_alias(mesh, PG_STR("http://h:5"), PG_STR("http://h:5/a"));
+	assert_false(gets_key("http://h:5/a"));
+	pg_mesh_named(mesh, PG_STR("h:5"));
+	pg_mesh_alias(mesh, PG_STR("http://h:5"), PG_STR("http://H:5/a/"));
+	assert_true(gets_key("http://H:5/a"));
+	pg_mesh_alias(mesh, PG_STR("http://h:5"), PG_STR("http://h:6"));
+	assert_false(gets_key("http://h:6"));
+	pg_mesh_alias(mesh, PG_STR("http://h:5"), PG_STR("http://g:5"));
+	assert_false(gets_key("http://g:5"));
+	pg_mesh_alias(mesh, PG_STR("http://h:5"), PG_STR("https://h:5"));
+	assert_false(gets_key("https://h:5"));
+	pg_mesh_alias(mesh, PG_STR("http://h:5"), PG_STR("no url"));
+}
+
+static void
+named_urls_have_limits(void **state)
+{
+	char text[PG_HOSTREF_URL_MAX + 2] = "http://";
+	size_t i, n;
+
+	(void)state;
+	host.cfg.api_key = PG_STR("secret");
+	begin();
+	for (i = 0; i < PG_MESH_NAMED_MAX; i++)
+		pg_mesh_named(mesh, pg_arena_printf(&arena, "h:%zu", i + 1));
+	assert_true(gets_key("http://h:1"));
+	pg_mesh_named(mesh, PG_STR("h:1"));
+	assert_true(gets_key("http://h:2"));
+	pg_mesh_named(mesh, PG_STR("one.more"));
+	assert_true(gets_key("http://one.more"));
+	assert_false(gets_key("http://h:1"));
+	assert_true(gets_key("http://h:2"));
+	for (n = PG_HOSTREF_URL_MAX - 1; n <= PG_HOSTREF_URL_MAX + 1; n++) {
+		memset(text + 7, 'a', n - 7);
+		pg_mesh_named(mesh, pg_str(text));
+		assert_int_equal(gets_key(text), n <= PG_HOSTREF_URL_MAX);
+	}
+}
+
 /* ---- gossip ----------------------------------------------------------- */
 
 static void
@@ -721,6 +978,30 @@ names_both_versions(void **state)
 	assert_true(is_online("http://h:1"));
 }
 
+/* While a host that joined is visited, a peer given turns out to be it; then
+ * the visit finds another version. */
+static void
+given_host_of_another_version_stays(void **state)
+{
+	(void)state;
+	host.cfg.peers[0] = PG_STR("h:1");
+	host.cfg.npeers = 1;
+	start();
+	joins("{\"name\": \"x\", \"url\": \"h:2\", "
+	    "\"code_version\": \"v1\"}");
+	turn(PG_MESH_INTERVAL);
+	answer("http://h:1/health", 200, HEALTH("h:2", "v1"));
+	answer("http://h:2/health", 200, HEALTH("h:2", "v2"));
+	assert_error("http://h:2",
+	    "code version 'v2' differs from ours, 'v1'");
+	answer("http://h:1/hosts/join", 200, "{\"hosts\": []}");
+	/* The peer refers to it, and then to another. */
+	turn(PG_MESH_INTERVAL);
+	visited("http://h:1", HEALTH("h:3", "v1"), "");
+	assert_true(is_online("http://h:3"));
+	assert_false(is_online("http://h:2"));
+}
+
 static void
 nobody_speaks_for_another(void **state)
 {
@@ -810,16 +1091,25 @@ main(void)
 		T(normalises_what_joins),
 		T(refuses_what_is_malformed),
 		T(limits_references),
+		T(limits_whole_references),
+		T(does_not_tell_too_much),
 		T(never_its_own_peer),
 		T(table_has_a_limit),
+		T(listed_hosts_give_way),
 		T(beats_keep_alive),
 		T(changes_of_last_seen_keep_alive),
 		T(old_news_keeps_nobody_alive),
 		T(forgets_who_is_long_silent),
 		T(resolves_names_and_urls),
+		T(names_mean_whom_we_trust),
+		T(key_is_for_those_we_trust),
+		T(key_is_for_whom_users_name),
+		T(key_follows_to_the_same_port),
+		T(named_urls_have_limits),
 		T(visits_and_learns),
 		T(failures_are_told_and_back_off),
 		T(names_both_versions),
+		T(given_host_of_another_version_stays),
 		T(nobody_speaks_for_another),
 		T(key_goes_where_it_may),
 		T(rounds_cost_the_same),
