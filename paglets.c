@@ -87,6 +87,7 @@
 #include "src/host/hostref.c"
 #include "src/host/ticket.c"
 #include "src/host/mailbox.c"
+#include "src/host/dedupe.c"
 #include "src/host/child.c"
 #include "src/host/agent.c"
 #include "src/host/durable.c"
@@ -114,7 +115,10 @@
 #include "src/cli/ask.c"
 #include "src/cli/follow.c"
 #include "src/cli/hosts.c"
+#include "src/cli/locate.c"
+#include "src/cli/offline.c"
 #include "src/cli/agents.c"
+#include "src/cli/life.c"
 #include "src/cli/travel.c"
 #include "src/cli/serve.c"
 
@@ -130,6 +134,10 @@ static const struct pg_command commands[] = {
 	{ "dispatch", pg_dispatch_run, "send an agent to another host" },
 	{ "clone", pg_clone_run, "copy an agent" },
 	{ "retract", pg_retract_run, "fetch an agent from another host" },
+	{ "deactivate", pg_deactivate_run, "put an agent to sleep" },
+	{ "activate", pg_activate_run, "wake an agent" },
+	{ "resolve", pg_resolve_run, "decide where an agent is, when its move "
+	    "cannot be settled" },
 	{ "dispose", pg_dispose_run, "end an agent" },
 	{ "health", pg_health_run, "how a host is" },
 	{ "hosts", pg_hosts_run, "the hosts that a host knows" },

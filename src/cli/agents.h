@@ -1,4 +1,4 @@
-/* agents: commands about agents where they are. */
+/* agents: commands that list agents, look at them, create and call them. */
 #ifndef PG_AGENTS_H
 #define PG_AGENTS_H
 
@@ -9,6 +9,5 @@ PG_FN int pg_info_run(struct pg_cli *c, struct pg_err *e);
 PG_FN int pg_state_run(struct pg_cli *c, struct pg_err *e);
 PG_FN int pg_call_run(struct pg_cli *c, struct pg_err *e);
 PG_FN int pg_create_run(struct pg_cli *c, struct pg_err *e);
-PG_FN int pg_dispose_run(struct pg_cli *c, struct pg_err *e);
 
 #endif

@@ -6,8 +6,9 @@
  */
 #include "args.h"
 
-/* Column where the explanation of an option begins. */
+/* Column where the explanation of an option begins, and where it ends. */
 #define ARGS_HELP_COLUMN 28
+#define ARGS_HELP_WIDTH 80
 
 /* ---- tables ----------------------------------------------------------- */
 
@@ -250,11 +251,37 @@ pg_args_json(const struct pg_args *args, const char *name,
 
 /* ---- help ------------------------------------------------------------- */
 
-/* One line; what is too wide for its column gets a line of its own. */
+/* The words of text, in the column of explanations; *at is the column that
+ * the last line has reached. */
+static void
+args_help_words(struct pg_buf *b, struct pg_str text, size_t *at)
+{
+	const char *blank;
+	struct pg_str word;
+
+	for (; text.n > 0; text = pg_str_skip(text, word.n + 1)) {
+		blank = memchr(text.p, ' ', text.n);
+		word = text;
+		if (blank != NULL)
+			word.n = (size_t)(blank - text.p);
+		if (*at + 1 + word.n > ARGS_HELP_WIDTH) {
+			pg_buf_printf(b, "\n%*s", ARGS_HELP_COLUMN, "");
+			*at = ARGS_HELP_COLUMN;
+		} else if (*at > ARGS_HELP_COLUMN) {
+			pg_buf_putc(b, ' ');
+			++*at;
+		}
+		pg_buf_puts(b, word);
+		*at += word.n;
+	}
+}
+
+/* What is too wide for its column gets a line of its own. */
 static void
 args_help_option(struct pg_buf *b, const struct pg_option *o)
 {
-	size_t start = b->n, used;
+	size_t start = b->n, used, at = ARGS_HELP_COLUMN;
+	char env[ARGS_HELP_WIDTH];
 
 	pg_buf_putz(b, "  ");
 	if (o->letter != '\0')
@@ -267,10 +294,12 @@ args_help_option(struct pg_buf *b, const struct pg_option *o)
 		pg_buf_putc(b, '\n');
 		used = 0;
 	}
-	pg_buf_printf(b, "%*s%s", (int)(ARGS_HELP_COLUMN - used), "",
-	    o->help);
-	if (o->env != NULL)
-		pg_buf_printf(b, " [%s]", o->env);
+	pg_buf_printf(b, "%*s", (int)(ARGS_HELP_COLUMN - used), "");
+	args_help_words(b, pg_str(o->help), &at);
+	if (o->env != NULL) {
+		snprintf(env, sizeof(env), "[%s]", o->env);
+		args_help_words(b, pg_str(env), &at);
+	}
 	pg_buf_putc(b, '\n');
 }
 
@@ -291,3 +320,4 @@ pg_args_help(struct pg_buf *b, const struct pg_args *args, const char *name)
 }
 
 #undef ARGS_HELP_COLUMN
+#undef ARGS_HELP_WIDTH

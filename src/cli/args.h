@@ -22,7 +22,7 @@ struct pg_spec {
 	const char *words; /* as help shows them: "AGENT KIND [key=value...]" */
 	size_t min, max;   /* how many */
 	const struct pg_option *options; /* its own; NULL: none */
-	const char *about; /* sentences for help, lines of it */
+	const char *about; /* sentences for help, in lines of 80 characters */
 };
 
 #define PG_WORDS_ANY SIZE_MAX

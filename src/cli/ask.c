@@ -64,13 +64,37 @@ ask_on_done(void *arg, const struct pg_response *resp)
 	pg_loop_stop(w->r->loop);
 }
 
+/* Whether a host says no more than that an agent is not there. */
+static bool
+ask_is_absent(const struct pg_err *e)
+{
+	return e->code == PG_E_INVALID_AGENT &&
+	    pg_str_starts(pg_str(e->msg), PG_STR("No ")) &&
+	    strstr(e->msg, "has moved") == NULL;
+}
+
+/* Whether the type of an error tells more than its text, which an agent may
+ * have chosen. */
+static bool
+ask_type_tells(const struct pg_err *e)
+{
+	const char *type = pg_code_wire(e->code);
+
+	return strcmp(type, "HostError") != 0 && e->code != PG_E_AUTH &&
+	    strcmp(type, "RemoteHostError") != 0;
+}
+
 /* Put the host before what it said, or what to try behind. */
 static int
-ask_explain(const struct ask_wait *w, const struct pg_place *at,
+ask_explain(struct ask_wait *w, const struct pg_place *at,
     const char *method, struct pg_err *e)
 {
-	if (w->answered)
+	if (w->answered) {
+		w->r->absent = ask_is_absent(e);
+		if (ask_type_tells(e))
+			pg_wrap(e, "%s", pg_code_wire(e->code));
 		pg_wrap(e, "%.*s", PG_STR_ARG(at->url));
+	}
 	if (w->answered && e->code == PG_E_AUTH && w->r->key.n > 0)
 		return pg_fail(e, e->code, at->named
 		    ? "%s; it has another API key than the one given"
@@ -110,6 +134,7 @@ pg_ask(struct pg_ask *r, const struct pg_place *at, const char *method,
 		q.body[0].text = pg_buf_str(&b);
 		q.nbody = 1;
 	}
+	r->absent = false;
 	pg_timer_set(r->loop, &w.patience, PG_ASK_PATIENCE, ask_on_patience);
 	pg_client_start(r->client, &q, ask_on_done, &w);
 	/* The callback comes within the timeout, whatever the host does. */
@@ -328,7 +353,7 @@ pg_ask_agent(struct pg_ask *r, struct pg_target *t, const char *method,
 	struct pg_err why = { 0 };
 	int rc = ask_agent_once(r, t, method, tail, body, reply, e);
 
-	if (rc == 0 || e->code != PG_E_INVALID_AGENT)
+	if (rc == 0 || !r->absent)
 		return rc;
 	if (pg_ask_find(r, &full, &why) < 0) {
 		*e = why;
@@ -346,10 +371,10 @@ pg_ask_agent(struct pg_ask *r, struct pg_target *t, const char *method,
 /* What every command that asks a host takes, behind its own options. */
 static const struct pg_option ask_options[] = {
 	PG_CLI_JSON_OPTION,
-	{ "entry", 0, "HOST", "PAGLETS_ENTRY",
-	    "URL of the host to ask, or a name it is known by here" },
-	{ "timeout", 0, "TIME", NULL, "how long to wait: 5s, 250ms, 2m, 1h, "
-	    "none (10s)" },
+	{ "entry", 0, "HOST", "PAGLETS_ENTRY", "the host to ask: its URL, or "
+	    "a name that the host at " PG_ASK_ENTRY " knows (that one)" },
+	{ "timeout", 0, "TIME", NULL, "how long to wait for an answer: 5s, "
+	    "250ms, 2m, 1h, none (10s)" },
 	PG_CLI_KEY_OPTIONS,
 	{ .name = NULL }
 };

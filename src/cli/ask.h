@@ -37,6 +37,7 @@ struct pg_ask {
 	struct pg_str key;
 	int64_t timeout; /* of each request */
 	struct pg_place entry; /* url.p is NULL until it is needed */
+	bool absent; /* the last answer: no such agent, and not where it went */
 	struct pg_arena arena; /* of the answers */
 	struct pg_ask_body *bodies; /* which the answers borrow from */
 };
@@ -67,8 +68,9 @@ PG_FN int pg_ask_place_word(struct pg_ask *r, size_t i, struct pg_place *out,
 /* The agent that a word names, not yet looked for. */
 PG_FN int pg_ask_target(struct pg_ask *r, struct pg_str word,
     struct pg_target *out, struct pg_err *e);
-/* A request to /agents/ID and what tail adds. When there is no such agent and
- * exactly one whose id begins so, t->id becomes that id. */
+/* A request to /agents/ID and what tail adds; tail "" asks for the summary.
+ * When there is no such agent and exactly one whose id begins so, t->id becomes
+ * that id. */
 PG_FN int pg_ask_agent(struct pg_ask *r, struct pg_target *t,
     const char *method, const char *tail, const struct pg_value *body,
     struct pg_value **reply, struct pg_err *e);

@@ -10,10 +10,12 @@
 #include "../codec/url.h"
 #include "../os/file.h"
 
+#include <time.h>
 #include <unistd.h>
 
 /* As much of a fraction counts as cannot overflow with the largest unit. */
 #define FORMS_FRACTION_MAX 1000000
+#define FORMS_MOMENT_MAX 32 /* bytes of a date and a time, and more */
 
 /* ---- numbers with units ----------------------------------------------- */
 
@@ -145,6 +147,74 @@ pg_form_int(struct pg_str text, int64_t min, int64_t max, int64_t *out,
 	}
 	return pg_fail(e, PG_E_USAGE, "'%.*s' is no number from %" PRId64
 	    " to %" PRId64, PG_STR_ARG(text), min, max);
+}
+
+/* ---- moments ---------------------------------------------------------- */
+
+static time_t
+forms_mktime(struct tm *tm, bool utc)
+{
+	tm->tm_isdst = -1;
+	return utc ? timegm(tm) : mktime(tm);
+}
+
+/* text as the format says, which names a day or not. false: it is not so, or
+ * there is no such day. */
+static bool
+forms_date(const char *text, const char *format, bool day, bool utc,
+    time_t *out)
+{
+	time_t now = (time_t)(pg_now_wall() / PG_SEC);
+	struct tm tm = { 0 };
+	const char *end;
+	int mday;
+
+	if (!day && (utc ? gmtime_r(&now, &tm) : localtime_r(&now, &tm)) ==
+	    NULL)
+		return false;
+	tm.tm_sec = 0;
+	end = strptime(text, format, &tm);
+	if (end == NULL || *end != '\0')
+		return false;
+	mday = tm.tm_mday;
+	*out = forms_mktime(&tm, utc);
+	/* 30 February would have become one in March. */
+	if (tm.tm_mday != mday)
+		return false;
+	if (!day && *out <= now) {
+		tm.tm_mday++;
+		*out = forms_mktime(&tm, utc);
+	}
+	return true;
+}
+
+PG_FN int
+pg_form_moment(struct pg_str text, int64_t *wall, struct pg_err *e)
+{
+	static const char *const formats[] = { "%H:%M", "%H:%M:%S",
+		"%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
+		"%Y-%m-%dT%H:%M:%S" };
+	bool utc = text.n > 0 && text.p[text.n - 1] == 'Z';
+	char copy[FORMS_MOMENT_MAX];
+	int64_t after;
+	time_t t;
+	size_t i;
+
+	if (text.n > 0 && text.p[0] == '+') {
+		if (pg_form_duration(pg_str_skip(text, 1), &after, e) < 0)
+			return -1;
+		*wall = pg_now_wall() + after;
+		return 0;
+	}
+	snprintf(copy, sizeof(copy), "%.*s", (int)PG_MIN(text.n,
+	    sizeof(copy)) - utc, text.n > 0 ? text.p : "");
+	for (i = 0; i < PG_COUNT(formats) && forms_digit(text); i++)
+		if (forms_date(copy, formats[i], i > 1, utc, &t)) {
+			*wall = (int64_t)t * PG_SEC;
+			return 0;
+		}
+	return pg_fail(e, PG_E_USAGE, "'%.*s' is no time; write +5s, 18:30, "
+	    "'2026-12-24 18:30' or 2026-12-24T18:30:00Z", PG_STR_ARG(text));
 }
 
 /* ---- arguments -------------------------------------------------------- */
@@ -284,16 +354,17 @@ pg_form_address(struct pg_str text, struct pg_address *out, struct pg_err *e)
 	static const char tail[] = "/agents";
 	size_t n = sizeof(tail) - 1;
 	struct pg_address at = { PG_STR_NULL, text };
+	bool full;
 	struct pg_url url;
 
 	/* Without a slash the whole text is the id. */
 	forms_split_last(text, &at.host, &at.id);
 	if (memmem(text.p, text.n, "://", 3) != NULL) {
-		if (at.host.n < n ||
-		    memcmp(at.host.p + at.host.n - n, tail, n) != 0)
-			goto bad;
-		at.host.n -= n;
-		if (pg_url_parse(at.host, &url, NULL) < 0)
+		full = at.host.n >= n &&
+		    memcmp(at.host.p + at.host.n - n, tail, n) == 0;
+		at.host.n -= full ? n : 0;
+		if (pg_url_parse(at.host, &url, NULL) < 0 ||
+		    (!full && pg_str_eqz(at.id, tail + 1)))
 			goto bad;
 	} else if (at.host.p != NULL && at.host.n == 0) {
 		goto bad;
@@ -358,3 +429,4 @@ pg_nearest_try(struct pg_nearest *n, const char *candidate)
 }
 
 #undef FORMS_FRACTION_MAX
+#undef FORMS_MOMENT_MAX

@@ -22,6 +22,11 @@ PG_FN int pg_form_duration(struct pg_str text, int64_t *ns,
 PG_FN int pg_form_size(struct pg_str text, int64_t *bytes, struct pg_err *e);
 PG_FN int pg_form_int(struct pg_str text, int64_t min, int64_t max,
     int64_t *out, struct pg_err *e);
+/* "+5s" from now, "18:30" (the next one) or "2026-12-24 18:30" (or "T" for the
+ * blank), both with ":00" behind if need be, by the clock and zone of this
+ * machine, or with "Z" behind by UTC. In nanoseconds since 1970. */
+PG_FN int pg_form_moment(struct pg_str text, int64_t *wall,
+    struct pg_err *e);
 /* JSON; what it means stays valid as long as text and a. */
 PG_FN int pg_form_json(struct pg_arena *a, struct pg_str text,
     struct pg_value **out, struct pg_err *e);
@@ -38,8 +43,9 @@ struct pg_address {
 	struct pg_str id;   /* or the beginning of one */
 };
 
-/* "ID", "HOST/ID" or "http://HOST:PORT/agents/ID" (a path before /agents
- * belongs to the host). ID may be cut short, so it is not looked into. */
+/* "ID", "HOST/ID" or "http://HOST:PORT/agents/ID", where /agents may be left
+ * out (a path before it belongs to the host). ID may be cut short, so it is
+ * not looked into. */
 PG_FN int pg_form_address(struct pg_str text, struct pg_address *out,
     struct pg_err *e);
 /* Whether a host is given by URL or by "host:port", not by name. */

@@ -119,38 +119,48 @@ struct hosts_events {
 	struct pg_table table;
 };
 
-/* In the time zone of whoever reads it. */
-static struct pg_str
-hosts_clock(struct pg_arena *a, const struct pg_value *timestamp)
+/* A host without all that it can do. */
+static struct pg_value *
+hosts_brief(struct pg_arena *a, const struct pg_value *host)
 {
-	char text[32];
-	struct tm tm;
-	double seconds;
-	time_t t;
+	struct pg_value *d = pg_value_dict(a);
 
-	if (!pg_value_number(timestamp, &seconds))
-		return PG_STR_NULL;
-	t = (time_t)(pg_from_seconds(seconds) / PG_SEC);
-	if (localtime_r(&t, &tm) == NULL ||
-	    strftime(text, sizeof(text), "%m-%d %H:%M:%S", &tm) == 0)
-		return PG_STR_NULL;
-	return pg_arena_str(a, pg_str(text));
+	pg_put(a, d, "name", pg_value_get(host, "name"));
+	pg_put(a, d, "address", pg_value_get(host, "address"));
+	return d;
+}
+
+/* What is worth a cell of what an event tells; --json has it all. */
+static void
+hosts_put_detail(struct pg_table *t, const struct pg_value *data)
+{
+	struct pg_value *d = pg_value_dict(t->arena), *v;
+	uint32_t i;
+
+	for (i = 0; pg_value_is(data, PG_T_DICT) && i < data->n; i++) {
+		v = data->u.pairs[i].val;
+		if (pg_str_eqz(data->u.pairs[i].key, "target") &&
+		    pg_value_is(v, PG_T_DICT))
+			v = hosts_brief(t->arena, v);
+		pg_value_put(t->arena, d, data->u.pairs[i].key, v);
+	}
+	pg_table_put_value(t, d->n > 0 ? d : NULL);
 }
 
 /* An error says more than the data beside it. */
 static void
 hosts_event_row(struct pg_table *t, const struct pg_value *ev)
 {
-	const struct pg_value *data = pg_value_get(ev, "data");
 	const struct pg_value *error = pg_value_get(ev, "error");
-	bool failed = pg_value_is(error, PG_T_STR);
 
 	pg_table_put_value(t, pg_value_get(ev, "event_id"));
-	pg_table_put(t, hosts_clock(t->arena, pg_value_get(ev, "timestamp")));
+	pg_table_put_time(t, pg_value_get(ev, "timestamp"));
 	pg_table_put_value(t, pg_value_get(ev, "kind"));
 	pg_table_put_value(t, pg_value_get(ev, "agent_id"));
-	pg_table_put_value(t, failed ? error
-	    : data != NULL && data->n > 0 ? data : NULL);
+	if (pg_value_is(error, PG_T_STR))
+		pg_table_put_value(t, error);
+	else
+		hosts_put_detail(t, pg_value_get(ev, "data"));
 }
 
 /* Show a list of events and move on past it. lines: as JSON, one a line. */
@@ -326,12 +336,14 @@ pg_events_run(struct pg_cli *c, struct pg_err *e)
 	static const struct pg_option options[] = {
 		{ "follow", 'f', NULL, NULL, "go on with new ones, until "
 		    "interrupted; with --json one a line" },
-		{ "since", 0, "ID", NULL, "the first ones after this event" },
+		{ "since", 0, "ID", NULL, "the first ones after this event, "
+		    "not the last ones" },
 		{ "limit", 0, "N", NULL, "so many at most (100)" },
 		{ .name = NULL }
 	};
 	static const struct pg_spec spec = { "[HOST]", 0, 1, options,
-		"Shows the last things that happened on a host." };
+		"Shows the last things that happened on a host; with --json "
+		"all that it tells." };
 
 	return pg_ask_run(c, &spec, hosts_events, e);
 }

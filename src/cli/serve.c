@@ -309,12 +309,12 @@ serve_on_ready(void *arg, struct pg_str name, struct pg_str url)
 static const struct pg_option serve_options[] = {
 	{ "name", 0, "NAME", "PAGLETS_NAME", "name of the host (the "
 	    "machine's)" },
-	{ "host", 0, "ADDR", "PAGLETS_HOST", "address to listen on "
-	    "(127.0.0.1)" },
+	{ "host", 0, "ADDR", "PAGLETS_HOST", "address to listen on; beyond "
+	    "loopback it needs an API key (127.0.0.1)" },
 	{ "port", 0, "N", "PAGLETS_PORT", "port, 0 for any free one (8765)" },
 	{ "public-url", 0, "URL", "PAGLETS_PUBLIC_URL", "URL that others "
-	    "reach it by" },
-	{ "peer", 0, "URL", NULL, "a host to join; repeatable" },
+	    "reach it by; it needs an API key" },
+	{ "peer", 0, "URL", NULL, "URL of a host to join; repeatable" },
 	{ "mesh-version", 0, "TEXT", "PAGLETS_MESH_VERSION", "only hosts of "
 	    "the same one are peers (" PG_WIRE_VERSION ")" },
 	{ "tag", 0, "TAG", NULL, "a tag to be found by; repeatable, or "
@@ -322,9 +322,11 @@ static const struct pg_option serve_options[] = {
 	{ "property", 0, "K=V", NULL, "a property to be found by; "
 	    "repeatable" },
 	{ "state-dir", 0, "DIR", "PAGLETS_STATE_DIR", "folder for what is to "
-	    "survive, or none\n(~/.local/state/paglets/NAME)" },
-	{ "durability", 0, "WHEN", "PAGLETS_DURABILITY", "checkpoints of "
-	    "active agents: none,\narrival, message (arrival)" },
+	    "survive, or none (~/.local/state/paglets/NAME)" },
+	{ "durability", 0, "WHEN", "PAGLETS_DURABILITY", "when an active "
+	    "agent is written to disk: arrival: when it comes to life; "
+	    "message: also before each answer; none: only when it comes from "
+	    "another host (arrival)" },
 	{ "log-level", 0, "LEVEL", "PAGLETS_LOG_LEVEL", "error, warn, info, "
 	    "debug (info)" },
 	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },
@@ -338,7 +340,8 @@ static const struct pg_option serve_options[] = {
 	PG_CLI_KEY_OPTIONS,
 	{ "insecure-no-auth", 0, NULL, NULL, "let other machines in without "
 	    "an API key" },
-	{ "max-body", 0, "SIZE", NULL, "longest JSON body (8M)" },
+	{ "max-body", 0, "SIZE", NULL, "longest JSON body: 512K, 8M, 1G, "
+	    "none (8M)" },
 	{ "max-move", 0, "SIZE", NULL, "longest agent that may arrive (1G)" },
 	PG_CLI_JSON_OPTION,
 	{ .name = NULL }
@@ -349,7 +352,9 @@ pg_serve_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_spec spec = { "", 0, 0, serve_options,
 		"Makes this machine a host, until SIGINT or SIGTERM. Prints "
-		"one line when it is ready." };
+		"one line when it is\nready. Agents that are active when it "
+		"stops are put to sleep, and woken when a\nhost with the same "
+		"--state-dir starts." };
 	struct pg_host_config *cfg;
 
 	if (pg_cli_read(c, &spec, NULL, e) < 0)

@@ -5,8 +5,10 @@
  */
 #include "show.h"
 
+#include "../base/clock.h"
 #include "../codec/json.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #define SHOW_LINE_MAX 78 /* characters of a value that stays on one line */
@@ -192,6 +194,23 @@ pg_table_put_value(struct pg_table *t, const struct pg_value *v)
 	}
 	pg_table_put(t, pg_buf_str(&b));
 	pg_buf_fini(&b);
+}
+
+PG_FN void
+pg_table_put_time(struct pg_table *t, const struct pg_value *v)
+{
+	char text[32] = "";
+	double seconds;
+	struct tm tm;
+	time_t when;
+
+	if (pg_value_number(v, &seconds)) {
+		when = (time_t)(pg_from_seconds(seconds) / PG_SEC);
+		if (localtime_r(&when, &tm) == NULL ||
+		    strftime(text, sizeof(text), "%m-%d %H:%M:%S", &tm) == 0)
+			text[0] = '\0';
+	}
+	pg_table_put(t, pg_str(text));
 }
 
 /* https://no-color.org: any value but the empty one means no. */

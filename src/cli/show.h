@@ -42,6 +42,9 @@ PG_FN void pg_table_put(struct pg_table *t, struct pg_str text);
 /* A text, number or bool as it is, a list of texts separated by blanks,
  * anything else as JSON, nothing for NULL and null. */
 PG_FN void pg_table_put_value(struct pg_table *t, const struct pg_value *v);
+/* A time on the wire, in the time zone of whoever reads it; nothing for
+ * none. */
+PG_FN void pg_table_put_time(struct pg_table *t, const struct pg_value *v);
 PG_FN int pg_table_show(const struct pg_table *t, struct pg_err *e);
 /* Forget the rows, which were shown; those that follow stand below them. */
 PG_FN void pg_table_go_on(struct pg_table *t);

@@ -23,8 +23,8 @@
 	    "repeatable" },                                               \
 	{ "expect-version", 0, "TEXT", NULL, "only to a host of this "     \
 	    "mesh version" },                                             \
-	{ "arrival-mode", 0, "MODE", NULL, "activate, or inactive: store " \
-	    "it there (activate)" },                                      \
+	{ "arrival-mode", 0, "MODE", NULL, "activate, or inactive: it "    \
+	    "sleeps there until it is woken (activate)" },                \
 	{ .name = NULL }
 
 /* Where an agent is now, in a form that AGENT takes. */
@@ -134,8 +134,9 @@ pg_dispatch_run(struct pg_cli *c, struct pg_err *e)
 	static const struct pg_option options[] = { TRAVEL_TICKET_OPTIONS };
 	static const struct pg_spec spec = { "AGENT TARGET", 2, 2, options,
 		"Sends an agent to another host, by name or URL, with its "
-		"state. It stays where it is\nif it cannot get there. Prints "
-		"its new address. --timeout is for each attempt." };
+		"state. It stays where\nit is if it cannot get there. Prints "
+		"its new address. --timeout is for one\nattempt; all of them "
+		"together may take longer." };
 
 	return pg_ask_run(c, &spec, travel_dispatch, e);
 }
@@ -152,7 +153,8 @@ pg_clone_run(struct pg_cli *c, struct pg_err *e)
 	static const struct pg_option options[] = { TRAVEL_TICKET_OPTIONS };
 	static const struct pg_spec spec = { "AGENT [TARGET]", 1, 2, options,
 		"Copies an agent, on its host or to another one, and prints "
-		"the address of the copy." };
+		"the address of the\ncopy. --timeout is for one attempt; all "
+		"of them together may take longer." };
 
 	return pg_ask_run(c, &spec, travel_clone, e);
 }
