@@ -132,6 +132,7 @@ agent_free(struct pg_task *t)
 	pg_timer_stop(&a->in_call.timer);
 	pg_bulk_unref(a->state);
 	pg_mailbox_fini(&a->box);
+	pg_dedupe_free(a->window);
 	free(a->refused);
 	free(a);
 }
@@ -187,7 +188,19 @@ pg_agent_end_message(struct pg_agent *a, struct pg_msg *m,
 		a->delivered++;
 	agent_message_event(a, o->err != NULL ? "message-failed" :
 	    "message-delivered", m, o->err);
+	pg_dedupe_drop(a->window, m->id, o);
 	pg_msg_end(m, o);
+}
+
+/* It ends without having been delivered. */
+static void
+agent_refuse_message(struct pg_agent *a, struct pg_msg *m,
+    const struct pg_err *err)
+{
+	struct pg_outcome o = { .err = err };
+
+	pg_dedupe_drop(a->window, m->id, &o);
+	pg_msg_end(m, &o);
 }
 
 static void
@@ -266,7 +279,7 @@ agent_fail_waiting(struct pg_agent *a, const struct pg_err *err)
 	while ((m = agent_take(a)) != NULL) {
 		a->failed++;
 		agent_message_event(a, "message-failed", m, err);
-		pg_msg_fail(m, err);
+		agent_refuse_message(a, m, err);
 	}
 }
 
@@ -277,6 +290,7 @@ pg_agent_take_waiting(struct pg_agent *a)
 
 	while ((*end = agent_take(a)) != NULL)
 		end = &(*end)->next;
+	*end = pg_dedupe_leave(a->window);
 	return first;
 }
 
@@ -454,6 +468,7 @@ agent_handled(struct pg_agent *a, const struct pg_outcome *o)
 {
 	struct pg_msg *m = a->running;
 
+	pg_dedupe_answer(a->window, m->id, o, pg_loop_now(a->host->loop));
 	if (a->host->up.checkpoint_message == NULL) {
 		agent_end_message(a, o);
 		return;
@@ -704,7 +719,7 @@ pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
 	} else {
 		agent_keep_state(a, state->text, NULL);
 	}
-	a->state_fresh = false;
+	a->state_fresh = a->run_held = false;
 out:
 	pg_buf_fini(&head);
 	return rc;
@@ -734,6 +749,50 @@ pg_agent_unhide(struct pg_agent *a)
 	a->hidden = false;
 }
 
+/* Before the state is taken to leave with it, run stands still; afterwards
+ * dispatch_failed, or the end of the turn, lets it go on. */
+static void
+agent_hold_run(struct pg_agent *a, const char *name, struct pg_value *head,
+    struct pg_arena *arena)
+{
+	static const char *const holding[] = { "dispatching", "reverting",
+		"cloning", "deactivating" };
+	size_t i;
+
+	if (!a->has_run || a->run_done)
+		return;
+	if (strcmp(name, "dispatch_failed") == 0)
+		a->run_held = false;
+	for (i = 0; i < PG_COUNT(holding); i++)
+		if (strcmp(name, holding[i]) == 0) {
+			pg_put_bool(arena, head, "hold", true);
+			a->run_held = true;
+		}
+}
+
+/* The turn is over and the agent is still here: its run goes on. */
+static void
+agent_resume_run(struct pg_agent *a)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_value *d = pg_value_dict(&arena);
+	struct pg_buf head = PG_BUF_INIT(1024);
+
+	if (!a->run_held || a->phase != PG_AGENT_ACTIVE || a->own.id != 0 ||
+	    !pg_child_running(&a->child))
+		return;
+	a->run_held = false;
+	pg_put_strz(&arena, d, "name", "resume");
+	pg_wire_bare(&head, d, NULL);
+	command_expect(&a->own, PG_FRAME_HOOK, agent_next_id(a),
+	    PG_AGENT_HOOK_TIME, NULL, NULL);
+	if (pg_child_send(&a->child, PG_FRAME_HOOK, a->own.id,
+	    pg_buf_str(&head), PG_STR_NULL, NULL, 0, 0, NULL) < 0)
+		pg_child_kill(&a->child);
+	pg_buf_fini(&head);
+	pg_arena_fini(&arena);
+}
+
 PG_FN void
 pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
     pg_agent_done *done, void *arg)
@@ -751,6 +810,7 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 	if (name != NULL) {
 		a->state_fresh = false;
 		pg_put_strz(&arena, d, "name", name);
+		agent_hold_run(a, name, d, &arena);
 		pg_wire_bare(&head, d, NULL);
 	}
 	command_expect(c, type, id, time, done, arg);
@@ -879,6 +939,7 @@ pg_agent_release(struct pg_hold *h)
 		pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 		agent_progress(a);
 	}
+	agent_resume_run(a);
 	agent_pump(a);
 	pg_agent_unref(a);
 }
@@ -949,17 +1010,12 @@ pg_agent_wake(struct pg_agent *a)
 
 /* Why a can not take m, if so. */
 static int
-agent_check(const struct pg_agent *a, const struct pg_msg *m,
-    struct pg_err *e)
+agent_check(const struct pg_agent *a, struct pg_err *e)
 {
-	if (a->phase == PG_AGENT_CRASHED)
-		return pg_fail(e, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
-		    PG_STR_ARG(a->id), a->error);
-	if (!m->oneway && pg_msg_waits(m, a->id))
-		return pg_fail(e, PG_E_LIFECYCLE, "synchronous messages in a "
-		    "ring: %.*s -> %.*s", PG_STR_ARG(m->path),
-		    PG_STR_ARG(a->id));
-	return 0;
+	if (a->phase != PG_AGENT_CRASHED)
+		return 0;
+	return pg_fail(e, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+	    PG_STR_ARG(a->id), a->error);
 }
 
 PG_FN void
@@ -967,16 +1023,15 @@ pg_agent_post(struct pg_agent *a, struct pg_msg *m)
 {
 	struct pg_err err = { 0 };
 
-	if (agent_check(a, m, &err) < 0 ||
+	if (agent_check(a, &err) < 0 ||
 	    (pg_mailbox_put(&a->box, m, &err) < 0 &&
 	    pg_wrap(&err, "Paglet '%.*s'", PG_STR_ARG(a->id)) < 0)) {
 		agent_message_event(a, "message-failed", m, &err);
-		pg_msg_fail(m, &err);
+		agent_refuse_message(a, m, &err);
 		return;
 	}
 	if (m->priority != 0)
 		agent_message_event(a, "message-queued", m, NULL);
-	pg_msg_arm(m, a->host->loop);
 	agent_pump(a);
 }
 
@@ -994,7 +1049,8 @@ pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting)
 		m->next = NULL;
 		if (err.code != PG_E_OK)
 			pg_msg_fail(m, &err);
-		else
+		else if (pg_dedupe_enter(&a->window, m,
+		    pg_loop_now(a->host->loop)) == 0)
 			pg_mailbox_put_anyway(&a->box, m);
 	}
 	agent_pump(a);

@@ -7,6 +7,7 @@
 
 #include "child.h"
 #include "core.h"
+#include "dedupe.h"
 #include "mailbox.h"
 
 #define PG_AGENT_START_TIME (30 * PG_SEC) /* START, its hook included */
@@ -96,6 +97,9 @@ struct pg_agent {
 	bool call_in_step; /* made by a step of run, not for the message */
 	struct pg_hold *holder, *holds, **holds_end; /* in hand; waiting */
 	size_t nholds;
+
+	struct pg_dedupe *window; /* messages seen of late, see dedupe.h */
+	bool run_held; /* the steps of its run stand still */
 
 	/* The last state seen, a bare pickle within bulk. */
 	struct pg_bulk *state;

@@ -328,6 +328,8 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	struct pg_agent *a = pg_agent_new(r->host, in->id, in->class_name,
 	    in->state_class);
 
+	const struct paglets_class *c;
+
 	pg_agent_ref(a);
 	r->agent = a;
 	r->source = pg_arena_str(&r->arena, in->source);
@@ -335,7 +337,8 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	r->init = pg_arena_str(&r->arena, in->init);
 	r->state = in->state;
 	r->state.bulk = pg_bulk_ref(in->state.bulk);
-	a->restart = in->restart;
+	c = pg_runtime_class(in->class_name, in->state_class, NULL);
+	a->restart = in->restart || (c != NULL && pg_class_restarts(c));
 	a->state = pg_bulk_ref(in->state.bulk);
 	a->state_off = in->state.off;
 	a->state_len = in->state.len;
@@ -343,6 +346,10 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	if (in->digest != NULL)
 		memcpy(a->arrival_digest, in->digest,
 		    sizeof(a->arrival_digest));
+	if (in->window != NULL) {
+		a->window = *in->window;
+		*in->window = NULL;
+	}
 	if (r->old != NULL)
 		pg_agent_adopt(a, pg_agent_take_waiting(r->old));
 }
@@ -619,6 +626,7 @@ pg_arrive_envelope(struct pg_host *h, const struct pg_value *envelope,
 {
 	struct pg_arrive in = { .digest = digest, .from_outside = true };
 	struct pg_value *state = NULL;
+	struct pg_dedupe *window = NULL;
 	struct pg_err err = { 0 };
 	int rc = arrive_read_envelope(envelope, &in, &state, &err);
 
@@ -631,9 +639,15 @@ pg_arrive_envelope(struct pg_host *h, const struct pg_value *envelope,
 	} else if (rc == 0) {
 		rc = arrive_encode(state, &in.state, &err);
 	}
+	if (rc == 0)
+		rc = pg_dedupe_read(&window, pg_value_get(pg_value_get(
+		    envelope, "metadata"), "seen"), pg_loop_now(h->loop),
+		    &err);
+	in.window = &window;
 	if (rc < 0)
 		done(arg, &err, PG_STR_NULL, PG_STR_NULL);
 	else
 		arrive_once(h, &in, in.transfer, done, arg);
+	pg_dedupe_free(window);
 	pg_bulk_unref(in.state.bulk);
 }

@@ -35,6 +35,7 @@ struct pg_arrive {
 	bool inactive;     /* it arrives asleep */
 	bool restart;      /* to be restarted after a crash */
 	struct pg_str transfer; /* id, or empty */
+	struct pg_dedupe **window; /* messages it has seen, taken; or NULL */
 };
 
 /* Let it arrive. done may be called before this returns. */

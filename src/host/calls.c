@@ -250,26 +250,18 @@ static void
 calls_create_remote(struct pg_agent *a, uint32_t id,
     const struct pg_value *args, struct pg_str url)
 {
-	struct pg_arena arena = { 0 };
 	struct waiting_call *w = calls_wait(a, id);
 	struct pg_err e = { 0 };
-	struct pg_request r = { .method = "POST",
-		.bearer = a->host->cfg.api_key, .timeout = PG_CALLS_SEND_TIME,
-		.content_type = "application/json", .nbody = 1,
+	struct pg_post post = { .timeout = PG_CALLS_SEND_TIME, .nbody = 1,
 		.max_reply = CALLS_ANSWER_MAX };
 
 	w->body.max = CALLS_ANSWER_MAX;
-	if (pg_json_write(&w->body, args, &e) < 0 || w->body.failed) {
-		if (e.code == PG_E_OK)
-			pg_fail(&e, PG_E_LIMIT, "creation is too large");
+	if (pg_json_write(&w->body, args, &e) < 0) {
 		calls_end(w, &(struct pg_outcome){ .err = &e });
-	} else {
-		r.body[0].text = pg_buf_str(&w->body);
-		r.url = pg_arena_printf(&arena, "%.*s/agents",
-		    PG_STR_ARG(url));
-		pg_client_start(a->host->client, &r, calls_on_created, w);
+		return;
 	}
-	pg_arena_fini(&arena);
+	post.body[0].text = pg_buf_str(&w->body);
+	pg_remote_post(a->host, url, &post, calls_on_created, w, "/agents");
 }
 
 static void

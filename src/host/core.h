@@ -110,6 +110,7 @@ struct pg_host {
 	bool asleep;   /* and no agent is left to be put to sleep */
 	struct pg_timer stop_timer, wake_timer, recover_timer;
 	int64_t stop_deadline;
+	uint64_t ticks; /* of wake_timer */
 
 	struct pg_events events;
 	struct pg_streams *streams;

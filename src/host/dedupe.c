@@ -120,6 +120,19 @@ dedupe_set_outcome(struct dedupe_entry *n, const struct pg_outcome *o)
 		dedupe_set(n, PG_E_OK, o->body);
 }
 
+/* The error that n was answered with, in arena a; NULL: none. */
+static struct pg_err *
+dedupe_error(const struct dedupe_entry *n, struct pg_arena *a)
+{
+	struct pg_err *err;
+
+	if (n->code == PG_E_OK)
+		return NULL;
+	err = pg_arena_zalloc(a, sizeof(*err));
+	pg_fail(err, n->code, "%.*s", (int)n->n, n->answer);
+	return err;
+}
+
 /* Into the list. Nobody is younger than one that was answered after him,
  * whatever the times are. */
 static void
@@ -168,19 +181,17 @@ dedupe_trim(struct pg_dedupe *d, int64_t now)
 static void
 dedupe_repeat(const struct dedupe_entry *n, struct pg_msg *m)
 {
-	struct pg_str answer = { n->answer, n->n };
-	struct pg_outcome o = { 0 };
-	struct pg_err err = { 0 };
+	struct pg_outcome o = { .err = dedupe_error(n, &m->arena) };
+	struct pg_err lost = { 0 };
 
-	if (n->lost > 0)
-		pg_fail(&err, PG_E_LIFECYCLE, "message ID was handled before; "
-		    "its answer of %zu bytes is not kept", n->lost);
-	else if (n->code != PG_E_OK)
-		pg_fail(&err, n->code, "%.*s", PG_STR_ARG(answer));
-	else if (answer.n > 0)
-		o.body = pg_arena_str(&m->arena, answer);
-	if (err.code != PG_E_OK)
-		o.err = &err;
+	if (n->lost > 0) {
+		pg_fail(&lost, PG_E_LIFECYCLE, "message ID was handled "
+		    "before; its answer of %zu bytes is not kept", n->lost);
+		o.err = &lost;
+	} else if (o.err == NULL && n->n > 0) {
+		o.body = pg_arena_str(&m->arena,
+		    (struct pg_str){ n->answer, n->n });
+	}
 	pg_msg_end(m, &o);
 }
 
@@ -398,17 +409,12 @@ pg_dedupe_value(const struct pg_dedupe *d, struct pg_arena *a, int64_t now)
 	const struct dedupe_entry *n = d != NULL ? d->oldest : NULL;
 	struct pg_value *list = NULL;
 	struct pg_outcome o;
-	struct pg_err err;
 
 	for (; n != NULL; n = n->next) {
 		if (dedupe_expired(n, now))
 			continue;
-		o = (struct pg_outcome){ .body = { n->answer, n->n } };
-		if (n->code != PG_E_OK) {
-			err = (struct pg_err){ 0 };
-			pg_fail(&err, n->code, "%.*s", PG_STR_ARG(o.body));
-			o.err = &err;
-		}
+		o = (struct pg_outcome){ .err = dedupe_error(n, a),
+			.body = { n->answer, n->n } };
 		if (list == NULL)
 			list = pg_value_list(a);
 		pg_value_add(a, list, dedupe_record(a, dedupe_id(n),
@@ -417,12 +423,26 @@ pg_dedupe_value(const struct pg_dedupe *d, struct pg_arena *a, int64_t now)
 	return list;
 }
 
+static bool
+dedupe_lists(const struct pg_value *list, struct pg_str id)
+{
+	uint32_t i;
+
+	for (i = 0; list != NULL && i < list->n; i++)
+		if (pg_str_eq(pg_value_text(pg_value_get(list->u.items[i],
+		    "id"), PG_STR_NULL), id))
+			return true;
+	return false;
+}
+
 PG_FN struct pg_value *
 pg_dedupe_foresee(struct pg_value *list, struct pg_arena *a, struct pg_str id,
     const struct pg_outcome *o)
 {
 	size_t lost = 0;
 
+	if (id.n == 0 || id.n > PG_DEDUPE_ID_MAX || dedupe_lists(list, id))
+		return list;
 	if (list == NULL)
 		list = pg_value_list(a);
 	if (list->n == PG_DEDUPE_MAX) {
@@ -432,8 +452,7 @@ pg_dedupe_foresee(struct pg_value *list, struct pg_arena *a, struct pg_str id,
 	}
 	if (o->err == NULL && o->body.n > PG_DEDUPE_ANSWER_MAX)
 		lost = o->body.n;
-	if (id.n > 0 && id.n <= PG_DEDUPE_ID_MAX)
-		pg_value_add(a, list, dedupe_record(a, id, 0, o, lost));
+	pg_value_add(a, list, dedupe_record(a, id, 0, o, lost));
 	return list;
 }
 
@@ -528,7 +547,7 @@ dedupe_read_entry(struct pg_dedupe *d, const struct pg_value *v, int64_t now,
 {
 	struct dedupe_entry *n;
 	struct pg_str id;
-	int64_t age;
+	int64_t age = 0;
 
 	if (!pg_value_is(v, PG_T_DICT))
 		return pg_fail(e, PG_E_HOST, "must be dict, not %s",

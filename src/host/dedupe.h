@@ -89,7 +89,7 @@ PG_FN struct pg_msg *pg_dedupe_leave(struct pg_dedupe *d);
 PG_FN struct pg_value *pg_dedupe_value(const struct pg_dedupe *d,
     struct pg_arena *a, int64_t now);
 /* Add to such a list (NULL: to a new one) what id will have been answered
- * once the list is read. Returns the list, which borrows id and o->body. */
+ * once the list is read. Returns the list, which borrows id and what o says. */
 PG_FN struct pg_value *pg_dedupe_foresee(struct pg_value *list,
     struct pg_arena *a, struct pg_str id, const struct pg_outcome *o);
 /* Fill the window, which is NULL, from such a list; NULL and null are an

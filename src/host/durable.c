@@ -125,7 +125,7 @@ static struct pg_value *
 durable_agent_value(const struct pg_agent *a, enum pg_durable_status status,
     const struct pg_durable_extra *extra, struct pg_arena *arena)
 {
-	struct pg_value *d = pg_value_dict(arena);
+	struct pg_value *d = pg_value_dict(arena), *seen;
 
 	pg_put_strz(arena, d, "status", durable_words[status]);
 	pg_put_str(arena, d, "class_name", a->class_name);
@@ -142,6 +142,14 @@ durable_agent_value(const struct pg_agent *a, enum pg_durable_status status,
 		pg_put_int(arena, d, "exitcode", a->exitcode);
 		pg_put_strz(arena, d, "error", a->error);
 	}
+	pg_put_float(arena, d, "time", pg_to_seconds(pg_now_wall()));
+	seen = pg_dedupe_value(a->window, arena, pg_loop_now(a->host->loop));
+	if (extra != NULL && extra->answer != NULL && a->running != NULL &&
+	    a->running->given_id)
+		seen = pg_dedupe_foresee(seen, arena, a->running->id,
+		    extra->answer);
+	if (seen != NULL)
+		pg_put(arena, d, "seen", seen);
 	if (extra != NULL && extra->reason != NULL)
 		pg_value_put(arena, d, PG_STR("request"),
 		    (struct pg_value *)(uintptr_t)extra->reason);

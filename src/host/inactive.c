@@ -100,6 +100,8 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	struct pg_buf b = { 0 };
 
 	if (err != NULL) {
+		pg_dedupe_drop(k->agent->window, m->id,
+		    &(struct pg_outcome){ .err = err });
 		pg_msg_fail(m, err);
 		goto out;
 	}
@@ -107,6 +109,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	copy = pg_msg_new();
 	copy->id = pg_arena_str(&copy->arena, m->id);
 	copy->body = pg_arena_str(&copy->arena, m->body);
+	copy->given_id = m->given_id;
 	*k->agent->drain_end = copy;
 	k->agent->drain_end = &copy->next;
 	pg_put_bool(&a, d, "queued", true);
@@ -114,12 +117,22 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	if (!m->oneway)
 		pg_wire_bare(&b, d, NULL);
 	pg_event_message(k->agent, "message-queued", m);
+	pg_dedupe_kept(k->agent->window, m->id,
+	    &(struct pg_outcome){ .body = pg_buf_str(&b) });
 	pg_msg_end(m, &(struct pg_outcome){ .body = pg_buf_str(&b) });
 out:
 	pg_agent_unref(k->agent);
 	free(k);
 	pg_buf_fini(&b);
 	pg_arena_fini(&a);
+}
+
+static void
+inactive_refuse(struct pg_agent *a, struct pg_msg *m,
+    const struct pg_err *err)
+{
+	pg_dedupe_drop(a->window, m->id, &(struct pg_outcome){ .err = err });
+	pg_msg_fail(m, err);
 }
 
 static void
@@ -132,7 +145,7 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 		pg_fail(&err, PG_E_MAILBOX_FULL, "Paglet '%.*s' sleeps and "
 		    "%d messages wait for it", PG_STR_ARG(a->id),
 		    PG_MAILBOX_COUNT_MAX);
-		pg_msg_fail(m, &err);
+		inactive_refuse(a, m, &err);
 		return;
 	}
 	k = pg_alloc(sizeof(*k));
@@ -151,7 +164,7 @@ pg_inactive_post(struct pg_agent *a, struct pg_msg *m)
 	if (m->deactivate) {
 		pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' "
 		    "on %.*s", PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
-		pg_msg_fail(m, &err);
+		inactive_refuse(a, m, &err);
 	} else if (!m->no_activate && a->policy.on_message) {
 		/* First the message: it fails if the agent does not wake. */
 		pg_agent_post(a, m);
@@ -159,7 +172,7 @@ pg_inactive_post(struct pg_agent *a, struct pg_msg *m)
 	} else if (m->no_delay || !a->policy.queue) {
 		pg_fail(&err, PG_E_INACTIVE, "Paglet '%.*s' is inactive on "
 		    "%.*s", PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
-		pg_msg_fail(m, &err);
+		inactive_refuse(a, m, &err);
 	} else {
 		inactive_keep(a, m);
 	}
@@ -251,6 +264,8 @@ deactivate_on_snapshot(void *arg, struct pg_agent *a,
 {
 	struct deactivating *d = arg;
 	struct pg_durable_extra extra = { .reason = d->request };
+	struct pg_outcome answer = { .err = NULL };
+	struct pg_buf b = { 0 };
 
 	if (o->err != NULL) {
 		deactivate_end(d, o->err);
@@ -258,8 +273,15 @@ deactivate_on_snapshot(void *arg, struct pg_agent *a,
 	}
 	a->policy = d->policy;
 	a->deactivated_at = pg_now_wall();
+	if (d->in_call) {
+		pg_wire_bare(&b, pg_wire_proxy(&d->arena, a->host->address,
+		    a->id), NULL);
+		answer.body = pg_buf_str(&b);
+		extra.answer = &answer;
+	}
 	pg_durable_save(a, PG_DURABLE_INACTIVE, &extra, deactivate_on_saved,
 	    d);
+	pg_buf_fini(&b);
 }
 
 static void
@@ -388,7 +410,7 @@ activate_failed(struct pg_agent *a, const struct pg_err *err)
 	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 	a->pid = 0;
 	while ((m = pg_mailbox_take(&a->box)) != NULL)
-		pg_msg_fail(m, err);
+		inactive_refuse(a, m, err);
 	activate_tell(a, err);
 }
 
@@ -502,6 +524,9 @@ inactive_on_tick(struct pg_timer *t)
 		a->policy.has_at = false; /* once */
 		pg_activate(a, inactive_log_woken, h);
 	}
+	if (++h->ticks % PG_INACTIVE_SWEEP == 0)
+		for (a = h->first; a != NULL; a = a->next)
+			pg_dedupe_expire(&a->window, pg_loop_now(h->loop));
 	pg_timer_set(h->loop, t, PG_INACTIVE_TICK, inactive_on_tick);
 }
 

@@ -9,6 +9,7 @@
 #include "lifecycle.h"
 
 #define PG_INACTIVE_TICK (PG_SEC / 4) /* how often activate_at is looked at */
+#define PG_INACTIVE_SWEEP 240 /* ticks between sweeps of what is remembered */
 
 /* A DeactivationRequest; text and values are borrowed. */
 struct pg_deactivation {

@@ -195,7 +195,8 @@ pg_message_new(const struct pg_value *record, struct pg_err *e)
 struct message_call {
 	struct pg_msg *m;
 	struct pg_buf body;
-	bool have_key;
+	struct pg_host *host;
+	struct pg_str url; /* in m's arena */
 	struct message_note *note; /* that sent it on, or NULL */
 	bool in_order;             /* the next may go when this is answered */
 };
@@ -205,14 +206,14 @@ static void forward_answered(struct message_note *n, size_t bytes,
 
 /* The outcome that an answer tells; value and bytes live in a and b. */
 static void
-message_answer(const struct pg_response *r, bool have_key,
+message_answer(const struct message_call *c, const struct pg_response *r,
     struct pg_arena *a, struct pg_buf *b, struct pg_outcome *o,
     struct pg_err *err)
 {
 	struct pg_value *v;
 
 	o->err = err;
-	if (pg_remote_answer(r, have_key, a, &v, err) < 0)
+	if (pg_remote_reply(c->host, c->url, r, a, &v, err) < 0)
 		return;
 	v = pg_value_get(v, "result");
 	if (pg_wire_bare(b, v != NULL ? v : pg_value_null(a), err) == 0) {
@@ -232,7 +233,7 @@ message_on_answer(void *arg, const struct pg_response *r)
 	size_t bytes;
 
 	pg_arena_init(&arena, PG_REMOTE_ARENA_MAX);
-	message_answer(r, c->have_key, &arena, &b, &o, &err);
+	message_answer(c, r, &arena, &b, &o, &err);
 	bytes = c->m->body.n;
 	pg_msg_end(c->m, &o);
 	if (c->note != NULL)
@@ -273,27 +274,22 @@ message_send(struct pg_host *h, struct pg_str url, struct pg_str agent_id,
     struct pg_msg *m, struct message_note *note, bool in_order)
 {
 	struct message_call *c = pg_alloc(sizeof(*c));
-	struct pg_arena a = { 0 };
-	struct pg_request r = { .method = "POST", .bearer = h->cfg.api_key,
-		.content_type = "application/json",
-		.max_reply = MESSAGE_REPLY_MAX, .nbody = 1 };
+	struct pg_post post = { .timeout = PG_MESSAGE_REMOTE_TIME, .nbody = 1,
+		.max_reply = MESSAGE_REPLY_MAX };
 	struct pg_response failed = { 0 };
 
-	*c = (struct message_call){ .m = m, .note = note, .in_order = in_order,
-		.have_key = h->cfg.api_key.n > 0,
-		.body = PG_BUF_INIT(MESSAGE_REPLY_MAX) };
-	r.url = pg_arena_printf(&a, "%.*s/agents/%.*s/messages",
-	    PG_STR_ARG(url), PG_STR_ARG(agent_id));
-	r.timeout = PG_MESSAGE_REMOTE_TIME;
+	*c = (struct message_call){ .host = h, .m = m, .note = note,
+		.in_order = in_order, .body = PG_BUF_INIT(MESSAGE_REPLY_MAX) };
+	c->url = pg_arena_str(&m->arena, url);
 	if (m->deadline != PG_NEVER)
-		r.timeout = PG_MAX(m->deadline - pg_loop_now(h->loop), 1);
+		post.timeout = PG_MAX(m->deadline - pg_loop_now(h->loop), 1);
 	if (message_json(h, m, &c->body, &failed.err) < 0) {
 		message_on_answer(c, &failed);
-	} else {
-		r.body[0].text = pg_buf_str(&c->body);
-		pg_client_start(h->client, &r, message_on_answer, c);
+		return;
 	}
-	pg_arena_fini(&a);
+	post.body[0].text = pg_buf_str(&c->body);
+	pg_remote_post(h, url, &post, message_on_answer, c,
+	    "/agents/%.*s/messages", PG_STR_ARG(agent_id));
 }
 
 PG_FN void
@@ -572,6 +568,7 @@ static void
 message_on_deactivated(void *arg, const struct pg_err *err)
 {
 	struct message_nap *nap = arg;
+	struct pg_outcome o;
 	struct pg_arena a = { 0 };
 	struct pg_value *d = pg_value_dict(&a);
 	struct pg_buf b = { 0 };
@@ -582,8 +579,10 @@ message_on_deactivated(void *arg, const struct pg_err *err)
 		    nap->agent->host->address, nap->agent->id));
 		pg_wire_bare(&b, d, NULL);
 	}
-	pg_msg_end(nap->m, &(struct pg_outcome){ .err = err,
-	    .body = pg_buf_str(&b) });
+	o = (struct pg_outcome){ .err = err, .body = pg_buf_str(&b) };
+	pg_dedupe_done(nap->agent->window, nap->m->id, &o,
+	    pg_loop_now(nap->agent->host->loop));
+	pg_msg_end(nap->m, &o);
 	pg_agent_unref(nap->agent);
 	free(nap);
 	pg_buf_fini(&b);
@@ -603,6 +602,8 @@ message_deactivate(struct pg_agent *agent, struct pg_msg *m)
 	if (pg_pickle_read_value(m->body, &a, 0, &record, &err) < 0 ||
 	    pg_deactivation_read(pg_value_get(pg_value_get(record, "args"),
 	    "request"), &d, &err) < 0) {
+		pg_dedupe_drop(agent->window, m->id,
+		    &(struct pg_outcome){ .err = &err });
 		pg_msg_fail(m, &err);
 	} else {
 		nap = pg_alloc(sizeof(*nap));
@@ -614,6 +615,25 @@ message_deactivate(struct pg_agent *agent, struct pg_msg *m)
 	pg_arena_fini(&a);
 }
 
+/* Whether m is to be delivered to a: not when it would wait for itself, and
+ * not when it came before (then it has been taken care of). */
+static bool
+message_enter(struct pg_agent *a, struct pg_msg *m)
+{
+	struct pg_err err = { 0 };
+
+	if (!m->oneway && pg_msg_waits(m, a->id)) {
+		pg_fail(&err, PG_E_LIFECYCLE, "synchronous messages in a "
+		    "ring: %.*s -> %.*s", PG_STR_ARG(m->path),
+		    PG_STR_ARG(a->id));
+		pg_msg_fail(m, &err);
+		return false;
+	}
+	pg_msg_arm(m, a->host->loop);
+	return pg_dedupe_enter(&a->window, m,
+	    pg_loop_now(a->host->loop)) == 0;
+}
+
 PG_FN void
 pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
     struct pg_msg *m)
@@ -623,6 +643,8 @@ pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
 	struct pg_err err = { 0 };
 
 	if (a != NULL) {
+		if (!message_enter(a, m))
+			return;
 		if (a->phase == PG_AGENT_INACTIVE)
 			pg_inactive_post(a, m);
 		else if (m->deactivate)

@@ -412,24 +412,16 @@ move_on_found(void *arg, const struct pg_response *r)
 static void
 move_search(struct move *m)
 {
-	struct pg_arena a = { 0 };
+	int64_t now = pg_loop_now(m->host->loop);
 	struct pg_str url, id = move_agent_id(m);
-	bool over;
-	struct pg_request r = { .method = "GET",
-		.bearer = m->host->cfg.api_key, .timeout = PG_MOVE_ASK_TIME,
-		.max_reply = MOVE_ANSWER_MAX };
 
 	if (m->search_end == 0)
-		m->search_end = pg_loop_now(m->host->loop) +
-		    PG_MOVE_SEARCH_TIME;
-	over = pg_loop_now(m->host->loop) >= m->search_end;
-	if (!over && move_search_url(m, &url)) {
+		m->search_end = now + PG_MOVE_SEARCH_TIME;
+	if (now < m->search_end && move_search_url(m, &url)) {
 		m->search_url = pg_arena_str(&m->arena, url);
-		r.url = pg_arena_printf(&a, "%.*s/agents/%.*s",
-		    PG_STR_ARG(url), PG_STR_ARG(id));
-		m->call = pg_client_start(m->host->client, &r, move_on_found,
-		    m);
-	} else if (!over) {
+		m->call = pg_remote_get(m->host, url, PG_MOVE_ASK_TIME,
+		    move_on_found, m, "/agents/%.*s", PG_STR_ARG(id));
+	} else if (now < m->search_end) {
 		m->search_at = 0;
 		pg_timer_set(m->host->loop, &m->timer, PG_SEC,
 		    move_on_ask_time);
@@ -440,33 +432,25 @@ move_search(struct move *m)
 		move_failed_event(m, "search", &m->last);
 		move_fail(m, &m->last);
 	}
-	pg_arena_fini(&a);
 }
 
 static void
 move_ask(struct move *m)
 {
-	struct pg_arena a = { 0 };
-	struct pg_request r = { .method = "POST",
-		.bearer = m->host->cfg.api_key, .timeout = PG_MOVE_ASK_TIME,
-		.content_type = "application/json", .nbody = 1,
-		.max_reply = MOVE_ANSWER_MAX };
+	struct pg_post post = { .timeout = PG_MOVE_ASK_TIME, .nbody = 1 };
 
 	m->stage = m->settles ? MOVE_SETTLE : MOVE_SEARCH;
-	if (m->settles) {
-		r.body[0].text = PG_STR("{}");
-		/* The first answers somebody who waits. */
-		if (m->pause == 0)
-			r.timeout = PG_MIN(r.timeout, PG_MAX(m->ticket.timeout,
-			    PG_MOVE_ASK_FIRST));
-		r.url = pg_arena_printf(&a, "%.*s/transfers/%s/settle",
-		    PG_STR_ARG(m->target_address), m->id);
-		m->call = pg_client_start(m->host->client, &r,
-		    move_on_settled, m);
-	} else {
+	if (!m->settles) {
 		move_search(m);
+		return;
 	}
-	pg_arena_fini(&a);
+	post.body[0].text = PG_STR("{}");
+	/* The first answers somebody who waits. */
+	if (m->pause == 0)
+		post.timeout = PG_MIN(post.timeout, PG_MAX(m->ticket.timeout,
+		    PG_MOVE_ASK_FIRST));
+	m->call = pg_remote_post(m->host, m->target_address, &post,
+	    move_on_settled, m, "/transfers/%s/settle", m->id);
 }
 
 /* ---- The envelope -------------------------------------------------------- */
@@ -478,11 +462,34 @@ move_text(struct pg_out *o, const char *key, struct pg_str s)
 	pg_pickle_text(o, s);
 }
 
+/* The messages it has seen, the one that makes it leave with the answer that
+ * this one will get. */
+static struct pg_value *
+move_seen(struct move *m)
+{
+	struct pg_arena *a = &m->arena;
+	struct pg_value *list = pg_dedupe_value(m->agent->window, a,
+	    pg_loop_now(m->host->loop)), *copy = NULL;
+	struct pg_msg *msg = m->agent->running;
+	struct pg_buf b = { 0 };
+
+	if (m->in_call && msg != NULL && msg->given_id) {
+		pg_wire_bare(&b, pg_wire_proxy(a, m->target_address,
+		    m->agent->id), NULL);
+		list = pg_dedupe_foresee(list, a, msg->id,
+		    &(struct pg_outcome){ .body = pg_buf_str(&b) });
+	}
+	if (list != NULL && pg_value_copy(a, list, &copy) < 0)
+		copy = NULL;
+	pg_buf_fini(&b);
+	return copy;
+}
+
 static struct pg_value *
 move_metadata(struct move *m)
 {
 	struct pg_arena *a = &m->arena;
-	struct pg_value *d = pg_value_dict(a);
+	struct pg_value *d = pg_value_dict(a), *seen;
 
 	if (m->kind != PG_KIND_RETRACT)
 		pg_put(a, d, "transfer_ticket", pg_ticket_value(&m->ticket,
@@ -490,6 +497,8 @@ move_metadata(struct move *m)
 	pg_put_strz(a, d, "transfer_id", m->id);
 	if (m->agent->restart)
 		pg_put_strz(a, d, "restart", "on-crash");
+	if (m->kind != PG_KIND_CLONE && (seen = move_seen(m)) != NULL)
+		pg_put(a, d, "seen", seen);
 	return d;
 }
 
@@ -572,7 +581,7 @@ move_on_posted(void *arg, const struct pg_response *r)
 	m->call = NULL;
 	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
 	m->last = (struct pg_err){ 0 };
-	if (pg_remote_answer(r, m->host->cfg.api_key.n > 0, &a, &v,
+	if (pg_remote_reply(m->host, m->target_address, r, &a, &v,
 	    &m->last) == 0) {
 		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
 		    m->target_address));
@@ -596,23 +605,18 @@ out:
 static void
 move_post(struct move *m)
 {
-	struct pg_arena a = { 0 };
-	struct pg_request r = { .method = "POST",
-		.bearer = m->host->cfg.api_key, .timeout = m->ticket.timeout,
-		.content_type = "application/x-paglets-pickle", .nbody = 3,
-		.max_reply = MOVE_ANSWER_MAX };
+	struct pg_post post = { .type = "application/x-paglets-pickle",
+		.timeout = m->ticket.timeout, .nbody = 3 };
 
 	m->stage = MOVE_POST;
 	m->attempt++;
-	r.url = pg_arena_printf(&a, "%.*s/agents",
-	    PG_STR_ARG(m->target_address));
-	r.body[0].text = pg_buf_str(&m->head);
-	r.body[1].bulk = m->state.bulk;
-	r.body[1].off = m->state.off;
-	r.body[1].len = m->state.len;
-	r.body[2].text = pg_buf_str(&m->tail);
-	m->call = pg_client_start(m->host->client, &r, move_on_posted, m);
-	pg_arena_fini(&a);
+	post.body[0].text = pg_buf_str(&m->head);
+	post.body[1].bulk = m->state.bulk;
+	post.body[1].off = m->state.off;
+	post.body[1].len = m->state.len;
+	post.body[2].text = pg_buf_str(&m->tail);
+	m->call = pg_remote_post(m->host, m->target_address, &post,
+	    move_on_posted, m, "/agents");
 }
 
 /* ---- The same host ------------------------------------------------------- */
@@ -649,8 +653,10 @@ move_local(struct move *m)
 	m->stage = MOVE_LOCAL;
 	in.inactive = m->ticket.inactive;
 	in.restart = m->agent->restart;
-	if (m->kind != PG_KIND_CLONE)
+	if (m->kind != PG_KIND_CLONE) {
 		in.replaces = m->agent;
+		in.window = &m->agent->window;
+	}
 	pg_arrive(m->host, &in, move_on_local, m);
 }
 
@@ -935,8 +941,7 @@ move_on_health(void *arg, const struct pg_response *r)
 
 	m->call = NULL;
 	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
-	if (pg_remote_answer(r, m->host->cfg.api_key.n > 0, &a, &v,
-	    &err) < 0 ||
+	if (pg_remote_reply(m->host, m->url, r, &a, &v, &err) < 0 ||
 	    move_read_health(m, v, &err) < 0 ||
 	    pg_ticket_check(&m->ticket, m->url, v, &err) < 0)
 		move_preflight_failed(m, &err);
@@ -948,15 +953,9 @@ move_on_health(void *arg, const struct pg_response *r)
 static void
 move_preflight(struct move *m)
 {
-	struct pg_arena a = { 0 };
-	struct pg_request r = { .method = "GET",
-		.bearer = m->host->cfg.api_key, .timeout = m->ticket.timeout,
-		.max_reply = MOVE_ANSWER_MAX };
-
 	m->stage = MOVE_PREFLIGHT;
-	r.url = pg_arena_printf(&a, "%.*s/health", PG_STR_ARG(m->url));
-	m->call = pg_client_start(m->host->client, &r, move_on_health, m);
-	pg_arena_fini(&a);
+	m->call = pg_remote_get(m->host, m->url, m->ticket.timeout,
+	    move_on_health, m, "/health");
 }
 
 /* Ask the target first, so that an agent is not disturbed for nothing. */

@@ -19,17 +19,22 @@ static int
 recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
     struct pg_err *e)
 {
-	double at = 0;
-	int64_t exitcode = 0;
+	double at = 0, written = 0;
+	int64_t exitcode = 0, age;
 	struct pg_str error = PG_STR_NULL, restart = PG_STR_NULL;
 
 	if (pg_policy_read(pg_value_get(v, "policy"), &a->policy, e) < 0 ||
 	    pg_field_float_opt(v, "deactivated_at", &at, e) < 0 ||
 	    pg_field_int_opt(v, "exitcode", &exitcode, e) < 0 ||
 	    pg_field_str_opt(v, "error", &error, e) < 0 ||
+	    pg_field_float_opt(v, "time", &written, e) < 0 ||
 	    pg_field_str_opt(v, "restart", &restart, e) < 0)
 		return -1;
 	a->deactivated_at = pg_from_seconds(at);
+	age = PG_MAX(pg_now_wall() - pg_from_seconds(written), 0);
+	if (pg_dedupe_read(&a->window, pg_value_get(v, "seen"),
+	    pg_loop_now(a->host->loop) - age, e) < 0)
+		return -1;
 	a->exitcode = (int)exitcode;
 	a->restart = pg_str_eqz(restart, "on-crash");
 	snprintf(a->error, sizeof(a->error), "%.*s", PG_STR_ARG(error));

@@ -271,7 +271,7 @@ static struct pg_agent *
 routes_agent(struct pg_api *r, const char *what, struct pg_err *e)
 {
 	struct pg_agent *a = pg_agent_find(r->host, r->segments[1]);
-	struct pg_str id = r->segments[1], url = PG_STR_NULL;
+	struct pg_str id = r->segments[1], url = PG_STR("");
 
 	if (a != NULL)
 		return a;
@@ -532,6 +532,8 @@ routes_move(struct pg_api *r, enum pg_kind kind)
 		    PG_STR_ARG(a->id));
 		pg_api_fail(r, &e);
 	} else {
+		/* Who asks has the key, and names where it may go. */
+		pg_mesh_named(r->host->mesh, t.destination);
 		pg_move_start(a, kind, &t, false, routes_on_placed, r);
 	}
 }
