@@ -514,7 +514,7 @@ dedupe_read_answer(const struct pg_value *v, struct dedupe_entry *n,
     struct pg_err *e)
 {
 	struct pg_str type = PG_STR_NULL, text = PG_STR_NULL,
-	    token = PG_STR_NULL, body;
+	    token = PG_STR_NULL, body = PG_STR_NULL;
 	const struct pg_value *answer = pg_value_get(v, "answer");
 	struct pg_err told = { 0 };
 	int64_t size = 0;
