@@ -102,7 +102,7 @@ refused 400 HostError "byte" agents '{"a": 1,}'
 refused 400 HostError "byte" agents '{"a": 01}'
 refused 400 HostError "list" agents '[]'
 refused 400 HostError "NoneType" agents "null"
-refused 413 HostError "deep" agents "$(printf '[%.0s' {1..5000})"
+refused 400 HostError "" agents "$(printf '[%.0s' {1..5000})"
 refused 400 HostError "base64" $m \
 	'{"message": {"kind": "echo", "arg": {"__paglets_binary__": "bytes", "base64": "AP9h!"}}}'
 

@@ -194,9 +194,10 @@ took() {
 	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
 }
 
-# kB of memory that a host has (RssAnon) or had at most (VmHWM).
+# kB of memory that host $1 has; $2 says of which kind: RssAnon is its own.
 memory() {
-	awk -v key="$2:" '$1 == key { print $2 }' "/proc/${pid[$1]}/status"
+	awk -v key="$2:" '$1 == key { print $2 }' "/proc/${pid[$1]}/status" \
+		2>/dev/null
 }
 
 # Processes whose parent is $1.
