@@ -1,8 +1,10 @@
 /* dedupe: see dedupe.h.
  *
- * All entries hang from a map by id. Those that are answered are linked in
- * the order of their answers as well, which is the order they leave in. An
- * entry is one block: most answers are short and fit behind the id.
+ * All entries hang from a table by the hash of their id. Those that are
+ * answered are linked in the order of their answers as well, which is the
+ * order they leave in. Every message passes through here twice, so an id is
+ * hashed once while its message is the last that came, and a busy window
+ * lives on the blocks that it has: short answers fit behind the id.
  *
  * Ending a message calls its sender, who may send the next one, or dispose of
  * the agent and this window with it. So every door finishes with the window
@@ -16,8 +18,9 @@
 #include "../os/rand.h"
 #include "wire.h"
 
-/* Bytes for an answer within its entry. */
-#define DEDUPE_ROOM 64
+#define DEDUPE_TABLE 256 /* chains; a power of two */
+/* Bytes of an entry for its id, and for the answer if there is room. */
+#define DEDUPE_TEXT 128
 /* Bytes of an answer from outside once decoded. */
 #define DEDUPE_ARENA_MAX ((size_t)4 << 20)
 
@@ -30,8 +33,10 @@ enum dedupe_state {
 
 /* Owner: the window. */
 struct dedupe_entry {
-	struct dedupe_entry *next;
+	struct dedupe_entry *chain;
+	struct dedupe_entry *next; /* in the list */
 	struct pg_msg *joined, **joined_end; /* in order of arrival */
+	uint64_t hash;
 	int64_t time; /* of the answer */
 	enum dedupe_state state;
 	/* The answer: body (PG_E_OK) or the text of an error; or lost, the
@@ -39,13 +44,17 @@ struct dedupe_entry {
 	enum pg_code code;
 	char *answer; /* in text, or a block of its own */
 	size_t n, lost, nid;
-	char text[]; /* the id, then DEDUPE_ROOM bytes */
+	char text[]; /* DEDUPE_TEXT bytes, or as many as the id has */
 };
 
 /* Owner: an agent. */
 struct pg_dedupe {
-	struct pg_map map; /* entries, by id */
-	struct dedupe_entry *oldest, *newest;
+	struct dedupe_entry *table[DEDUPE_TABLE];
+	uint64_t seed[2];
+	struct dedupe_entry *oldest, *newest; /* the list */
+	struct dedupe_entry *last;  /* looked for; or NULL */
+	struct dedupe_entry *spare; /* a free one, or NULL */
+	size_t entries;
 	size_t n, bytes; /* in the list */
 	size_t njoined, joined_bytes;
 };
@@ -56,10 +65,8 @@ static struct pg_dedupe *
 dedupe_new(void)
 {
 	struct pg_dedupe *d = pg_alloc(sizeof(*d));
-	uint64_t seed[2];
 
-	pg_rand(seed, sizeof(seed));
-	pg_map_init(&d->map, seed);
+	pg_rand(d->seed, sizeof(d->seed));
 	return d;
 }
 
@@ -69,31 +76,77 @@ dedupe_id(const struct dedupe_entry *n)
 	return (struct pg_str){ n->text, n->nid };
 }
 
+/* The entry for id; if there is none, *hash is what its id hashes to. */
 static struct dedupe_entry *
-dedupe_find(const struct pg_dedupe *d, struct pg_str id)
+dedupe_look(struct pg_dedupe *d, struct pg_str id, uint64_t *hash)
 {
-	return d != NULL ? pg_map_get(&d->map, id) : NULL;
+	struct dedupe_entry *n = d->last;
+
+	if (n != NULL && pg_str_eq(dedupe_id(n), id))
+		return n;
+	*hash = pg_siphash(d->seed, id);
+	n = d->table[*hash % DEDUPE_TABLE];
+	while (n != NULL && (n->hash != *hash ||
+	    !pg_str_eq(dedupe_id(n), id)))
+		n = n->chain;
+	if (n != NULL)
+		d->last = n;
+	return n;
 }
 
 static struct dedupe_entry *
-dedupe_add(struct pg_dedupe *d, struct pg_str id)
+dedupe_find(struct pg_dedupe *d, struct pg_str id)
 {
-	struct dedupe_entry *n = pg_alloc(sizeof(*n) + id.n + DEDUPE_ROOM);
+	uint64_t hash;
 
-	n->joined_end = &n->joined;
-	n->answer = n->text + id.n;
-	n->nid = id.n;
+	return d != NULL ? dedupe_look(d, id, &hash) : NULL;
+}
+
+/* A new entry for an id that has none. */
+static struct dedupe_entry *
+dedupe_add(struct pg_dedupe *d, struct pg_str id, uint64_t hash)
+{
+	struct dedupe_entry *n = d->spare, **chain;
+
+	if (n != NULL && id.n <= DEDUPE_TEXT)
+		d->spare = NULL;
+	else
+		n = pg_alloc(sizeof(*n) + PG_MAX(id.n, (size_t)DEDUPE_TEXT));
+	chain = &d->table[hash % DEDUPE_TABLE];
+	*n = (struct dedupe_entry){ .chain = *chain, .hash = hash,
+		.joined_end = &n->joined, .nid = id.n };
 	memcpy(n->text, id.p, id.n);
-	pg_map_put(&d->map, dedupe_id(n), n);
+	n->answer = n->text + id.n;
+	*chain = n;
+	d->entries++;
+	d->last = n;
 	return n;
 }
 
 static void
-dedupe_free_entry(struct dedupe_entry *n)
+dedupe_free_entry(struct pg_dedupe *d, struct dedupe_entry *n)
 {
 	if (n->answer != n->text + n->nid)
 		free(n->answer);
-	free(n);
+	if (d->spare == NULL && n->nid <= DEDUPE_TEXT)
+		d->spare = n;
+	else
+		free(n);
+}
+
+/* Forget n, which is not in the list. */
+static void
+dedupe_remove(struct pg_dedupe *d, struct dedupe_entry *n)
+{
+	struct dedupe_entry **at = &d->table[n->hash % DEDUPE_TABLE];
+
+	while (*at != n)
+		at = &(*at)->chain;
+	*at = n->chain;
+	d->entries--;
+	if (d->last == n)
+		d->last = NULL;
+	dedupe_free_entry(d, n);
 }
 
 static void
@@ -105,7 +158,7 @@ dedupe_set(struct dedupe_entry *n, enum pg_code code, struct pg_str answer)
 		return;
 	}
 	n->n = answer.n;
-	if (n->n > DEDUPE_ROOM)
+	if (n->n > DEDUPE_TEXT - PG_MIN(n->nid, (size_t)DEDUPE_TEXT))
 		n->answer = pg_alloc(n->n);
 	if (n->n > 0)
 		memcpy(n->answer, answer.p, n->n);
@@ -170,8 +223,7 @@ dedupe_trim(struct pg_dedupe *d, int64_t now)
 			d->newest = NULL;
 		d->n--;
 		d->bytes -= n->nid + n->n;
-		pg_map_del(&d->map, dedupe_id(n));
-		dedupe_free_entry(n);
+		dedupe_remove(d, n);
 	}
 }
 
@@ -247,15 +299,16 @@ PG_FN int
 pg_dedupe_enter(struct pg_dedupe **d, struct pg_msg *m, int64_t now)
 {
 	struct dedupe_entry *n;
+	uint64_t hash;
 
 	if (!m->given_id || m->id.n == 0 || m->id.n > PG_DEDUPE_ID_MAX)
 		return 0;
 	if (*d == NULL)
 		*d = dedupe_new();
 	dedupe_trim(*d, now);
-	n = pg_map_get(&(*d)->map, m->id);
+	n = dedupe_look(*d, m->id, &hash);
 	if (n == NULL) {
-		dedupe_add(*d, m->id);
+		dedupe_add(*d, m->id, hash);
 		return 0;
 	}
 	if (m->oneway)
@@ -295,12 +348,10 @@ pg_dedupe_drop(struct pg_dedupe *d, struct pg_str id,
 	if (n == NULL || n->state == DEDUPE_OVER)
 		return;
 	dedupe_take(d, n, &joined);
-	if (n->state == DEDUPE_ANSWERED) {
+	if (n->state == DEDUPE_ANSWERED)
 		n->state = DEDUPE_OVER;
-	} else {
-		pg_map_del(&d->map, id);
-		dedupe_free_entry(n);
-	}
+	else
+		dedupe_remove(d, n);
 	dedupe_end(joined, o);
 }
 
@@ -331,23 +382,19 @@ PG_FN struct pg_msg *
 pg_dedupe_leave(struct pg_dedupe *d)
 {
 	struct pg_msg *first = NULL, **end = &first;
-	struct dedupe_entry *n;
-	struct pg_map all;
-	size_t at = 0;
+	struct dedupe_entry *n, *next;
+	size_t i;
 
-	if (d == NULL)
-		return NULL;
-	all = d->map;
-	pg_map_init(&d->map, all.seed);
-	while ((n = pg_map_next(&all, &at)) != NULL) {
-		if (n->state == DEDUPE_ANSWERED || n->state == DEDUPE_OVER) {
-			pg_map_put(&d->map, dedupe_id(n), n);
-		} else {
+	for (i = 0; d != NULL && i < DEDUPE_TABLE; i++) {
+		for (n = d->table[i]; n != NULL; n = next) {
+			next = n->chain;
+			if (n->state == DEDUPE_ANSWERED ||
+			    n->state == DEDUPE_OVER)
+				continue;
 			end = dedupe_take(d, n, end);
-			dedupe_free_entry(n);
+			dedupe_remove(d, n);
 		}
 	}
-	pg_map_fini(&all);
 	return first;
 }
 
@@ -357,15 +404,17 @@ pg_dedupe_free(struct pg_dedupe *d)
 	struct pg_msg *first = NULL, **end = &first;
 	struct pg_err err = { 0 };
 	struct dedupe_entry *n;
-	size_t at = 0;
+	size_t i;
 
 	if (d == NULL)
 		return;
-	while ((n = pg_map_next(&d->map, &at)) != NULL) {
-		end = dedupe_take(d, n, end);
-		dedupe_free_entry(n);
+	for (i = 0; i < DEDUPE_TABLE; i++) {
+		while ((n = d->table[i]) != NULL) {
+			end = dedupe_take(d, n, end);
+			dedupe_remove(d, n);
+		}
 	}
-	pg_map_fini(&d->map);
+	free(d->spare);
 	free(d);
 	pg_fail(&err, PG_E_LIFECYCLE, "the paglet is gone and has not "
 	    "answered the message that this one repeats");
@@ -378,7 +427,7 @@ pg_dedupe_expire(struct pg_dedupe **d, int64_t now)
 	if (*d == NULL)
 		return;
 	dedupe_trim(*d, now);
-	if ((*d)->map.n > 0)
+	if ((*d)->entries > 0)
 		return;
 	pg_dedupe_free(*d);
 	*d = NULL;
@@ -459,15 +508,15 @@ pg_dedupe_foresee(struct pg_value *list, struct pg_arena *a, struct pg_str id,
 /* ---- Reading ----------------------------------------------------------- */
 
 static int
-dedupe_read_id(const struct pg_dedupe *d, const struct pg_value *v,
-    struct pg_str *out, struct pg_err *e)
+dedupe_read_id(struct pg_dedupe *d, const struct pg_value *v,
+    struct pg_str *out, uint64_t *hash, struct pg_err *e)
 {
 	if (pg_field_str(v, "id", out, e) < 0)
 		return -1;
 	if (out->n == 0 || out->n > PG_DEDUPE_ID_MAX)
 		return pg_fail(e, PG_E_HOST, "field 'id' must have 1 to %d "
 		    "bytes, not %zu", PG_DEDUPE_ID_MAX, out->n);
-	if (pg_map_get(&d->map, *out) != NULL)
+	if (dedupe_look(d, *out, hash) != NULL)
 		return pg_fail(e, PG_E_HOST, "field 'id' was there before");
 	return 0;
 }
@@ -547,16 +596,17 @@ dedupe_read_entry(struct pg_dedupe *d, const struct pg_value *v, int64_t now,
 {
 	struct dedupe_entry *n;
 	struct pg_str id;
+	uint64_t hash = 0;
 	int64_t age = 0;
 
 	if (!pg_value_is(v, PG_T_DICT))
 		return pg_fail(e, PG_E_HOST, "must be dict, not %s",
 		    pg_value_type_name(v));
-	if (dedupe_read_id(d, v, &id, e) < 0 ||
+	if (dedupe_read_id(d, v, &id, &hash, e) < 0 ||
 	    dedupe_read_age(v, &age, e) < 0)
 		return -1;
 	/* From here on it is freed with the window. */
-	n = dedupe_add(d, id);
+	n = dedupe_add(d, id, hash);
 	if (dedupe_read_answer(v, n, e) < 0)
 		return -1;
 	n->state = DEDUPE_OVER;
@@ -593,5 +643,6 @@ pg_dedupe_read(struct pg_dedupe **d, const struct pg_value *v, int64_t now,
 	return 0;
 }
 
-#undef DEDUPE_ROOM
+#undef DEDUPE_TABLE
+#undef DEDUPE_TEXT
 #undef DEDUPE_ARENA_MAX
