@@ -107,7 +107,7 @@
 #include "src/host/host.c"
 
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
- * hosts by their API only, but for `serve`. */
+ * hosts by their API only, but for `serve` and `state --offline`. */
 #include "src/cli/forms.c"
 #include "src/cli/args.c"
 #include "src/cli/show.c"

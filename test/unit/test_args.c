@@ -117,6 +117,66 @@ numbers_have_bounds(void **state)
 	assert_true(says(&e, "no number from -2 to 10"));
 }
 
+/* ---- moments ---------------------------------------------------------- */
+
+/* 22 November 2026, 13:00:30 UTC, and half a second. */
+#define NOW INT64_C(1795352430)
+
+static void
+moments_are_dates_or_soon(void **state)
+{
+	static const struct { const char *text; int64_t after; } t[] = {
+		{ "+5s", 5 }, { "+2h", 7200 }, { "+0", 0 },
+		{ "13:00", 24 * 3600 - 30 }, { "13:00:30", 24 * 3600 },
+		{ "13:00:31", 1 }, { "13:01", 30 }, { "12:59Z", 86400 - 90 },
+		{ "13:01Z", 30 }, { "2026-11-22 13:01", 30 },
+		{ "2026-11-22 13:01:05", 35 }, { "2026-11-22T12:00", -3630 },
+		{ "2026-11-22T13:01:00Z", 30 },
+		{ "2028-02-29T00:00:00Z", 1835395200 - NOW },
+	};
+	static const char *const bad[] = { "", "+", "+x", "-5s", "5s", "Z",
+		"24:01", "13:60", "13", "13:00x", "13:00ZZ", " 13:00",
+		"2026-02-30 10:00", "2027-02-29 10:00", "2026-13-01 10:00",
+		"2026-11-22", "2026-11-22 13:01:05 and more than fits" };
+	struct pg_err e = { 0 };
+	int64_t wall, part;
+	size_t i;
+
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	pg_clock_fake(1, NOW * PG_SEC + PG_SEC / 2);
+	for (i = 0; i < PG_COUNT(t); i++) {
+		/* Only what counts from now keeps the fraction. */
+		part = t[i].text[0] == '+' ? PG_SEC / 2 : 0;
+		assert_int_equal(pg_form_moment(pg_str(t[i].text), &wall, &e),
+		    0);
+		if (wall != (NOW + t[i].after) * PG_SEC + part)
+			fail_msg("%s: %" PRId64, t[i].text, wall);
+	}
+	for (i = 0; i < PG_COUNT(bad); i++) {
+		if (pg_form_moment(pg_str(bad[i]), &wall, &e) == 0)
+			fail_msg("'%s' is taken", bad[i]);
+		assert_int_equal(e.code, PG_E_USAGE);
+	}
+	pg_clock_fake(0, 0);
+}
+
+static void
+moments_have_a_zone(void **state)
+{
+	struct pg_err e = { 0 };
+	int64_t here, utc;
+
+	(void)state;
+	setenv("TZ", "XYZ-2", 1);
+	assert_int_equal(pg_form_moment(PG_STR("2026-11-22 15:00"), &here, &e),
+	    0);
+	assert_int_equal(pg_form_moment(PG_STR("2026-11-22 13:00Z"), &utc, &e),
+	    0);
+	assert_int_equal(here, utc);
+	setenv("TZ", "UTC", 1);
+}
+
 /* ---- arguments -------------------------------------------------------- */
 
 /* The dict that the words make, as JSON in a buffer that the caller frees. */
@@ -262,9 +322,11 @@ agents_have_addresses(void **state)
 		{ "https://gw/pag/agents/ab", "https://gw/pag", "ab" },
 		{ "http://[::1]:1/agents/a.b", "http://[::1]:1", "a.b" },
 		{ "http://h/agents/agents/a", "http://h/agents", "a" },
+		{ "http://h:1/ab", "http://h:1", "ab" },
+		{ "http://gw/pag/ab", "http://gw/pag", "ab" },
 	};
 	static const char *const bad[] = { "", "/", "/x", "alpha/",
-		"http://h/x", "http://h", "http://h/agents/", "http://h/agents",
+		"http://h", "http://h/", "http://h/agents/", "http://h/agents",
 		"ftp://h/agents/x", "http:///agents/x", "/agents/x/" };
 	struct pg_address at;
 	struct pg_err e = { 0 };
@@ -359,7 +421,10 @@ the_longest_word_is_compared(void **state)
 static const struct pg_option own[] = {
 	{ "all", 'a', NULL, NULL, "flag" },
 	{ "limit", 'n', "N", "TEST_ARGS_LIMIT", "number" },
-	{ "tag", 0, "TAG", NULL, "list" },
+	{ "tag", 0, "TAG", NULL, "a list, each of whose members stands after "
+	    "an option" },
+	{ "rather-long-option", 0, "VALUE", "TEST_ARGS_ENVIRONMENT", "it takes "
+	    "the place to the end of" },
 	{ .name = NULL }
 };
 static const struct pg_option shared[] = {
@@ -486,7 +551,11 @@ help_is_made_of_the_tables(void **state)
 	    "usage: paglets test WHAT [MORE] [options]\n\nAbout.\n\n"
 	    "  -a, --all                 flag\n"
 	    "  -n, --limit N             number [TEST_ARGS_LIMIT]\n"
-	    "  --tag TAG                 list\n"
+	    "  --tag TAG                 a list, each of whose members stands "
+	    "after an option\n"
+	    "  --rather-long-option VALUE\n"
+	    "                            it takes the place to the end of\n"
+	    "                            [TEST_ARGS_ENVIRONMENT]\n"
 	    "  --json                    shared flag\n"
 	    "  -h, --help                show this\n"));
 	pg_buf_fini(&b);
@@ -500,6 +569,8 @@ main(void)
 		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(sizes_have_units),
 		cmocka_unit_test(numbers_have_bounds),
+		cmocka_unit_test(moments_are_dates_or_soon),
+		cmocka_unit_test(moments_have_a_zone),
 		cmocka_unit_test(words_become_arguments),
 		cmocka_unit_test(bad_arguments_are_named),
 		cmocka_unit_test(arguments_come_from_files),

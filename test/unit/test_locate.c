@@ -1,0 +1,244 @@
+/* test_locate: shows when a result that names an agent's new address is taken
+ * for settled: once one host has had the agent for a while, wherever that is;
+ * and that the search ends when there is no such host. The hosts here are a
+ * table; every question takes 50 ms of a clock that only they move.
+ */
+/* parts: base/err base/mem base/buf base/map base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire cli/locate */
+/* wrap: pg_ask pg_ask_forget */
+#include "cli/locate.h"
+#include "host/wire.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define START (100 * PG_SEC)
+#define STEP (50 * PG_MS)
+
+/* What one host says of the agent from a time on. */
+struct sighting {
+	int64_t after;
+	const char *url;
+	bool active, asleep;
+};
+
+struct mesh {
+	const struct sighting *seen; /* ends with url NULL */
+	enum pg_code fails; /* every question; PG_E_OK: none does */
+	int64_t now;
+	int asked, named; /* questions, and those that bore a key */
+};
+
+static struct mesh mesh;
+
+int __wrap_pg_ask(struct pg_ask *r, const struct pg_place *at,
+    const char *method, struct pg_str path, const struct pg_value *body,
+    struct pg_value **reply, struct pg_err *e);
+void __wrap_pg_ask_forget(struct pg_ask *r);
+
+static struct pg_value *
+list_hosts(struct pg_arena *a)
+{
+	static const char *const urls[] = { "http://home:1", "http://away:1",
+		"http://dead:1" };
+	struct pg_value *d = pg_value_dict(a), *list = pg_value_list(a), *h;
+	size_t i;
+
+	for (i = 0; i < PG_COUNT(urls); i++) {
+		h = pg_value_dict(a);
+		pg_put_strz(a, h, "url", urls[i]);
+		pg_put_bool(a, h, "online", i < 2);
+		pg_value_add(a, list, h);
+	}
+	pg_put(a, d, "hosts", list);
+	return d;
+}
+
+int
+__wrap_pg_ask(struct pg_ask *r, const struct pg_place *at,
+    const char *method, struct pg_str path, const struct pg_value *body,
+    struct pg_value **reply, struct pg_err *e)
+{
+	const struct sighting *s, *last = NULL;
+
+	assert_string_equal(method, "GET");
+	assert_null(body);
+	assert_false(pg_str_eqz(at->url, "http://dead:1"));
+	assert_true(r->timeout <= PG_LOCATE_ASK_TIME);
+	mesh.asked++;
+	mesh.named += at->named;
+	mesh.now += STEP;
+	pg_clock_fake(mesh.now, mesh.now);
+	if (mesh.fails != PG_E_OK)
+		return pg_fail(e, mesh.fails, "no");
+	if (pg_str_eqz(path, "/hosts")) {
+		*reply = list_hosts(&r->arena);
+		return 0;
+	}
+	assert_true(pg_str_eqz(path, "/agents/kim"));
+	for (s = mesh.seen; s->url != NULL; s++)
+		if (pg_str_eqz(at->url, s->url) &&
+		    mesh.now - START > s->after)
+			last = s;
+	if (last == NULL)
+		return pg_fail(e, PG_E_INVALID_AGENT, "No paglet 'kim'");
+	*reply = pg_value_dict(&r->arena);
+	pg_put_bool(&r->arena, *reply, "active", last->active);
+	if (last->asleep)
+		pg_put_float(&r->arena, *reply, "deactivated_at", 1.0);
+	return 0;
+}
+
+void
+__wrap_pg_ask_forget(struct pg_ask *r)
+{
+	pg_arena_reset(&r->arena);
+}
+
+/* Settle {host_url: http://home:1, agent_id: kim} and check where it is then,
+ * and how long that took. */
+static void
+settles(const struct sighting *seen, const char *url, int64_t from,
+    int64_t to)
+{
+	struct pg_cli c = { .argc = 0 };
+	struct pg_ask r = { .cli = &c, .timeout = 10 * PG_SEC };
+	struct pg_target t = { { PG_STR("http://away:1"), true },
+		PG_STR("kim") };
+	struct pg_value *v = pg_value_dict(&c.arena);
+
+	mesh = (struct mesh){ .seen = seen, .fails = mesh.fails,
+		.now = START };
+	pg_clock_fake(START, START);
+	pg_put_strz(&c.arena, v, "host_url", "http://home:1/");
+	pg_put_strz(&c.arena, v, "agent_id", "kim");
+	v = pg_locate(&r, &t, v);
+	if (!pg_str_eqz(pg_value_text(pg_value_get(v, "host_url"),
+	    PG_STR_NULL), url))
+		fail_msg("not at %s", url);
+	assert_true(pg_str_eqz(pg_value_text(pg_value_get(v, "agent_id"),
+	    PG_STR_NULL), "kim"));
+	assert_int_equal(v->n, 2);
+	assert_in_range(mesh.now - START, from, to);
+	assert_int_equal(r.timeout, 10 * PG_SEC);
+	pg_clock_fake(0, 0);
+	pg_arena_fini(&c.arena);
+	pg_arena_fini(&r.arena);
+}
+
+static void
+it_stays_where_it_says(void **state)
+{
+	static const struct sighting seen[] = {
+		{ 0, "http://home:1", true, false }, { 0, NULL, false, false } };
+
+	(void)state;
+	settles(seen, "http://home:1", PG_LOCATE_STILL,
+	    PG_LOCATE_STILL + 2 * STEP);
+	/* Nobody named that host: the key is not for it. */
+	assert_int_equal(mesh.named, 0);
+}
+
+static void
+it_has_moved_on(void **state)
+{
+	static const struct sighting seen[] = {
+		{ 0, "http://home:1", true, false },
+		{ 2 * STEP, "http://home:1", false, false },
+		{ 6 * STEP, "http://away:1", true, false },
+		{ 0, NULL, false, false } };
+
+	(void)state;
+	settles(seen, "http://away:1", 6 * STEP + PG_LOCATE_STILL,
+	    12 * STEP + PG_LOCATE_STILL);
+	assert_true(mesh.named > 0 && mesh.named < mesh.asked);
+}
+
+static void
+one_that_sleeps_is_settled_too(void **state)
+{
+	static const struct sighting seen[] = {
+		{ 0, "http://home:1", false, true }, { 0, NULL, false, false } };
+	static const struct sighting old[] = {
+		{ 0, "http://home:1", false, true },
+		{ 0, "http://away:1", true, false }, { 0, NULL, false, false } };
+
+	(void)state;
+	settles(seen, "http://home:1", PG_LOCATE_STILL,
+	    PG_LOCATE_STILL + 6 * STEP);
+	settles(old, "http://away:1", PG_LOCATE_STILL,
+	    PG_LOCATE_STILL + 6 * STEP);
+}
+
+static void
+the_search_ends(void **state)
+{
+	static const struct sighting none[] = { { 0, NULL, false, false } };
+
+	(void)state;
+	settles(none, "http://home:1/", PG_LOCATE_TIME,
+	    PG_LOCATE_TIME + 3 * STEP);
+	mesh.fails = PG_E_TIMEOUT;
+	settles(none, "http://home:1/", PG_LOCATE_TIME,
+	    PG_LOCATE_TIME + 3 * STEP);
+	/* Who is not let in need not ask again. */
+	mesh.fails = PG_E_AUTH;
+	settles(none, "http://home:1/", STEP, STEP);
+	mesh.fails = PG_E_OK;
+}
+
+/* Show that a result is not asked about at all. */
+static void
+not_asked(struct pg_value *result)
+{
+	struct pg_cli c = { .argc = 0 };
+	struct pg_ask r = { .cli = &c };
+	struct pg_target t = { { PG_STR("http://home:1"), true },
+		PG_STR("kim") };
+
+	mesh = (struct mesh){ .asked = 0 };
+	assert_ptr_equal(pg_locate(&r, &t, result), result);
+	assert_int_equal(mesh.asked, 0);
+	pg_arena_fini(&c.arena);
+}
+
+static void
+other_results_stay(void **state)
+{
+	struct pg_arena a = { 0 };
+	struct pg_value *v = pg_value_dict(&a);
+
+	(void)state;
+	not_asked(NULL);
+	not_asked(pg_value_null(&a));
+	not_asked(pg_value_strz(&a, "http://home:1"));
+	not_asked(v);
+	pg_put_strz(&a, v, "host_url", "http://home:1");
+	not_asked(v);
+	pg_put_strz(&a, v, "agent_id", "kim2");
+	not_asked(v);
+	v = pg_value_dict(&a);
+	pg_put_strz(&a, v, "host_url", "no url");
+	pg_put_strz(&a, v, "agent_id", "kim");
+	not_asked(v);
+	v = pg_value_dict(&a);
+	pg_put_strz(&a, v, "host_url", "http://home:1");
+	pg_put_strz(&a, v, "agent_id", "kim");
+	pg_put_int(&a, v, "count", 1);
+	not_asked(v);
+	pg_arena_fini(&a);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_stays_where_it_says),
+		cmocka_unit_test(it_has_moved_on),
+		cmocka_unit_test(one_that_sleeps_is_settled_too),
+		cmocka_unit_test(the_search_ends),
+		cmocka_unit_test(other_results_stay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
