@@ -221,10 +221,19 @@ deactivate_on_ended(struct pg_agent *a)
 	    hold);
 	struct pg_arena arena = { 0 };
 	struct pg_value *data = pg_value_dict(&arena);
-	struct pg_msg *m, *waiting = pg_agent_take_waiting(a);
+	struct pg_buf b = { 0 };
+	struct pg_msg *m, *waiting;
 
 	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 	a->pid = 0;
+	if (d->in_call) {
+		pg_wire_bare(&b, pg_wire_proxy(&arena, a->host->address,
+		    a->id), NULL);
+		pg_agent_end_running(a, &(struct pg_outcome){
+		    .body = pg_buf_str(&b) });
+		pg_buf_fini(&b);
+	}
+	waiting = pg_agent_take_waiting(a);
 	pg_durable_drop_state(a);
 	pg_put_str(&arena, data, "reason", d->reason);
 	pg_host_event(a->host, "deactivate", a, data, NULL);
@@ -241,21 +250,11 @@ static void
 deactivate_on_saved(void *arg, const struct pg_err *err)
 {
 	struct deactivating *d = arg;
-	struct pg_agent *a = d->agent;
-	struct pg_buf b = { 0 };
 
-	if (err != NULL || a->phase != PG_AGENT_ACTIVE) {
+	if (err != NULL || d->agent->phase != PG_AGENT_ACTIVE)
 		deactivate_end(d, err);
-		return;
-	}
-	if (d->in_call) {
-		pg_wire_bare(&b, pg_wire_proxy(&d->arena, a->host->address,
-		    a->id), NULL);
-		pg_agent_end_running(a, &(struct pg_outcome){
-		    .body = pg_buf_str(&b) });
-		pg_buf_fini(&b);
-	}
-	pg_agent_quit(a, deactivate_on_ended);
+	else
+		pg_agent_quit(d->agent, deactivate_on_ended);
 }
 
 static void

@@ -328,7 +328,8 @@ struct routes_look {
 	struct pg_api *r;
 	struct pg_agent **agents; /* references */
 	size_t n, left;
-	bool single;
+	bool single; /* the answer is the one summary, not a list */
+	bool states; /* with their states */
 };
 
 /* The summary as GET /agents/ID/state has it: without when it fell asleep. */
@@ -364,8 +365,10 @@ routes_look_value(struct routes_look *l)
 	for (i = 0; i < l->n; i++) {
 		one = l->single ? routes_state_summary(l->agents[i], arena) :
 		    pg_agent_summary(l->agents[i], arena);
-		routes_put_state(l->agents[i], arena, one);
-		routes_put_sleep(l->agents[i], arena, one);
+		if (l->states || l->single) {
+			routes_put_state(l->agents[i], arena, one);
+			routes_put_sleep(l->agents[i], arena, one);
+		}
 		pg_value_add(arena, list, one);
 	}
 	pg_put(arena, d, "agents", list);
@@ -449,33 +452,43 @@ routes_listed(const struct pg_agent *a, struct pg_str state)
 	return a->phase == PG_AGENT_ACTIVE || a->phase == PG_AGENT_CRASHED;
 }
 
+/* Those of the agents that are asked for: first those awake, then those that
+ * sleep. */
+static void
+routes_collect(struct pg_api *r, struct pg_str state, struct routes_look *l)
+{
+	struct pg_agent *a;
+	bool asleep = false;
+
+	do {
+		for (a = r->host->first; a != NULL; a = a->next)
+			if ((a->phase == PG_AGENT_INACTIVE) == asleep &&
+			    routes_listed(a, state))
+				routes_look_add(l, a);
+		asleep = !asleep;
+	} while (asleep);
+}
+
 static void
 routes_list(struct pg_api *r)
 {
 	struct pg_arena *arena = &r->x->arena;
 	struct pg_str state = PG_STR("active"), with = PG_STR_NULL;
-	struct pg_value *d, *list;
 	struct routes_look *l;
-	struct pg_agent *a;
 
 	pg_query_get(arena, r->query, "state", &state);
 	pg_query_get(arena, r->query, "include_state", &with);
-	if (pg_str_eqz(with, "1") || pg_str_ieq(with, PG_STR("true")) ||
-	    pg_str_ieq(with, PG_STR("yes"))) {
-		l = routes_look_new(r, r->host->agents.n);
-		for (a = r->host->first; a != NULL; a = a->next)
-			if (routes_listed(a, state))
-				routes_look_add(l, a);
+	l = routes_look_new(r, r->host->agents.n);
+	routes_collect(r, state, l);
+	l->states = pg_str_eqz(with, "1") ||
+	    pg_str_ieq(with, PG_STR("true")) ||
+	    pg_str_ieq(with, PG_STR("yes"));
+	if (l->states) {
 		routes_look_start(l);
-		return;
+	} else {
+		l->left = 1;
+		routes_look_done(l, NULL);
 	}
-	d = pg_value_dict(arena);
-	list = pg_value_list(arena);
-	for (a = r->host->first; a != NULL; a = a->next)
-		if (routes_listed(a, state))
-			pg_value_add(arena, list, pg_agent_summary(a, arena));
-	pg_put(arena, d, "agents", list);
-	pg_api_reply(r, d);
 }
 
 /* ---- Agents, created and moved -------------------------------------------------- */

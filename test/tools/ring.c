@@ -130,8 +130,9 @@ ring_babble(struct paglets_call *c)
 
 	(void)c;
 	send(3, junk, sizeof(junk), MSG_NOSIGNAL);
-	for (;;)
-		pause();
+	while (pause() < 0)
+		continue;
+	return 0;
 }
 
 /* Leaves without a word, as if all was well. */

@@ -3,6 +3,7 @@
  * fences what comes late; and that the table of moves has its bounds.
  */
 /* parts: base/err base/mem base/map base/clock os/loop host/transfer */
+#include "host/durable.h"
 #include "host/transfer.h"
 
 #include <setjmp.h>
@@ -17,6 +18,27 @@ struct told {
 };
 
 static struct pg_host host;
+
+/* The disk, which never fails here. */
+static int written, forgotten;
+
+PG_FN void
+pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
+    pg_durable_done *done, void *arg)
+{
+	(void)h;
+	(void)transfer;
+	written++;
+	done(arg, NULL);
+}
+
+PG_FN void
+pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer)
+{
+	(void)h;
+	(void)transfer;
+	forgotten++;
+}
 
 static void
 at(int64_t now)
