@@ -186,18 +186,16 @@ dedupe_error(const struct dedupe_entry *n, struct pg_arena *a)
 	return err;
 }
 
-/* Into the list. Nobody is younger than one that was answered after him,
- * whatever the times are. */
+/* Into the list. Should it be older than the one before (a record may say
+ * so), it leaves when that one does. */
 static void
 dedupe_append(struct pg_dedupe *d, struct dedupe_entry *n, int64_t time)
 {
 	n->time = time;
-	if (d->newest != NULL) {
-		n->time = PG_MAX(time, d->newest->time);
+	if (d->newest != NULL)
 		d->newest->next = n;
-	} else {
+	else
 		d->oldest = n;
-	}
 	d->newest = n;
 	d->n++;
 	d->bytes += n->nid + n->n;
