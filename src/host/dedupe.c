@@ -623,16 +623,16 @@ pg_dedupe_read(struct pg_dedupe **d, const struct pg_value *v, int64_t now,
 	if (v == NULL || pg_value_is(v, PG_T_NULL))
 		return 0;
 	if (!pg_value_is_seq(v))
-		return pg_fail(e, PG_E_HOST, "field 'dedupe' must be list, "
+		return pg_fail(e, PG_E_HOST, "field 'seen' must be list, "
 		    "not %s", pg_value_type_name(v));
 	if (v->n > PG_DEDUPE_MAX)
-		return pg_fail(e, PG_E_HOST, "field 'dedupe' has %u entries, "
+		return pg_fail(e, PG_E_HOST, "field 'seen' has %u entries, "
 		    "more than %d", (unsigned)v->n, PG_DEDUPE_MAX);
 	w = dedupe_new();
 	for (i = 0; i < v->n; i++) {
 		if (dedupe_read_entry(w, v->u.items[i], now, e) < 0) {
 			pg_dedupe_free(w);
-			return pg_wrap(e, "dedupe entry %u", (unsigned)i);
+			return pg_wrap(e, "seen: entry %u", (unsigned)i);
 		}
 		dedupe_trim(w, now);
 	}

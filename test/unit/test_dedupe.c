@@ -755,7 +755,7 @@ what_it_may_not(void **state)
 	assert_int_equal(pg_dedupe_read(&window, read_json("{}"), now, &err),
 	    -1);
 	assert_int_equal(err.code, PG_E_HOST);
-	assert_non_null(strstr(err.msg, "'dedupe'"));
+	assert_non_null(strstr(err.msg, "'seen'"));
 }
 
 /* A list of n entries, the last with an id and an answer of so many bytes. */
