@@ -93,9 +93,9 @@ PG_FN struct pg_value *pg_dedupe_value(const struct pg_dedupe *d,
 PG_FN struct pg_value *pg_dedupe_foresee(struct pg_value *list,
     struct pg_arena *a, struct pg_str id, const struct pg_outcome *o);
 /* Fill the window, which is NULL, from such a list; NULL and null are an
- * empty one. Errors call it "seen". now: what the ages count back from, so after a stop the present
- * less the time since the list was written. PG_E_HOST names the entry and the
- * field; *d is then still NULL. */
+ * empty one. now: what the ages count back from, so after a stop the present
+ * less the time since the list was written. PG_E_HOST names the field, which
+ * records call "seen", the entry and what in it; *d is then still NULL. */
 PG_FN int pg_dedupe_read(struct pg_dedupe **d, const struct pg_value *v,
     int64_t now, struct pg_err *e);
 
