@@ -188,7 +188,7 @@ pg_agent_end_message(struct pg_agent *a, struct pg_msg *m,
 		a->delivered++;
 	agent_message_event(a, o->err != NULL ? "message-failed" :
 	    "message-delivered", m, o->err);
-	pg_dedupe_drop(a->window, m->id, o);
+	pg_dedupe_drop(a->window, m->once, o);
 	pg_msg_end(m, o);
 }
 
@@ -199,7 +199,7 @@ agent_refuse_message(struct pg_agent *a, struct pg_msg *m,
 {
 	struct pg_outcome o = { .err = err };
 
-	pg_dedupe_drop(a->window, m->id, &o);
+	pg_dedupe_drop(a->window, m->once, &o);
 	pg_msg_end(m, &o);
 }
 
@@ -223,6 +223,9 @@ pg_agent_end_running(struct pg_agent *a, const struct pg_outcome *o)
 		m->priority = 0;
 		pg_mailbox_put_anyway(&a->box, m);
 	} else {
+		if (m != NULL && o->err == NULL)
+			pg_dedupe_answer(a->window, m->once, o,
+			    pg_loop_now(a->host->loop));
 		agent_end_message(a, o);
 	}
 }
@@ -265,8 +268,6 @@ agent_take(struct pg_agent *a)
 	a->drain = m->next;
 	if (a->drain == NULL)
 		a->drain_end = &a->drain;
-	a->holds_end = &a->holds;
-	a->own.agent = a->in_call.agent = a;
 	m->next = NULL;
 	return m;
 }
@@ -468,7 +469,7 @@ agent_handled(struct pg_agent *a, const struct pg_outcome *o)
 {
 	struct pg_msg *m = a->running;
 
-	pg_dedupe_answer(a->window, m->id, o, pg_loop_now(a->host->loop));
+	pg_dedupe_answer(a->window, m->once, o, pg_loop_now(a->host->loop));
 	if (a->host->up.checkpoint_message == NULL) {
 		agent_end_message(a, o);
 		return;
@@ -712,6 +713,7 @@ pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
 		goto out;
 	}
 	if (state->bulk != NULL) {
+		pg_bulk_unref(a->state);
 		a->state = pg_bulk_ref(state->bulk);
 		a->state_off = state->off;
 		a->state_len = state->len;
@@ -775,13 +777,14 @@ static void
 agent_resume_run(struct pg_agent *a)
 {
 	struct pg_arena arena = { 0 };
-	struct pg_value *d = pg_value_dict(&arena);
+	struct pg_value *d;
 	struct pg_buf head = PG_BUF_INIT(1024);
 
 	if (!a->run_held || a->phase != PG_AGENT_ACTIVE || a->own.id != 0 ||
 	    !pg_child_running(&a->child))
 		return;
 	a->run_held = false;
+	d = pg_value_dict(&arena);
 	pg_put_strz(&arena, d, "name", "resume");
 	pg_wire_bare(&head, d, NULL);
 	command_expect(&a->own, PG_FRAME_HOOK, agent_next_id(a),

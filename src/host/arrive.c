@@ -240,12 +240,13 @@ arrive_on_asleep(void *arg, const struct pg_err *err)
 {
 	struct arriving *r = arg;
 	struct pg_arena a = { 0 };
-	struct pg_value *data = pg_value_dict(&a);
+	struct pg_value *data;
 
 	if (err != NULL) {
 		arrive_undo(r, err);
 		return;
 	}
+	data = pg_value_dict(&a);
 	pg_put_bool(&a, data, "active", false);
 	pg_put_strz(&a, data, "kind", pg_kind_name(r->kind));
 	pg_host_event(r->host, "arrival", r->agent, data, NULL);

@@ -76,6 +76,12 @@ dedupe_id(const struct dedupe_entry *n)
 	return (struct pg_str){ n->text, n->nid };
 }
 
+static struct pg_str
+dedupe_key(const struct pg_msg *m)
+{
+	return m->once.n > 0 ? m->once : m->id;
+}
+
 /* The entry for id; if there is none, *hash is what its id hashes to. */
 static struct dedupe_entry *
 dedupe_look(struct pg_dedupe *d, struct pg_str id, uint64_t *hash)
@@ -304,9 +310,9 @@ pg_dedupe_enter(struct pg_dedupe **d, struct pg_msg *m, int64_t now)
 	if (*d == NULL)
 		*d = dedupe_new();
 	dedupe_trim(*d, now);
-	n = dedupe_look(*d, m->id, &hash);
+	n = dedupe_look(*d, dedupe_key(m), &hash);
 	if (n == NULL) {
-		dedupe_add(*d, m->id, hash);
+		dedupe_add(*d, dedupe_key(m), hash);
 		return 0;
 	}
 	if (m->oneway)

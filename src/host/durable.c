@@ -146,7 +146,7 @@ durable_agent_value(const struct pg_agent *a, enum pg_durable_status status,
 	seen = pg_dedupe_value(a->window, arena, pg_loop_now(a->host->loop));
 	if (extra != NULL && extra->answer != NULL && a->running != NULL &&
 	    a->running->given_id)
-		seen = pg_dedupe_foresee(seen, arena, a->running->id,
+		seen = pg_dedupe_foresee(seen, arena, a->running->once,
 		    extra->answer);
 	if (seen != NULL)
 		pg_put(arena, d, "seen", seen);

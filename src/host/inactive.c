@@ -100,7 +100,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	struct pg_buf b = { 0 };
 
 	if (err != NULL) {
-		pg_dedupe_drop(k->agent->window, m->id,
+		pg_dedupe_drop(k->agent->window, m->once,
 		    &(struct pg_outcome){ .err = err });
 		pg_msg_fail(m, err);
 		goto out;
@@ -109,6 +109,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	copy = pg_msg_new();
 	copy->id = pg_arena_str(&copy->arena, m->id);
 	copy->body = pg_arena_str(&copy->arena, m->body);
+	copy->once = pg_arena_str(&copy->arena, m->once);
 	copy->given_id = m->given_id;
 	*k->agent->drain_end = copy;
 	k->agent->drain_end = &copy->next;
@@ -117,7 +118,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	if (!m->oneway)
 		pg_wire_bare(&b, d, NULL);
 	pg_event_message(k->agent, "message-queued", m);
-	pg_dedupe_kept(k->agent->window, m->id,
+	pg_dedupe_kept(k->agent->window, m->once,
 	    &(struct pg_outcome){ .body = pg_buf_str(&b) });
 	pg_msg_end(m, &(struct pg_outcome){ .body = pg_buf_str(&b) });
 out:
@@ -131,7 +132,7 @@ static void
 inactive_refuse(struct pg_agent *a, struct pg_msg *m,
     const struct pg_err *err)
 {
-	pg_dedupe_drop(a->window, m->id, &(struct pg_outcome){ .err = err });
+	pg_dedupe_drop(a->window, m->once, &(struct pg_outcome){ .err = err });
 	pg_msg_fail(m, err);
 }
 
@@ -240,7 +241,10 @@ deactivate_on_ended(struct pg_agent *a)
 	while ((m = waiting) != NULL) {
 		waiting = m->next;
 		m->next = NULL;
-		inactive_keep(a, m);
+		/* Taking them has forgotten them: duplicates join again. */
+		if (pg_dedupe_enter(&a->window, m,
+		    pg_loop_now(a->host->loop)) == 0)
+			inactive_keep(a, m);
 	}
 	deactivate_end(d, NULL);
 	pg_arena_fini(&arena);

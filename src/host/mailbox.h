@@ -31,6 +31,8 @@ struct pg_msg {
 	struct pg_arena arena; /* what the fields below borrow from */
 	struct pg_str id;      /* message_id */
 	struct pg_str body;    /* bare pickle of the Message */
+	struct pg_str once;    /* id and digest of what it says: what it has
+	                        * in common with itself sent again; empty: id */
 	struct pg_str path;    /* ids of the agents that wait for this answer,
 	                        * separated by blanks */
 	int64_t priority;

@@ -148,6 +148,24 @@ message_value(struct pg_msg *m, struct pg_arena *a,
 	return d;
 }
 
+/* Some senders use one id for everything: a message is the same again only if
+ * it says the same and asks for the same, whenever it was sent. (The record
+ * says when behind all that it says.) */
+static void
+message_once(struct pg_msg *m)
+{
+	static const uint64_t seed[2] = { 0x706167, 0x6c657473 };
+	static const char when[] = "\x8c\x09timestamp";
+	struct pg_str says = m->body;
+
+	while (says.n >= sizeof(when) && memcmp(says.p + says.n -
+	    (sizeof(when) - 1), when, sizeof(when) - 1) != 0)
+		says.n--;
+	m->once = pg_arena_printf(&m->arena, "%.*s#%016" PRIx64 "%s%s",
+	    PG_STR_ARG(m->id), pg_siphash(seed, says),
+	    m->no_activate ? "a" : "", m->no_delay ? "d" : "");
+}
+
 PG_FN struct pg_msg *
 pg_message_from_agent(const struct pg_value *record,
     const struct pg_agent *via, struct pg_err *e)
@@ -580,7 +598,7 @@ message_on_deactivated(void *arg, const struct pg_err *err)
 		pg_wire_bare(&b, d, NULL);
 	}
 	o = (struct pg_outcome){ .err = err, .body = pg_buf_str(&b) };
-	pg_dedupe_done(nap->agent->window, nap->m->id, &o,
+	pg_dedupe_done(nap->agent->window, nap->m->once, &o,
 	    pg_loop_now(nap->agent->host->loop));
 	pg_msg_end(nap->m, &o);
 	pg_agent_unref(nap->agent);
@@ -602,7 +620,7 @@ message_deactivate(struct pg_agent *agent, struct pg_msg *m)
 	if (pg_pickle_read_value(m->body, &a, 0, &record, &err) < 0 ||
 	    pg_deactivation_read(pg_value_get(pg_value_get(record, "args"),
 	    "request"), &d, &err) < 0) {
-		pg_dedupe_drop(agent->window, m->id,
+		pg_dedupe_drop(agent->window, m->once,
 		    &(struct pg_outcome){ .err = &err });
 		pg_msg_fail(m, &err);
 	} else {
@@ -630,6 +648,8 @@ message_enter(struct pg_agent *a, struct pg_msg *m)
 		return false;
 	}
 	pg_msg_arm(m, a->host->loop);
+	if (m->given_id && m->once.n == 0)
+		message_once(m);
 	return pg_dedupe_enter(&a->window, m,
 	    pg_loop_now(a->host->loop)) == 0;
 }

@@ -476,7 +476,7 @@ move_seen(struct move *m)
 	if (m->in_call && msg != NULL && msg->given_id) {
 		pg_wire_bare(&b, pg_wire_proxy(a, m->target_address,
 		    m->agent->id), NULL);
-		list = pg_dedupe_foresee(list, a, msg->id,
+		list = pg_dedupe_foresee(list, a, msg->once,
 		    &(struct pg_outcome){ .body = pg_buf_str(&b) });
 	}
 	if (list != NULL && pg_value_copy(a, list, &copy) < 0)

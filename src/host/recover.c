@@ -19,6 +19,7 @@ static int
 recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
     struct pg_err *e)
 {
+	struct pg_err seen = { 0 };
 	double at = 0, written = 0;
 	int64_t exitcode = 0, age;
 	struct pg_str error = PG_STR_NULL, restart = PG_STR_NULL;
@@ -33,8 +34,9 @@ recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
 	a->deactivated_at = pg_from_seconds(at);
 	age = PG_MAX(pg_now_wall() - pg_from_seconds(written), 0);
 	if (pg_dedupe_read(&a->window, pg_value_get(v, "seen"),
-	    pg_loop_now(a->host->loop) - age, e) < 0)
-		return -1;
+	    pg_loop_now(a->host->loop) - age, &seen) < 0)
+		pg_log(PG_LOG_WARN, "recover: %.*s: %s", PG_STR_ARG(a->id),
+		    seen.msg);
 	a->exitcode = (int)exitcode;
 	a->restart = pg_str_eqz(restart, "on-crash");
 	snprintf(a->error, sizeof(a->error), "%.*s", PG_STR_ARG(error));

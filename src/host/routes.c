@@ -272,15 +272,17 @@ routes_agent(struct pg_api *r, const char *what, struct pg_err *e)
 {
 	struct pg_agent *a = pg_agent_find(r->host, r->segments[1]);
 	struct pg_str id = r->segments[1], url = PG_STR("");
+	bool moved;
 
 	if (a != NULL)
 		return a;
 	if (routes_check_id(id, e) < 0)
 		return NULL;
+	moved = pg_forward_url(r->host, id, &url);
 	pg_fail(e, PG_E_INVALID_AGENT, "No %s'%.*s' on %.*s%s%.*s", what,
 	    (int)PG_MIN(id.n, (size_t)PG_AGENT_ID_MAX), id.p,
-	    PG_STR_ARG(r->host->name), pg_forward_url(r->host, id, &url) ?
-	    "; it has moved to " : "", PG_STR_ARG(url));
+	    PG_STR_ARG(r->host->name), moved ? "; it has moved to " : "",
+	    PG_STR_ARG(url));
 	return NULL;
 }
 
