@@ -633,10 +633,8 @@ message_deactivate(struct pg_agent *agent, struct pg_msg *m)
 	pg_arena_fini(&a);
 }
 
-/* Whether m is to be delivered to a: not when it would wait for itself, and
- * not when it came before (then it has been taken care of). */
-static bool
-message_enter(struct pg_agent *a, struct pg_msg *m)
+PG_FN bool
+pg_message_enter(struct pg_agent *a, struct pg_msg *m)
 {
 	struct pg_err err = { 0 };
 
@@ -663,7 +661,7 @@ pg_message_deliver(struct pg_host *h, struct pg_str agent_id,
 	struct pg_err err = { 0 };
 
 	if (a != NULL) {
-		if (!message_enter(a, m))
+		if (!pg_message_enter(a, m))
 			return;
 		if (a->phase == PG_AGENT_INACTIVE)
 			pg_inactive_post(a, m);

@@ -20,6 +20,9 @@ PG_FN struct pg_msg *pg_message_new(const struct pg_value *record,
 PG_FN struct pg_msg *pg_message_from_agent(const struct pg_value *record,
     const struct pg_agent *via, struct pg_err *e);
 
+/* Whether m is to be delivered to a: not when it would wait for itself, and
+ * not when it came before; then it has ended. */
+PG_FN bool pg_message_enter(struct pg_agent *a, struct pg_msg *m);
 /* Deliver to the agent with this id on this host, or follow its forwarding
  * note. Takes m; m->on_done tells the rest, maybe before this returns. */
 PG_FN void pg_message_deliver(struct pg_host *h, struct pg_str agent_id,

@@ -382,7 +382,15 @@ move_search_url(struct move *m, struct pg_str *url)
 		*url = m->target_address;
 		return true;
 	}
-	return pg_mesh_url_at(m->host->mesh, m->search_at - 1, url);
+	/* A stranger may say that it has anything: where there is a key, only
+	 * those are asked who may have it. */
+	while (pg_mesh_url_at(m->host->mesh, m->search_at - 1, url)) {
+		if (m->host->cfg.api_key.n == 0 ||
+		    pg_mesh_key_for(m->host->mesh, *url).n > 0)
+			return true;
+		m->search_at++;
+	}
+	return false;
 }
 
 static void
@@ -906,6 +914,12 @@ move_read_health(struct move *m, const struct pg_value *v, struct pg_err *e)
 	if (pg_value_copy(&m->arena, v, &copy) < 0)
 		return pg_fail(e, PG_E_NOMEM, "no memory");
 	m->target_name = pg_arena_str(&m->arena, m->target_name);
+	/* Behind a translator a host may know itself by an address that gets
+	 * no key: then it is spoken to where it was found. */
+	pg_mesh_alias(m->host->mesh, m->url, m->target_address);
+	if (m->host->cfg.api_key.n > 0 &&
+	    pg_mesh_key_for(m->host->mesh, m->target_address).n == 0)
+		m->target_address = m->url;
 	m->health = copy;
 	m->settles = settles;
 	return 0;

@@ -168,6 +168,27 @@ recover_first(struct pg_host *h, const struct pg_durable_record *r,
 	return 0;
 }
 
+/* Who sends it again is told again that it is kept. */
+static bool
+recover_enter(struct pg_agent *a, struct pg_msg *m)
+{
+	struct pg_arena arena = { 0 };
+	struct pg_value *d = pg_value_dict(&arena);
+	struct pg_buf b = { 0 };
+	bool entered = pg_message_enter(a, m);
+
+	if (entered) {
+		pg_put_bool(&arena, d, "queued", true);
+		pg_put_str(&arena, d, "message_id", m->id);
+		pg_wire_bare(&b, d, NULL);
+		pg_dedupe_kept(a->window, m->once, &(struct pg_outcome){
+		    .body = pg_buf_str(&b) });
+	}
+	pg_buf_fini(&b);
+	pg_arena_fini(&arena);
+	return entered;
+}
+
 /* queue/ID/N */
 static int
 recover_message(struct pg_host *h, const struct pg_durable_record *r,
@@ -195,8 +216,10 @@ recover_message(struct pg_host *h, const struct pg_durable_record *r,
 	if (a->kept == 0)
 		a->kept_first = n;
 	a->kept = n - a->kept_first + 1;
-	*a->drain_end = m;
-	a->drain_end = &m->next;
+	if (recover_enter(a, m)) {
+		*a->drain_end = m;
+		a->drain_end = &m->next;
+	}
 	return 0;
 }
 
