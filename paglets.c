@@ -99,6 +99,8 @@
 #include "src/host/remote.c"
 #include "src/host/message.c"
 #include "src/host/arrive.c"
+#include "src/host/envelope.c"
+#include "src/host/settle.c"
 #include "src/host/move.c"
 #include "src/host/calls.c"
 #include "src/host/recover.c"

@@ -7,11 +7,12 @@
 
 #include "../base/log.h"
 #include "../codec/json.h"
-#include "../codec/pickle.h"
+#include "envelope.h"
 #include "inactive.h"
 #include "mesh.h"
 #include "message.h"
 #include "remote.h"
+#include "settle.h"
 #include "wire.h"
 
 #define MOVE_ANSWER_MAX ((size_t)4 << 20) /* bytes of a peer's answer */
@@ -23,8 +24,7 @@ enum move_stage {
 	MOVE_LOCAL,     /* arriving on this same host */
 	MOVE_RECORD,    /* being written down */
 	MOVE_POST,      /* the envelope may have reached the target */
-	MOVE_SETTLE,    /* the answer was lost: asking by transfer id */
-	MOVE_SEARCH,    /* the same for a host that knows no transfer ids */
+	MOVE_SETTLE,    /* the answer was lost: asking where it is */
 	MOVE_ASIDE,     /* it has come back already, and is being started */
 	MOVE_OVER
 };
@@ -54,10 +54,7 @@ struct move {
 	struct pg_err last; /* why the last attempt failed */
 	struct pg_err failure; /* why it is over */
 	bool recorded; /* the disk says that it is leaving */
-	int64_t pause;      /* before the next question */
-	int64_t search_end;
-	size_t search_at;
-	struct pg_str search_url; /* who is being asked */
+	struct pg_settle settle;
 	struct pg_timer timer;
 	struct pg_call *call;
 	pg_arrive_done *done;
@@ -94,6 +91,7 @@ move_free(struct move *m)
 	if (m->next != NULL)
 		m->next->prev = m->prev;
 	pg_timer_stop(&m->timer);
+	pg_settle_stop(&m->settle);
 	if (m->call != NULL)
 		pg_call_cancel(m->call);
 	pg_bulk_unref(m->state.bulk);
@@ -316,159 +314,64 @@ move_delivered(struct move *m, struct pg_str url)
 /* ---- Asking what became of it ------------------------------------------- */
 
 static void
-move_on_ask_time(struct pg_timer *t)
+move_on_there(struct pg_settle *s, struct pg_str url)
 {
-	move_ask(PG_CONTAINER(t, struct move, timer));
+	struct move *m = PG_CONTAINER(s, struct move, settle);
+
+	move_delivered(m, url);
 }
 
-/* The question found no answer. Callers are told; a clone is given up. */
 static void
-move_ask_later(struct move *m)
+move_on_not_there(struct pg_settle *s, bool searched)
 {
+	struct move *m = PG_CONTAINER(s, struct move, settle);
+
+	/* Rather doubled than lost. */
+	if (searched && m->kind != PG_KIND_CLONE) {
+		pg_log(PG_LOG_WARN, "move: %.*s not found at %.*s: it goes on "
+		    "here", PG_STR_ARG(m->agent->id),
+		    PG_STR_ARG(m->target_address));
+		move_failed_event(m, "search", &m->last);
+	}
+	move_fail(m, &m->last);
+}
+
+/* Callers are told; a clone is given up. */
+static void
+move_on_silent(struct pg_settle *s)
+{
+	struct move *m = PG_CONTAINER(s, struct move, settle);
 	struct pg_err err = { 0 };
 
 	pg_fail(&err, PG_E_TRANSFER, "Transfer to %.*s got no answer and can "
 	    "not be settled yet: %s", PG_STR_ARG(m->target_address),
 	    m->last.msg);
-	if (m->kind == PG_KIND_CLONE) {
+	if (m->kind == PG_KIND_CLONE)
 		move_fail(m, &err);
-		return;
-	}
 	/* The agent's own handler learns only how it ends. */
-	if (!m->in_call)
+	else if (!m->in_call)
 		move_tell(m, &err, PG_STR_NULL, PG_STR_NULL);
-	m->pause = m->pause == 0 ? PG_MOVE_ASK_FIRST :
-	    PG_MIN(m->pause * 2, PG_MOVE_ASK_MAX);
-	pg_timer_set(m->host->loop, &m->timer, m->pause, move_on_ask_time);
-}
-
-static struct pg_str
-move_proxy_url(const struct pg_value *answer, struct pg_str otherwise)
-{
-	return pg_value_text(pg_value_get(pg_value_get(answer, "proxy"),
-	    "host_url"), otherwise);
-}
-
-static void
-move_on_settled(void *arg, const struct pg_response *r)
-{
-	struct move *m = arg;
-	struct pg_arena a;
-	struct pg_value *v;
-	struct pg_err err = { 0 };
-	struct pg_str status = PG_STR_NULL;
-
-	m->call = NULL;
-	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
-	if (pg_remote_answer(r, true, &a, &v, &err) == 0)
-		status = pg_value_text(pg_value_get(v, "status"), PG_STR_NULL);
-	if (pg_str_eqz(status, "committed")) {
-		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
-		    m->target_address));
-		move_delivered(m, m->url);
-	} else if (pg_str_eqz(status, "refused")) {
-		move_fail(m, &m->last);
-	} else {
-		move_ask_later(m);
-	}
-	pg_arena_fini(&a);
-}
-
-/* Where the search looks next: the target, then every host known. */
-static bool
-move_search_url(struct move *m, struct pg_str *url)
-{
-	if (m->search_at == 0) {
-		*url = m->target_address;
-		return true;
-	}
-	/* A stranger may say that it has anything: where there is a key, only
-	 * those are asked who may have it. */
-	while (pg_mesh_url_at(m->host->mesh, m->search_at - 1, url)) {
-		if (m->host->cfg.api_key.n == 0 ||
-		    pg_mesh_key_for(m->host->mesh, *url).n > 0)
-			return true;
-		m->search_at++;
-	}
-	return false;
-}
-
-static void
-move_on_found(void *arg, const struct pg_response *r)
-{
-	struct move *m = arg;
-	struct pg_arena a;
-	struct pg_value *v;
-	struct pg_err err = { 0 };
-
-	m->call = NULL;
-	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
-	if (pg_remote_answer(r, true, &a, &v, &err) == 0) {
-		m->url = m->search_url;
-		move_delivered(m, m->url);
-	} else if (m->kind == PG_KIND_CLONE) {
-		move_fail(m, &m->last);
-	} else {
-		m->search_at++;
-		move_ask(m);
-	}
-	pg_arena_fini(&a);
-}
-
-/* A host without transfer ids: look for the paglet itself; when it is nowhere
- * to be found it goes on here: rather doubled than lost. */
-static void
-move_search(struct move *m)
-{
-	int64_t now = pg_loop_now(m->host->loop);
-	struct pg_str url, id = move_agent_id(m);
-
-	if (m->search_end == 0)
-		m->search_end = now + PG_MOVE_SEARCH_TIME;
-	if (now < m->search_end && move_search_url(m, &url)) {
-		m->search_url = pg_arena_str(&m->arena, url);
-		m->call = pg_remote_get(m->host, url, PG_MOVE_ASK_TIME,
-		    move_on_found, m, "/agents/%.*s", PG_STR_ARG(id));
-	} else if (now < m->search_end) {
-		m->search_at = 0;
-		pg_timer_set(m->host->loop, &m->timer, PG_SEC,
-		    move_on_ask_time);
-	} else {
-		pg_log(PG_LOG_WARN, "move: %.*s not found at %.*s: it goes on "
-		    "here", PG_STR_ARG(m->agent->id),
-		    PG_STR_ARG(m->target_address));
-		move_failed_event(m, "search", &m->last);
-		move_fail(m, &m->last);
-	}
 }
 
 static void
 move_ask(struct move *m)
 {
-	struct pg_post post = { .timeout = PG_MOVE_ASK_TIME, .nbody = 1 };
+	static const struct pg_settle_ops ops = { .there = move_on_there,
+		.not_there = move_on_not_there, .silent = move_on_silent };
 
-	m->stage = m->settles ? MOVE_SETTLE : MOVE_SEARCH;
-	if (!m->settles) {
-		move_search(m);
-		return;
-	}
-	post.body[0].text = PG_STR("{}");
-	/* The first answers somebody who waits. */
-	if (m->pause == 0)
-		post.timeout = PG_MIN(post.timeout, PG_MAX(m->ticket.timeout,
-		    PG_MOVE_ASK_FIRST));
-	m->call = pg_remote_post(m->host, m->target_address, &post,
-	    move_on_settled, m, "/transfers/%s/settle", m->id);
+	m->stage = MOVE_SETTLE;
+	m->settle.host = m->host;
+	m->settle.ops = &ops;
+	m->settle.target = m->target_address;
+	m->settle.agent_id = move_agent_id(m);
+	m->settle.transfer_id = m->id;
+	m->settle.by_id = m->settles;
+	m->settle.once = m->kind == PG_KIND_CLONE;
+	m->settle.first = m->ticket.timeout;
+	pg_settle_start(&m->settle);
 }
 
 /* ---- The envelope -------------------------------------------------------- */
-
-static void
-move_text(struct pg_out *o, const char *key, struct pg_str s)
-{
-	pg_pickle_text(o, pg_str(key));
-	pg_pickle_text(o, s);
-}
 
 /* The messages it has seen, the one that makes it leave with the answer that
  * this one will get. */
@@ -510,36 +413,22 @@ move_metadata(struct move *m)
 	return d;
 }
 
-/* Everything before and after the state, whose bytes stay where they are. */
 static void
 move_envelope(struct move *m)
 {
 	struct pg_agent *a = m->agent;
-	struct pg_out head = { 0 }, tail = { 0 };
+	struct pg_envelope v = { .kind = pg_str(pg_kind_name(m->kind)),
+		.agent_id = move_agent_id(m), .class_name = a->class_name,
+		.state_class = a->state_class,
+		.source_name = m->host->name,
+		.source_address = m->host->address,
+		.target_name = m->target_name,
+		.target_address = m->target_address };
 
-	pg_pickle_start(&head);
-	pg_pickle_dict_open(&head);
-	pg_pickle_text(&head, PG_STR("envelope"));
-	pg_pickle_dict_open(&head);
-	move_text(&head, "kind", pg_str(pg_kind_name(m->kind)));
-	move_text(&head, "agent_id", move_agent_id(m));
-	move_text(&head, "agent_class_name", a->class_name);
-	move_text(&head, "state_class_name", a->state_class);
-	pg_pickle_text(&head, PG_STR("state"));
-	move_text(&tail, "source_host_name", m->host->name);
-	move_text(&tail, "source_host_address", m->host->address);
-	move_text(&tail, "target_host_name", m->target_name);
-	move_text(&tail, "target_host_address", m->target_address);
-	pg_pickle_text(&tail, PG_STR("clone_of"));
-	pg_pickle_value(&tail, m->kind == PG_KIND_CLONE ?
-	    pg_value_str(&m->arena, a->id) : pg_value_null(&m->arena), NULL);
-	pg_pickle_text(&tail, PG_STR("metadata"));
-	pg_pickle_value(&tail, move_metadata(m), NULL);
-	pg_pickle_dict_close(&tail);
-	pg_pickle_dict_close(&tail);
-	pg_pickle_stop(&tail);
-	m->head = head.buf;
-	m->tail = tail.buf;
+	if (m->kind == PG_KIND_CLONE)
+		v.clone_of = a->id;
+	v.metadata = move_metadata(m);
+	pg_envelope_write(&v, &m->head, &m->tail);
 }
 
 /* ---- POST ---------------------------------------------------------------- */
@@ -562,6 +451,13 @@ move_exhausted(struct move *m)
 		move_ask(m);
 	else
 		move_fail(m, &m->last);
+}
+
+static struct pg_str
+move_proxy_url(const struct pg_value *answer, struct pg_str otherwise)
+{
+	return pg_value_text(pg_value_get(pg_value_get(answer, "proxy"),
+	    "host_url"), otherwise);
 }
 
 /* Whether an error answer is a host's own: a body with error_type. */
@@ -689,7 +585,7 @@ move_may_replace(struct pg_agent *a)
 	const struct move *m = move_of(a);
 
 	return m != NULL && (m->stage == MOVE_POST ||
-	    m->stage == MOVE_SETTLE || m->stage == MOVE_SEARCH);
+	    m->stage == MOVE_SETTLE);
 }
 
 static bool
@@ -712,6 +608,7 @@ move_aside(struct pg_agent *a)
 		return;
 	m->stage = MOVE_ASIDE;
 	m->ambiguous = true;
+	pg_settle_stop(&m->settle);
 	pg_timer_stop(&m->timer);
 	if (m->call != NULL)
 		pg_call_cancel(m->call);
@@ -1153,14 +1050,10 @@ pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e)
 {
 	struct move *m = move_of(a);
 
-	if (m == NULL || (m->stage != MOVE_SETTLE &&
-	    m->stage != MOVE_SEARCH))
+	if (m == NULL || m->stage != MOVE_SETTLE)
 		return pg_fail(e, PG_E_LIFECYCLE, "where Paglet '%.*s' is "
 		    "needs no decision", PG_STR_ARG(a->id));
-	pg_timer_stop(&m->timer);
-	if (m->call != NULL)
-		pg_call_cancel(m->call);
-	m->call = NULL;
+	pg_settle_stop(&m->settle);
 	if (here)
 		move_fail(m, &m->last);
 	else

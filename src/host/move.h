@@ -7,13 +7,6 @@
 #include "arrive.h"
 #include "ticket.h"
 
-/* Pauses between questions what became of a move: from, doubling, to. */
-#define PG_MOVE_ASK_FIRST (PG_SEC / 2)
-#define PG_MOVE_ASK_MAX (60 * PG_SEC)
-/* A host that can not be asked by transfer id is searched for this long. */
-#define PG_MOVE_SEARCH_TIME (30 * PG_SEC)
-#define PG_MOVE_ASK_TIME (5 * PG_SEC) /* deadline of one question */
-
 PG_FN struct pg_moves *pg_moves_new(struct pg_host *h);
 PG_FN void pg_moves_free(struct pg_moves *m);
 
