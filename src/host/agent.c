@@ -8,10 +8,8 @@
 #include "../agent/runtime.h"
 #include "../base/log.h"
 #include "../codec/pickle.h"
+#include "heads.h"
 #include "wire.h"
-
-/* Bytes of a decoded frame head. */
-#define AGENT_HEAD_MAX (64 * 1024)
 
 static void agent_pump(struct pg_agent *a);
 
@@ -447,22 +445,6 @@ agent_started(struct pg_agent *a, struct pg_str body, struct pg_err *e)
 	return rc;
 }
 
-/* The error that a REPLY's head tells of. -1: malformed. */
-static int
-agent_head_error(struct pg_str head, struct pg_err *told, struct pg_err *e)
-{
-	struct pg_arena arena;
-	struct pg_value *v;
-	int rc;
-
-	pg_arena_init(&arena, AGENT_HEAD_MAX * 4);
-	rc = pg_pickle_read_value(head, &arena, AGENT_HEAD_MAX, &v, e);
-	if (rc == 0)
-		pg_wire_fail(v, told);
-	pg_arena_fini(&arena);
-	return rc;
-}
-
 /* The handler of the running message has returned. */
 static void
 agent_handled(struct pg_agent *a, const struct pg_outcome *o)
@@ -507,7 +489,7 @@ agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 	struct pg_outcome o = { .body = f->body, .bulk = f->bulk };
 
 	if (f->head.n > 0) {
-		if (agent_head_error(f->head, &told, e) < 0)
+		if (pg_head_read_error(f->head, &told, e) < 0)
 			return -1;
 		o.err = &told;
 	}
@@ -529,27 +511,6 @@ agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 }
 
 static int
-agent_on_log(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
-{
-	struct pg_arena arena;
-	struct pg_value *v;
-	struct pg_str level, text;
-	int rc, n;
-
-	pg_arena_init(&arena, AGENT_HEAD_MAX * 4);
-	rc = pg_pickle_read_value(f->head, &arena, AGENT_HEAD_MAX, &v, e);
-	if (rc == 0) {
-		level = pg_value_text(pg_value_get(v, "level"), PG_STR_NULL);
-		text = pg_value_text(pg_value_get(v, "text"), PG_STR_NULL);
-		n = pg_log_level_parse(level);
-		pg_log(n < 0 ? PG_LOG_INFO : (enum pg_log_level)n,
-		    "agent: %.*s: %.*s", PG_STR_ARG(a->id), PG_STR_ARG(text));
-	}
-	pg_arena_fini(&arena);
-	return rc;
-}
-
-static int
 agent_on_host_call(struct pg_agent *a, const struct pg_frame *f,
     struct pg_err *e)
 {
@@ -560,7 +521,7 @@ agent_on_host_call(struct pg_agent *a, const struct pg_frame *f,
 	if (a->call_id != 0 || (f->id & PG_FRAME_CALL_ID) == 0)
 		return pg_fail(e, PG_E_HOST, "call out of turn");
 	pg_arena_init(&arena, (size_t)a->host->cfg.body_move_max);
-	if (pg_pickle_read_value(f->head, &arena, AGENT_HEAD_MAX, &head,
+	if (pg_pickle_read_value(f->head, &arena, PG_HEAD_MAX, &head,
 	    e) == 0 &&
 	    pg_pickle_read_value(f->body, &arena, 0, &args, e) == 0) {
 		a->call_id = f->id;
@@ -590,7 +551,7 @@ agent_on_frame(struct pg_child *c, const struct pg_frame *f, struct pg_err *e)
 		rc = agent_on_host_call(a, f, e);
 		break;
 	case PG_FRAME_LOG:
-		rc = agent_on_log(a, f, e);
+		rc = pg_head_read_log(f->head, a->id, e);
 		break;
 	case PG_FRAME_RUN_DONE:
 		a->run_done = true;
@@ -659,32 +620,6 @@ agent_next_id(struct pg_agent *a)
 	return a->next_id != 0 ? a->next_id : ++a->next_id;
 }
 
-static int
-agent_start_head(const struct pg_agent *a, const char *event,
-    struct pg_str init, struct pg_buf *head, struct pg_err *e)
-{
-	struct pg_arena arena = { 0 };
-	struct pg_value *d = pg_value_dict(&arena), *v = NULL;
-	int rc = 0;
-
-	pg_put_int(&arena, d, "proto", PG_FRAME_PROTO);
-	pg_put_strz(&arena, d, "abi", pg_runtime_abi());
-	pg_put_str(&arena, d, "class", a->class_name);
-	pg_put_str(&arena, d, "state_class", a->state_class);
-	pg_put_str(&arena, d, "agent_id", a->id);
-	pg_put_str(&arena, d, "host_name", a->host->name);
-	pg_put_str(&arena, d, "host_address", a->host->address);
-	pg_put_strz(&arena, d, "event", event);
-	if (init.n > 0) {
-		rc = pg_pickle_read_value(init, &arena, 0, &v, e);
-		pg_put(&arena, d, "init", v);
-	}
-	if (rc == 0)
-		rc = pg_wire_bare(head, d, e);
-	pg_arena_fini(&arena);
-	return rc;
-}
-
 PG_FN int
 pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
     const struct pg_span *state, pg_agent_done *done, void *arg,
@@ -695,7 +630,10 @@ pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
 	int rc = -1;
 
 	assert(a->phase == PG_AGENT_STARTING);
-	if (agent_start_head(a, event, init, &head, e) < 0)
+	if (pg_head_start(&(struct pg_head_start){ .class_name = a->class_name,
+	    .state_class = a->state_class, .agent_id = a->id,
+	    .host_name = a->host->name, .host_address = a->host->address,
+	    .event = event, .init = init }, &head, e) < 0)
 		goto out;
 	if (pg_child_start(&a->child, a->host->loop, a->host->exe,
 	    &agent_child_ops, e) < 0)
@@ -751,49 +689,49 @@ pg_agent_unhide(struct pg_agent *a)
 	a->hidden = false;
 }
 
-/* Before the state is taken to leave with it, run stands still; afterwards
- * dispatch_failed, or the end of the turn, lets it go on. */
-static void
-agent_hold_run(struct pg_agent *a, const char *name, struct pg_value *head,
-    struct pg_arena *arena)
+/* Whether run is to stand still from this hook on: before the state is taken
+ * to leave with it. dispatch_failed, or the end of the turn, lets it go on. */
+static bool
+agent_holds_run(struct pg_agent *a, const char *name)
 {
 	static const char *const holding[] = { "dispatching", "reverting",
 		"cloning", "deactivating" };
 	size_t i;
 
-	if (!a->has_run || a->run_done)
-		return;
 	if (strcmp(name, "dispatch_failed") == 0)
 		a->run_held = false;
-	for (i = 0; i < PG_COUNT(holding); i++)
-		if (strcmp(name, holding[i]) == 0) {
-			pg_put_bool(arena, head, "hold", true);
+	for (i = 0; a->has_run && !a->run_done && i < PG_COUNT(holding); i++)
+		if (strcmp(name, holding[i]) == 0)
 			a->run_held = true;
-		}
+	return a->run_held;
+}
+
+/* A child that can not be sent to any more is about to end, and that ends
+ * the order. */
+static void
+agent_order(struct pg_agent *a, enum pg_frame_type type, uint32_t id,
+    const struct pg_buf *head)
+{
+	if (pg_child_send(&a->child, type, id, pg_buf_str(head), PG_STR_NULL,
+	    NULL, 0, 0, NULL) < 0)
+		pg_child_kill(&a->child);
 }
 
 /* The turn is over and the agent is still here: its run goes on. */
 static void
 agent_resume_run(struct pg_agent *a)
 {
-	struct pg_arena arena = { 0 };
-	struct pg_value *d;
 	struct pg_buf head = PG_BUF_INIT(1024);
 
 	if (!a->run_held || a->phase != PG_AGENT_ACTIVE || a->own.id != 0 ||
 	    !pg_child_running(&a->child))
 		return;
 	a->run_held = false;
-	d = pg_value_dict(&arena);
-	pg_put_strz(&arena, d, "name", "resume");
-	pg_wire_bare(&head, d, NULL);
+	pg_head_hook("resume", false, &head);
 	command_expect(&a->own, PG_FRAME_HOOK, agent_next_id(a),
 	    PG_AGENT_HOOK_TIME, NULL, NULL);
-	if (pg_child_send(&a->child, PG_FRAME_HOOK, a->own.id,
-	    pg_buf_str(&head), PG_STR_NULL, NULL, 0, 0, NULL) < 0)
-		pg_child_kill(&a->child);
+	agent_order(a, PG_FRAME_HOOK, a->own.id, &head);
 	pg_buf_fini(&head);
-	pg_arena_fini(&arena);
 }
 
 PG_FN void
@@ -805,32 +743,22 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 	enum pg_frame_type type = name != NULL ? PG_FRAME_HOOK :
 	    PG_FRAME_SNAPSHOT;
 	uint32_t id = h->in_call ? a->call_id : agent_next_id(a);
-	struct pg_arena arena = { 0 };
-	struct pg_value *d = pg_value_dict(&arena);
 	struct pg_buf head = PG_BUF_INIT(1024);
 
 	assert(a->holder == h && c->id == 0);
 	if (name != NULL) {
 		a->state_fresh = false;
-		pg_put_strz(&arena, d, "name", name);
-		agent_hold_run(a, name, d, &arena);
-		pg_wire_bare(&head, d, NULL);
+		pg_head_hook(name, agent_holds_run(a, name), &head);
 	}
 	command_expect(c, type, id, time, done, arg);
-	/* A child that can not be sent to any more is about to end, and that
-	 * ends the command. */
-	if (pg_child_send(&a->child, type, id, pg_buf_str(&head), PG_STR_NULL,
-	    NULL, 0, 0, NULL) < 0)
-		pg_child_kill(&a->child);
+	agent_order(a, type, id, &head);
 	pg_buf_fini(&head);
-	pg_arena_fini(&arena);
 }
 
 PG_FN void
 pg_agent_answer(struct pg_agent *a, uint32_t call_id,
     const struct pg_outcome *o)
 {
-	struct pg_arena arena = { 0 };
 	struct pg_buf head = PG_BUF_INIT(8192);
 	size_t off = 0;
 
@@ -838,14 +766,13 @@ pg_agent_answer(struct pg_agent *a, uint32_t call_id,
 		return; /* its process has ended meanwhile */
 	a->call_id = 0;
 	if (o->err != NULL)
-		pg_wire_bare(&head, pg_wire_error(&arena, o->err), NULL);
+		pg_head_error(o->err, &head);
 	if (o->bulk != NULL && o->body.n > 0)
 		off = (size_t)(o->body.p - o->bulk->p);
 	if (pg_child_send(&a->child, PG_FRAME_RESULT, call_id,
 	    pg_buf_str(&head), o->body, o->bulk, off, o->body.n, NULL) < 0)
 		pg_child_kill(&a->child);
 	pg_buf_fini(&head);
-	pg_arena_fini(&arena);
 	agent_pump(a);
 }
 
@@ -951,25 +878,19 @@ pg_agent_release(struct pg_hold *h)
 static void
 agent_deliver(struct pg_agent *a, struct pg_msg *m)
 {
-	struct pg_arena arena = { 0 };
 	struct pg_buf head = PG_BUF_INIT(1024);
-	struct pg_value *d;
 	struct pg_err err = { 0 };
 	int rc;
 
 	a->running = m;
 	a->running_id = agent_next_id(a);
 	a->state_fresh = false;
-	if (m->deadline != PG_NEVER) {
-		d = pg_value_dict(&arena);
-		pg_put_float(&arena, d, "timeout", pg_to_seconds(m->deadline -
-		    pg_loop_now(a->host->loop)));
-		pg_wire_bare(&head, d, NULL);
-	}
+	if (m->deadline != PG_NEVER)
+		pg_head_message(m->deadline - pg_loop_now(a->host->loop),
+		    &head);
 	rc = pg_child_send(&a->child, PG_FRAME_MESSAGE, a->running_id,
 	    pg_buf_str(&head), m->body, NULL, 0, 0, &err);
 	pg_buf_fini(&head);
-	pg_arena_fini(&arena);
 	if (rc < 0)
 		agent_end_message(a, &(struct pg_outcome){ .err = &err });
 }
@@ -1058,49 +979,3 @@ pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting)
 	}
 	agent_pump(a);
 }
-
-/* ---- Records ----------------------------------------------------------- */
-
-static struct pg_value *
-agent_mailbox_record(const struct pg_agent *a, struct pg_arena *arena)
-{
-	struct pg_value *d = pg_value_dict(arena);
-
-	pg_put_int(arena, d, "queued_count", (int64_t)a->box.n);
-	pg_put_int(arena, d, "in_flight_count", a->running != NULL);
-	pg_put_int(arena, d, "delivered_count", a->delivered);
-	pg_put_int(arena, d, "failed_count", a->failed);
-	return d;
-}
-
-PG_FN struct pg_value *
-pg_agent_summary(const struct pg_agent *a, struct pg_arena *arena)
-{
-	struct pg_value *d = pg_value_dict(arena);
-	bool crashed = a->phase == PG_AGENT_CRASHED;
-
-	pg_put_str(arena, d, "agent_id", a->id);
-	pg_put_str(arena, d, "class_name", a->class_name);
-	pg_put_str(arena, d, "state_class_name", a->state_class);
-	pg_put_str(arena, d, "host", a->host->name);
-	pg_put_str(arena, d, "address", a->host->address);
-	pg_put_bool(arena, d, "active", a->phase == PG_AGENT_ACTIVE);
-	if (a->phase == PG_AGENT_INACTIVE) {
-		pg_put_float(arena, d, "deactivated_at",
-		    pg_to_seconds(a->deactivated_at));
-		return d;
-	}
-	if (a->phase == PG_AGENT_MOVING)
-		pg_put_bool(arena, d, "moving", true);
-	pg_put_int(arena, d, "pid", a->pid);
-	pg_put_bool(arena, d, "crashed", crashed);
-	pg_put(arena, d, "exitcode", crashed ?
-	    pg_value_int(arena, a->exitcode) : NULL);
-	pg_put_strz(arena, d, "error", a->error);
-	pg_put(arena, d, "mailbox", crashed ? NULL :
-	    agent_mailbox_record(a, arena));
-	pg_put(arena, d, "resources", pg_value_dict(arena));
-	return d;
-}
-
-#undef AGENT_HEAD_MAX

@@ -221,8 +221,4 @@ PG_FN void pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 PG_FN void pg_agent_answer(struct pg_agent *a, uint32_t call_id,
     const struct pg_outcome *o);
 
-/* Record of PROTOCOL section 4. */
-PG_FN struct pg_value *pg_agent_summary(const struct pg_agent *a,
-    struct pg_arena *arena);
-
 #endif

@@ -87,7 +87,8 @@ calls_move(struct pg_agent *a, uint32_t id, enum pg_kind kind,
 	struct pg_err e = { 0 };
 
 	if (pg_agent_check_call(a, &e) < 0 ||
-	    pg_move_read(kind, args, &t, &e) < 0)
+	    pg_ticket_read_order(args, kind == PG_KIND_CLONE ?
+	    PG_TICKET_OPTIONAL : PG_TICKET_EITHER, &t, &e) < 0)
 		calls_fail(a, id, &e);
 	else
 		pg_move_start(a, kind, &t, true, calls_on_placed,

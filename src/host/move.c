@@ -6,13 +6,13 @@
 #include "move.h"
 
 #include "../base/log.h"
-#include "../codec/json.h"
 #include "envelope.h"
 #include "inactive.h"
 #include "mesh.h"
 #include "message.h"
 #include "remote.h"
 #include "settle.h"
+#include "destination.h"
 #include "wire.h"
 
 #define MOVE_ANSWER_MAX ((size_t)4 << 20) /* bytes of a peer's answer */
@@ -38,14 +38,12 @@ struct move {
 	enum move_stage stage;
 	bool in_call;
 	bool local;     /* the target is this host */
-	bool settles;   /* the target can be asked by transfer id */
 	bool ambiguous; /* an attempt may have arrived without an answer */
 	bool told;      /* done was called */
 	struct pg_arena arena;
 	struct pg_ticket ticket;
 	struct pg_str url; /* of the target, as resolved */
-	struct pg_str target_name, target_address;
-	const struct pg_value *health; /* of the target, or NULL */
+	struct pg_destination target;
 	char id[PG_ID_LEN + 1];        /* of the transfer */
 	char clone_id[PG_ID_LEN + 1];
 	struct pg_span state;
@@ -166,52 +164,6 @@ move_agent_id(const struct move *m)
 	return m->agent->id;
 }
 
-static int
-move_compare(const void *a, const void *b)
-{
-	struct pg_str x = pg_value_text(*(struct pg_value *const *)a,
-	    PG_STR_NULL);
-	struct pg_str y = pg_value_text(*(struct pg_value *const *)b,
-	    PG_STR_NULL);
-	int c = memcmp(x.p != NULL ? x.p : "", y.p != NULL ? y.p : "",
-	    PG_MIN(x.n, y.n));
-
-	if (c != 0)
-		return c;
-	return x.n < y.n ? -1 : x.n > y.n;
-}
-
-/* A copy of a list of texts, sorted. */
-static struct pg_value *
-move_sorted(const struct pg_value *list, struct pg_arena *a)
-{
-	struct pg_value *copy = NULL;
-
-	if (!pg_value_is_seq(list) || pg_value_copy(a, list, &copy) < 0)
-		return NULL;
-	if (copy->n > 1)
-		qsort(copy->u.items, copy->n, sizeof(copy->u.items[0]),
-		    move_compare);
-	return copy;
-}
-
-/* {name, address[, code_version, capabilities]} of the target. */
-static struct pg_value *
-move_target(struct move *m, struct pg_arena *a)
-{
-	struct pg_value *t = pg_value_dict(a);
-
-	pg_put_str(a, t, "name", m->target_name);
-	pg_put_str(a, t, "address", m->target_address);
-	if (m->kind != PG_KIND_RETRACT) {
-		pg_put(a, t, "code_version", pg_value_get(m->health,
-		    "code_version"));
-		pg_put(a, t, "capabilities", move_sorted(pg_value_get(
-		    m->health, "capabilities"), a));
-	}
-	return t;
-}
-
 static void
 move_event(struct move *m)
 {
@@ -220,7 +172,8 @@ move_event(struct move *m)
 
 	if (m->kind == PG_KIND_CLONE)
 		pg_put_str(&a, data, "clone_agent_id", move_agent_id(m));
-	pg_put(&a, data, "target", move_target(m, &a));
+	pg_put(&a, data, "target", pg_destination_value(&m->target,
+	    m->kind != PG_KIND_RETRACT, &a));
 	pg_host_event(m->host, pg_kind_name(m->kind), m->agent, data, NULL);
 	pg_arena_fini(&a);
 }
@@ -330,7 +283,7 @@ move_on_not_there(struct pg_settle *s, bool searched)
 	if (searched && m->kind != PG_KIND_CLONE) {
 		pg_log(PG_LOG_WARN, "move: %.*s not found at %.*s: it goes on "
 		    "here", PG_STR_ARG(m->agent->id),
-		    PG_STR_ARG(m->target_address));
+		    PG_STR_ARG(m->target.address));
 		move_failed_event(m, "search", &m->last);
 	}
 	move_fail(m, &m->last);
@@ -344,7 +297,7 @@ move_on_silent(struct pg_settle *s)
 	struct pg_err err = { 0 };
 
 	pg_fail(&err, PG_E_TRANSFER, "Transfer to %.*s got no answer and can "
-	    "not be settled yet: %s", PG_STR_ARG(m->target_address),
+	    "not be settled yet: %s", PG_STR_ARG(m->target.address),
 	    m->last.msg);
 	if (m->kind == PG_KIND_CLONE)
 		move_fail(m, &err);
@@ -362,10 +315,10 @@ move_ask(struct move *m)
 	m->stage = MOVE_SETTLE;
 	m->settle.host = m->host;
 	m->settle.ops = &ops;
-	m->settle.target = m->target_address;
+	m->settle.target = m->target.address;
 	m->settle.agent_id = move_agent_id(m);
 	m->settle.transfer_id = m->id;
-	m->settle.by_id = m->settles;
+	m->settle.by_id = m->target.settles;
 	m->settle.once = m->kind == PG_KIND_CLONE;
 	m->settle.first = m->ticket.timeout;
 	pg_settle_start(&m->settle);
@@ -385,7 +338,7 @@ move_seen(struct move *m)
 	struct pg_buf b = { 0 };
 
 	if (m->in_call && msg != NULL && msg->given_id) {
-		pg_wire_bare(&b, pg_wire_proxy(a, m->target_address,
+		pg_wire_bare(&b, pg_wire_proxy(a, m->target.address,
 		    m->agent->id), NULL);
 		list = pg_dedupe_foresee(list, a, msg->once,
 		    &(struct pg_outcome){ .body = pg_buf_str(&b) });
@@ -422,8 +375,8 @@ move_envelope(struct move *m)
 		.state_class = a->state_class,
 		.source_name = m->host->name,
 		.source_address = m->host->address,
-		.target_name = m->target_name,
-		.target_address = m->target_address };
+		.target_name = m->target.name,
+		.target_address = m->target.address };
 
 	if (m->kind == PG_KIND_CLONE)
 		v.clone_of = a->id;
@@ -446,7 +399,7 @@ move_exhausted(struct move *m)
 	if (m->kind != PG_KIND_RETRACT)
 		pg_fail(&m->last, PG_E_TRANSFER, "Transfer to %.*s failed "
 		    "after %" PRId64 " attempt(s): %s",
-		    PG_STR_ARG(m->target_address), m->attempt, m->last.msg);
+		    PG_STR_ARG(m->target.address), m->attempt, m->last.msg);
 	if (m->ambiguous)
 		move_ask(m);
 	else
@@ -460,21 +413,6 @@ move_proxy_url(const struct pg_value *answer, struct pg_str otherwise)
 	    "host_url"), otherwise);
 }
 
-/* Whether an error answer is a host's own: a body with error_type. */
-static bool
-move_decided(const struct pg_response *r)
-{
-	struct pg_arena a;
-	struct pg_value *v = NULL;
-	bool own;
-
-	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
-	own = r->status != 200 && pg_json_read(pg_bulk_str(r->body), &a, &v,
-	    NULL) == 0 && pg_value_get(v, "error_type") != NULL;
-	pg_arena_fini(&a);
-	return own;
-}
-
 static void
 move_on_posted(void *arg, const struct pg_response *r)
 {
@@ -485,16 +423,16 @@ move_on_posted(void *arg, const struct pg_response *r)
 	m->call = NULL;
 	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
 	m->last = (struct pg_err){ 0 };
-	if (pg_remote_reply(m->host, m->target_address, r, &a, &v,
+	if (pg_remote_reply(m->host, m->target.address, r, &a, &v,
 	    &m->last) == 0) {
 		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
-		    m->target_address));
+		    m->target.address));
 		move_delivered(m, m->url);
 		goto out;
 	}
 	/* An error in the words of a host is a decision; silence, or what a
 	 * gateway says, is not. */
-	if (r->status == 0 ? r->maybe_sent : !move_decided(r))
+	if (r->status == 0 ? r->maybe_sent : !pg_remote_decided(r))
 		m->ambiguous = true;
 	move_failed_event(m, "post", &m->last);
 	if (m->attempt <= m->ticket.retries)
@@ -519,7 +457,7 @@ move_post(struct move *m)
 	post.body[1].off = m->state.off;
 	post.body[1].len = m->state.len;
 	post.body[2].text = pg_buf_str(&m->tail);
-	m->call = pg_remote_post(m->host, m->target_address, &post,
+	m->call = pg_remote_post(m->host, m->target.address, &post,
 	    move_on_posted, m, "/agents");
 }
 
@@ -626,9 +564,9 @@ move_record_value(struct move *m)
 	pg_put_strz(a, d, "transfer_id", m->id);
 	pg_put_strz(a, d, "kind", pg_kind_name(m->kind));
 	pg_put_str(a, d, "url", m->url);
-	pg_put_str(a, d, "target_name", m->target_name);
-	pg_put_str(a, d, "target_address", m->target_address);
-	pg_put_bool(a, d, "settle", m->settles);
+	pg_put_str(a, d, "target_name", m->target.name);
+	pg_put_str(a, d, "target_address", m->target.address);
+	pg_put_bool(a, d, "settle", m->target.settles);
 	return d;
 }
 
@@ -795,33 +733,6 @@ move_turn(struct move *m)
 
 /* ---- Preflight ------------------------------------------------------------ */
 
-/* Take from the target's health what the move needs. */
-static int
-move_read_health(struct move *m, const struct pg_value *v, struct pg_err *e)
-{
-	struct pg_value *copy;
-	bool settles = false;
-
-	if (pg_field_str(v, "name", &m->target_name, e) < 0 ||
-	    pg_field_str(v, "address", &m->target_address, e) < 0 ||
-	    pg_field_bool_opt(v, "settle", &settles, e) < 0 ||
-	    pg_url_normalise(&m->arena, m->target_address,
-	    &m->target_address, e) < 0)
-		return pg_wrap(e, "health");
-	if (pg_value_copy(&m->arena, v, &copy) < 0)
-		return pg_fail(e, PG_E_NOMEM, "no memory");
-	m->target_name = pg_arena_str(&m->arena, m->target_name);
-	/* Behind a translator a host may know itself by an address that gets
-	 * no key: then it is spoken to where it was found. */
-	pg_mesh_alias(m->host->mesh, m->url, m->target_address);
-	if (m->host->cfg.api_key.n > 0 &&
-	    pg_mesh_key_for(m->host->mesh, m->target_address).n == 0)
-		m->target_address = m->url;
-	m->health = copy;
-	m->settles = settles;
-	return 0;
-}
-
 static void
 move_preflight_failed(struct move *m, const struct pg_err *why)
 {
@@ -829,7 +740,7 @@ move_preflight_failed(struct move *m, const struct pg_err *why)
 
 	if (m->kind == PG_KIND_RETRACT && why->code != PG_E_TIMEOUT) {
 		/* Tolerated: the POST will tell. */
-		m->target_name = m->target_address = m->url;
+		m->target.name = m->target.address = m->url;
 		move_turn(m);
 		return;
 	}
@@ -853,7 +764,8 @@ move_on_health(void *arg, const struct pg_response *r)
 	m->call = NULL;
 	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
 	if (pg_remote_reply(m->host, m->url, r, &a, &v, &err) < 0 ||
-	    move_read_health(m, v, &err) < 0 ||
+	    pg_destination_read(m->host, m->url, v, &m->arena, &m->target,
+	    &err) < 0 ||
 	    pg_ticket_check(&m->ticket, m->url, v, &err) < 0)
 		move_preflight_failed(m, &err);
 	else
@@ -916,25 +828,6 @@ move_new(struct pg_agent *a, enum pg_kind kind, pg_arrive_done *done,
 	return m;
 }
 
-PG_FN int
-pg_move_read(enum pg_kind kind, const struct pg_value *body,
-    struct pg_ticket *t, struct pg_err *e)
-{
-	const struct pg_value *ticket = pg_value_get(body, "ticket");
-	struct pg_str target = PG_STR_NULL;
-
-	if (ticket != NULL && kind != PG_KIND_RETRACT)
-		return pg_ticket_read(ticket, t, e);
-	if (kind == PG_KIND_CLONE) {
-		if (pg_field_str_opt(body, "target", &target, e) < 0)
-			return -1;
-	} else if (pg_field_str(body, "target", &target, e) < 0) {
-		return -1;
-	}
-	pg_ticket_init(t, target);
-	return 0;
-}
-
 static int
 move_resolve(struct move *m, struct pg_err *e)
 {
@@ -945,10 +838,10 @@ move_resolve(struct move *m, struct pg_err *e)
 		return -1;
 	m->local = pg_str_eq(m->url, m->host->address);
 	if (m->local) {
-		m->target_name = m->host->name;
-		m->target_address = m->host->address;
-		m->health = m->host->up.health(m->host, &m->arena);
-		return pg_ticket_check(&m->ticket, m->url, m->health, e);
+		m->target.name = m->host->name;
+		m->target.address = m->host->address;
+		m->target.health = m->host->up.health(m->host, &m->arena);
+		return pg_ticket_check(&m->ticket, m->url, m->target.health, e);
 	}
 	return 0;
 }
@@ -998,7 +891,7 @@ move_restore(struct move *m, const struct pg_value *v, struct pg_err *e)
 	    pg_field_str(v, "url", &url, e) < 0 ||
 	    pg_field_str(v, "target_name", &name, e) < 0 ||
 	    pg_field_str(v, "target_address", &address, e) < 0 ||
-	    pg_field_bool_opt(v, "settle", &m->settles, e) < 0)
+	    pg_field_bool_opt(v, "settle", &m->target.settles, e) < 0)
 		return -1;
 	if (id.n != PG_ID_LEN)
 		return pg_fail(e, PG_E_SERIAL, "record of a move without id");
@@ -1006,8 +899,8 @@ move_restore(struct move *m, const struct pg_value *v, struct pg_err *e)
 	m->kind = pg_str_eqz(kind, "retract") ? PG_KIND_RETRACT :
 	    PG_KIND_DISPATCH;
 	m->url = pg_arena_str(&m->arena, url);
-	m->target_name = pg_arena_str(&m->arena, name);
-	m->target_address = pg_arena_str(&m->arena, address);
+	m->target.name = pg_arena_str(&m->arena, name);
+	m->target.address = pg_arena_str(&m->arena, address);
 	return 0;
 }
 
@@ -1039,7 +932,7 @@ pg_move_resume(struct pg_agent *a)
 	} else {
 		pg_ticket_init(&m->ticket, m->url);
 		pg_fail(&m->last, PG_E_TRANSFER, "the host ended during the "
-		    "transfer to %.*s", PG_STR_ARG(m->target_address));
+		    "transfer to %.*s", PG_STR_ARG(m->target.address));
 		move_ask(m);
 	}
 	pg_arena_fini(&arena);
@@ -1057,7 +950,7 @@ pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e)
 	if (here)
 		move_fail(m, &m->last);
 	else
-		move_delivered(m, m->target_address);
+		move_delivered(m, m->target.address);
 	return 0;
 }
 

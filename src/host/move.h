@@ -13,12 +13,6 @@ PG_FN void pg_moves_free(struct pg_moves *m);
 /* The host is about to stop: answer those who wait for moves. */
 PG_FN void pg_moves_shutdown(struct pg_host *h);
 
-/* What the body of a dispatch, clone or retract asks for: {ticket} before
- * {target}. A clone may have neither: the destination is then empty. Text is
- * borrowed. PG_E_HOST naming the field. */
-PG_FN int pg_move_read(enum pg_kind kind, const struct pg_value *body,
-    struct pg_ticket *t, struct pg_err *e);
-
 /* Move (PG_KIND_DISPATCH, _RETRACT) or copy (_CLONE) the agent. in_call: on
  * behalf of its own handler, which waits in a call; on success of a move the
  * agent's running message is answered with the new place and its process

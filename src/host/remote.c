@@ -98,3 +98,17 @@ pg_remote_reply(struct pg_host *h, struct pg_str url,
 		    e->msg, PG_STR_ARG(url));
 	return rc;
 }
+
+PG_FN bool
+pg_remote_decided(const struct pg_response *r)
+{
+	struct pg_arena a;
+	struct pg_value *v = NULL;
+	bool own;
+
+	pg_arena_init(&a, 4 * PG_REMOTE_REPLY_MAX);
+	own = r->status != 200 && pg_json_read(pg_bulk_str(r->body), &a, &v,
+	    NULL) == 0 && pg_value_get(v, "error_type") != NULL;
+	pg_arena_fini(&a);
+	return own;
+}

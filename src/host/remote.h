@@ -43,5 +43,8 @@ PG_FN int pg_remote_answer(const struct pg_response *r, bool have_key,
 PG_FN int pg_remote_reply(struct pg_host *h, struct pg_str url,
     const struct pg_response *r, struct pg_arena *a, struct pg_value **out,
     struct pg_err *e);
+/* Whether an answer other than 200 is an error in the words of a host (its
+ * body has error_type), not of something in between. */
+PG_FN bool pg_remote_decided(const struct pg_response *r);
 
 #endif

@@ -258,6 +258,49 @@ routes_event_stream(struct pg_api *r)
 
 /* ---- Agents, listed and looked at --------------------------------------------- */
 
+static struct pg_value *
+routes_mailbox(const struct pg_agent *a, struct pg_arena *arena)
+{
+	struct pg_value *d = pg_value_dict(arena);
+
+	pg_put_int(arena, d, "queued_count", (int64_t)a->box.n);
+	pg_put_int(arena, d, "in_flight_count", a->running != NULL);
+	pg_put_int(arena, d, "delivered_count", a->delivered);
+	pg_put_int(arena, d, "failed_count", a->failed);
+	return d;
+}
+
+/* PROTOCOL section 4. */
+static struct pg_value *
+routes_summary(const struct pg_agent *a, struct pg_arena *arena)
+{
+	struct pg_value *d = pg_value_dict(arena);
+	bool crashed = a->phase == PG_AGENT_CRASHED;
+
+	pg_put_str(arena, d, "agent_id", a->id);
+	pg_put_str(arena, d, "class_name", a->class_name);
+	pg_put_str(arena, d, "state_class_name", a->state_class);
+	pg_put_str(arena, d, "host", a->host->name);
+	pg_put_str(arena, d, "address", a->host->address);
+	pg_put_bool(arena, d, "active", a->phase == PG_AGENT_ACTIVE);
+	if (a->phase == PG_AGENT_INACTIVE) {
+		pg_put_float(arena, d, "deactivated_at",
+		    pg_to_seconds(a->deactivated_at));
+		return d;
+	}
+	if (a->phase == PG_AGENT_MOVING)
+		pg_put_bool(arena, d, "moving", true);
+	pg_put_int(arena, d, "pid", a->pid);
+	pg_put_bool(arena, d, "crashed", crashed);
+	pg_put(arena, d, "exitcode", crashed ?
+	    pg_value_int(arena, a->exitcode) : NULL);
+	pg_put_strz(arena, d, "error", a->error);
+	pg_put(arena, d, "mailbox", crashed ? NULL :
+	    routes_mailbox(a, arena));
+	pg_put(arena, d, "resources", pg_value_dict(arena));
+	return d;
+}
+
 /* As in Python, an escape is no escape here: %2D is simply no agent. */
 static int
 routes_check_id(struct pg_str id, struct pg_err *e)
@@ -295,7 +338,7 @@ routes_info(struct pg_api *r)
 	if (a == NULL)
 		pg_api_fail(r, &e);
 	else
-		pg_api_reply(r, pg_agent_summary(a, &r->x->arena));
+		pg_api_reply(r, routes_summary(a, &r->x->arena));
 }
 
 /* The last state seen, and how old it is when the agent could not be asked. */
@@ -338,7 +381,7 @@ struct routes_look {
 static struct pg_value *
 routes_state_summary(const struct pg_agent *a, struct pg_arena *arena)
 {
-	struct pg_value *d = pg_agent_summary(a, arena);
+	struct pg_value *d = routes_summary(a, arena);
 
 	if (a->phase == PG_AGENT_INACTIVE)
 		d->n--; /* deactivated_at, the last */
@@ -366,7 +409,7 @@ routes_look_value(struct routes_look *l)
 
 	for (i = 0; i < l->n; i++) {
 		one = l->single ? routes_state_summary(l->agents[i], arena) :
-		    pg_agent_summary(l->agents[i], arena);
+		    routes_summary(l->agents[i], arena);
 		if (l->states || l->single) {
 			routes_put_state(l->agents[i], arena, one);
 			routes_put_sleep(l->agents[i], arena, one);
@@ -525,6 +568,14 @@ routes_create(struct pg_api *r)
 		    r->has_digest ? r->digest : NULL, routes_on_placed, r);
 }
 
+static enum pg_ticket_form
+routes_form(enum pg_kind kind)
+{
+	if (kind == PG_KIND_RETRACT)
+		return PG_TICKET_PLAIN;
+	return kind == PG_KIND_CLONE ? PG_TICKET_OPTIONAL : PG_TICKET_EITHER;
+}
+
 static void
 routes_move(struct pg_api *r, enum pg_kind kind)
 {
@@ -532,7 +583,8 @@ routes_move(struct pg_api *r, enum pg_kind kind)
 	struct pg_agent *a = routes_agent(r, "active paglet ", &e);
 	struct pg_ticket t;
 
-	if (a == NULL || pg_move_read(kind, r->body, &t, &e) < 0) {
+	if (a == NULL || pg_ticket_read_order(r->body, routes_form(kind),
+	    &t, &e) < 0) {
 		pg_api_fail(r, &e);
 	} else if (a->phase == PG_AGENT_INACTIVE) {
 		pg_fail(&e, PG_E_INVALID_AGENT, "No active paglet '%.*s' on "

@@ -88,6 +88,25 @@ pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
 	return ticket_capabilities(v, e);
 }
 
+PG_FN int
+pg_ticket_read_order(const struct pg_value *body, enum pg_ticket_form form,
+    struct pg_ticket *t, struct pg_err *e)
+{
+	const struct pg_value *ticket = pg_value_get(body, "ticket");
+	struct pg_str target = PG_STR_NULL;
+
+	if (ticket != NULL && form != PG_TICKET_PLAIN)
+		return pg_ticket_read(ticket, t, e);
+	if (form == PG_TICKET_OPTIONAL) {
+		if (pg_field_str_opt(body, "target", &target, e) < 0)
+			return -1;
+	} else if (pg_field_str(body, "target", &target, e) < 0) {
+		return -1;
+	}
+	pg_ticket_init(t, target);
+	return 0;
+}
+
 PG_FN struct pg_value *
 pg_ticket_value(const struct pg_ticket *t, struct pg_str resolved,
     struct pg_arena *a)

@@ -27,6 +27,15 @@ PG_FN void pg_ticket_init(struct pg_ticket *t, struct pg_str destination);
 /* PG_E_HOST naming the field. */
 PG_FN int pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
     struct pg_err *e);
+/* What the body of a dispatch, clone or retract may say. */
+enum pg_ticket_form {
+	PG_TICKET_EITHER,   /* dispatch: {ticket} before {target} */
+	PG_TICKET_OPTIONAL, /* clone: the same, or neither: destination empty */
+	PG_TICKET_PLAIN     /* retract: {target} alone */
+};
+/* PG_E_HOST naming the field. */
+PG_FN int pg_ticket_read_order(const struct pg_value *body,
+    enum pg_ticket_form form, struct pg_ticket *t, struct pg_err *e);
 /* The record with the destination resolved, as it travels in metadata. */
 PG_FN struct pg_value *pg_ticket_value(const struct pg_ticket *t,
     struct pg_str resolved, struct pg_arena *a);

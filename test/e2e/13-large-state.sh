@@ -33,9 +33,9 @@ background watch beta
 # Over there and back again.
 for i in 1 2 3; do
 	took exits 0 dispatch "${url[alpha]}/agents/large" "${url[beta]}"
-	below "the move: ms" 4000 $ms
+	below "the move: ms" 30000 $ms
 	took exits 0 dispatch "${url[beta]}/agents/large" "${url[alpha]}"
-	below "back again: ms" 4000 $ms
+	below "back again: ms" 30000 $ms
 done
 exits 0 call large increment --json
 is "it goes on counting" 31 "$(pick count)"
