@@ -1,9 +1,9 @@
 /* bench: what the parts of `make bench` offer each other.
  *
- * bench.c runs the workloads and prints the table; load.c makes requests and
- * takes times; host.c runs the host to be measured; floor.c, spawn.c and
- * copy.c are the floors: the least that Linux needs for the same work, with
- * nothing of ours in between. All of it is one static program, so that the
+ * bench.c and disk.c run the workloads, table.c prints what came of them;
+ * load.c makes requests and takes times; host.c runs the host to be measured;
+ * floor.c, spawn.c, copy.c and sync.c are the floors: the least that Linux
+ * needs for the same work, with nothing of ours in between. All of it is one static program, so that the
  * children of spawn.c start as cheaply as agents do.
  *
  * Whatever fails here ends the run by die(): half a table is of no use.
@@ -27,6 +27,34 @@ double now_ms(void);
 /* This process, and what it starts from now on, on one processor: 0 or 1,
  * counted among those that we may use; or ANY_CPU. */
 void pin(int cpu);
+/* One more process that answers, and its end: ms until it did. */
+double create_floor(void);
+
+/* ---- disk.c: the workloads that leave something in folder ---- */
+
+void bench_disk(const char *folder);
+
+/* ---- table.c ---- */
+
+#define ROUNDS 11
+#define MANY_ROUNDS 3 /* of what takes long */
+
+enum aim { NO_AIM, RATIO_AT_MOST, RATIO_AT_LEAST, VALUE_AT_MOST };
+
+/* One line of the table. */
+struct row {
+	const char *what, *unit;
+	enum aim aim;
+	double bound;
+	int decimals;
+	size_t n; /* rounds */
+	double ours[ROUNDS], floor[ROUNDS];
+};
+
+double median(const double *v, size_t n); /* n: at most ROUNDS */
+void table_begin(void);
+void row_print(const struct row *r);
+void table_end(void); /* how many aims were missed */
 
 /* ---- load.c: many requests, a closed loop on each connection ---- */
 
@@ -51,19 +79,33 @@ struct load_result load_run(const struct load *l);
 struct host {
 	pid_t pid;
 	uint16_t port;
-	double ready_ms; /* from fork to the first answer */
-	int fd;          /* our connection to it */
+	double ready_ms;   /* from fork to the first answer */
+	int fd;            /* our connection to it */
+	const char *state; /* its folder in that of all hosts, or NULL */
 };
 
-/* Start command, with its words NAME and PORT filled in. */
-void host_start(struct host *h, char *const *command, int cpu);
+/* What starts a host, and a folder for all of them. Borrowed. */
+void host_setup(const char *folder, char *const *command);
+/* Start one; state NULL: it has nothing on disk. */
+void host_start(struct host *h, const char *state, int cpu);
+/* Start it again, at the same port, after host_kill. */
+void host_start_again(struct host *h);
 void host_stop(struct host *h);
+void host_kill(struct host *h);
+/* One more connection to the host h. */
+void host_join(struct host *other, const struct host *h);
+/* A request, and its answer, as host_call has both at once. */
+void host_send(struct host *h, const char *method, const char *path,
+    const char *body);
+const char *host_receive(struct host *h);
 /* One request on the connection of h, kept alive; the body of the answer,
  * which must be 200, is valid until the next call. */
 const char *host_call(struct host *h, const char *method, const char *path,
     const char *body);
-/* Create a demo paglet; its id. */
+/* Create a demo paglet; its id. Also in two steps. */
 void host_create(struct host *h, char id[static 33]);
+void host_send_create(struct host *h);
+void host_receive_id(struct host *h, char id[static 33]);
 /* Send a message without arguments, or with args as JSON text. */
 void host_message(struct host *h, const char *id, const char *kind,
     const char *args);
@@ -88,6 +130,10 @@ void spawn_end(const pid_t *pids, size_t n);
  * to its word that all have arrived. */
 pid_t copy_start(uint16_t *port);
 double copy_run(uint16_t port, size_t n);
+
+/* A file in folder; sync_run appends n bytes: ms until they are on disk. */
+void sync_open(const char *folder);
+double sync_run(size_t n);
 
 /* A listening socket on a free port of loopback. */
 int listen_any(uint16_t *port);

@@ -26,6 +26,9 @@
 #define STOP_TIME_MS 5000
 #define COMMAND_MAX 32
 
+static const char *host_folder;
+static char *const *host_command;
+
 /* ---- Sockets and processes ---- */
 
 static struct sockaddr_in
@@ -103,23 +106,44 @@ kill_and_wait(pid_t pid)
 
 /* ---- The host ---- */
 
-static _Noreturn void
-host_exec(const struct host *h, char *const *command, int cpu)
+void
+host_setup(const char *folder, char *const *command)
 {
-	char port[8], name[16], *argv[COMMAND_MAX + 1] = { NULL };
-	int i, null = open("/dev/null", O_RDWR);
+	host_folder = folder;
+	host_command = command;
+}
+
+/* The command, filled in with what is h's; in memory that nobody frees: it is
+ * for exec. */
+static void
+host_words(const struct host *h, char *argv[COMMAND_MAX + 1])
+{
+	char *words[3][2] = { { "PORT" }, { "NAME" }, { "STATE", "none" } };
+	int i, k;
+
+	if (asprintf(&words[0][1], "%u", h->port) < 0 ||
+	    asprintf(&words[1][1], "bench-%u", h->port) < 0 ||
+	    (h->state != NULL && asprintf(&words[2][1], "%s/%s", host_folder,
+	    h->state) < 0))
+		die("memory for a command");
+	for (i = 0; host_command[i] != NULL && i < COMMAND_MAX; i++) {
+		argv[i] = host_command[i];
+		for (k = 0; k < 3; k++)
+			if (strcmp(argv[i], words[k][0]) == 0)
+				argv[i] = words[k][1];
+	}
+	argv[i] = NULL;
+}
+
+static _Noreturn void
+host_exec(const struct host *h, int cpu)
+{
+	char *argv[COMMAND_MAX + 1];
+	int null = open("/dev/null", O_RDWR);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	pin(cpu);
-	snprintf(port, sizeof(port), "%u", h->port);
-	snprintf(name, sizeof(name), "bench-%u", h->port);
-	for (i = 0; command[i] != NULL && i < COMMAND_MAX; i++) {
-		argv[i] = command[i];
-		if (strcmp(command[i], "PORT") == 0)
-			argv[i] = port;
-		if (strcmp(command[i], "NAME") == 0)
-			argv[i] = name;
-	}
+	host_words(h, argv);
 	dup2(null, 0);
 	dup2(null, 1);
 	if (getenv("BENCH_LOG") == NULL)
@@ -144,21 +168,40 @@ host_await(struct host *h, double began)
 	host_call(h, "GET", "/health", NULL);
 }
 
-void
-host_start(struct host *h, char *const *command, int cpu)
+static void
+host_launch(struct host *h, int cpu)
 {
-	double began;
+	double began = now_ms();
 
-	/* Free a moment ago, and nobody else takes it so soon. */
-	close(listen_any(&h->port));
-	began = now_ms();
 	h->pid = fork();
 	if (h->pid < 0)
 		die_sys("fork");
 	if (h->pid == 0)
-		host_exec(h, command, cpu);
+		host_exec(h, cpu);
 	host_await(h, began);
 	h->ready_ms = now_ms() - began;
+}
+
+void
+host_start(struct host *h, const char *state, int cpu)
+{
+	h->state = state;
+	/* Free a moment ago, and nobody else takes it so soon. */
+	close(listen_any(&h->port));
+	host_launch(h, cpu);
+}
+
+void
+host_start_again(struct host *h)
+{
+	host_launch(h, ANY_CPU);
+}
+
+void
+host_join(struct host *other, const struct host *h)
+{
+	*other = *h;
+	other->fd = connect_to(h->port);
 }
 
 /* Asked to, so that it ends its agents; killed if it does not. */
@@ -175,6 +218,13 @@ host_stop(struct host *h)
 			return;
 		nanosleep(&moment, NULL);
 	}
+	kill_and_wait(h->pid);
+}
+
+void
+host_kill(struct host *h)
+{
+	close(h->fd);
 	kill_and_wait(h->pid);
 }
 
@@ -196,14 +246,10 @@ answer_body(const char *text, size_t n)
 	return n >= (size_t)(end + 4 - text) + length ? end + 4 : NULL;
 }
 
-const char *
-host_call(struct host *h, const char *method, const char *path,
+void
+host_send(struct host *h, const char *method, const char *path,
     const char *body)
 {
-	static char answer[ANSWER_MAX];
-	const char *at = NULL;
-	size_t got = 0;
-	ssize_t n;
 	char head[1024];
 	int len = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\n"
 	    "Host: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -213,6 +259,16 @@ host_call(struct host *h, const char *method, const char *path,
 	if (len >= (int)sizeof(head))
 		die("request is too long");
 	write_all(h->fd, head, (size_t)len);
+}
+
+const char *
+host_receive(struct host *h)
+{
+	static char answer[ANSWER_MAX];
+	const char *at = NULL;
+	size_t got = 0;
+	ssize_t n;
+
 	while (at == NULL) {
 		n = recv(h->fd, answer + got, sizeof(answer) - 1 - got, 0);
 		if (n <= 0)
@@ -226,18 +282,39 @@ host_call(struct host *h, const char *method, const char *path,
 	return at;
 }
 
-void
-host_create(struct host *h, char id[static 33])
+const char *
+host_call(struct host *h, const char *method, const char *path,
+    const char *body)
 {
-	static const char key[] = "\"agent_id\": \"";
-	const char *answer = host_call(h, "POST", "/agents",
+	host_send(h, method, path, body);
+	return host_receive(h);
+}
+
+void
+host_send_create(struct host *h)
+{
+	host_send(h, "POST", "/agents",
 	    "{\"agent_class_name\": \"paglets_demo.counter:CounterPaglet\", "
 	    "\"state_class_name\": \"paglets_demo.counter:CounterState\"}");
+}
+
+void
+host_receive_id(struct host *h, char id[static 33])
+{
+	static const char key[] = "\"agent_id\": \"";
+	const char *answer = host_receive(h);
 	const char *at = strstr(answer, key);
 
 	if (at == NULL)
 		die("create: answer without agent_id");
 	snprintf(id, 33, "%.32s", at + strlen(key));
+}
+
+void
+host_create(struct host *h, char id[static 33])
+{
+	host_send_create(h);
+	host_receive_id(h, id);
 }
 
 void
