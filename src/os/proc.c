@@ -1,19 +1,23 @@
 /* proc: children that are this same executable.
  *
- * A child is started with vfork: the page tables of a large host are not
- * copied, and a failing exec is told through the memory both share. The price
- * is that between vfork and exec the child runs on our stack and in our
- * memory while the worker threads go on. So that stretch, proc_child and what
- * it calls, makes system calls only, touches nothing but its own variables
- * and struct proc_start, and never returns.
+ * A child is started as vfork does it: the page tables of a large host are
+ * not copied, and a failing exec is told through the memory both share. The
+ * price is that until its exec the child runs in our memory while the worker
+ * threads go on. So that stretch, proc_child and what it calls, makes system
+ * calls only, touches nothing but its own variables and struct proc_start,
+ * and never returns.
  *
- * Everything of ours is close-on-exec. The child has its own copy of the
- * table of descriptors, so what it moves about there does not concern us.
+ * Everything of ours is close-on-exec. But to copy the table of descriptors,
+ * and to close on exec what was copied, takes a tenth of a microsecond for
+ * each, and every agent has two: a host of a thousand would do little else.
+ * The child therefore shares our table at first, and then takes the low end
+ * of it alone, where all lies that it needs.
  */
 #include "proc.h"
 #include "../base/log.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -23,24 +27,83 @@
 #include <unistd.h>
 
 /* From linux/close_range.h, which not every libc brings along. */
+#define PROC_CLOSE_RANGE_UNSHARE (1U << 1)
 #define PROC_CLOSE_RANGE_CLOEXEC (1U << 2)
+/* For a few frames that make system calls, and sanitizers. */
+#define PROC_STACK ((size_t)32 * 1024)
 
 struct proc_start {
 	int exe, sock;
+	unsigned cut; /* the table is ours, take what is below; 0: its own */
 	char *const *argv, *const *envp;
 	volatile int failed; /* set by the child: errno of what went wrong */
 };
 
+/* What every start needs, kept from pg_proc_self on. The process has one
+ * table of descriptors and one of signals, so there is one of these. */
+static struct {
+	int null; /* something to read the end of; 0: nothing is kept yet */
+	int slot; /* holds the child's socket during a start; -1: the kernel
+	           * cannot part a table, children get a copy of all */
+	uint64_t ignored; /* bit n: signal n was ignored */
+} proc_kept;
+
 /* ---- Ourselves ---- */
 
-PG_FN int
-pg_proc_self(struct pg_err *e)
+/* The numbers that a child has other uses for are no place for what is kept.
+ * Takes fd. */
+static int
+proc_move_up(int fd)
+{
+	int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, PG_PROC_FD + 1);
+
+	if (fd >= 0)
+		close(fd);
+	return up;
+}
+
+/* A container may lack /dev/null; a pipe nobody can write to will do. */
+static int
+proc_open_null(void)
+{
+	int ends[2], fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	close(ends[1]);
+	return ends[0];
+}
+
+static int
+proc_keep(struct pg_err *e)
+{
+	struct sigaction sa;
+	int i;
+
+	if (proc_kept.null == 0) {
+		proc_kept.null = proc_move_up(proc_open_null());
+		if (proc_kept.null < 0) {
+			proc_kept.null = 0;
+			return pg_fail_sys(e, "open /dev/null");
+		}
+		proc_kept.slot = fcntl(proc_kept.null, F_DUPFD_CLOEXEC,
+		    PG_PROC_FD + 1);
+	}
+	proc_kept.ignored = UINT64_C(1) << SIGPIPE; /* if not yet, then soon */
+	for (i = 1; i <= SIGSYS; i++)
+		if (sigaction(i, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			proc_kept.ignored |= UINT64_C(1) << i;
+	return 0;
+}
+
+static int
+proc_open_self(struct pg_err *e)
 {
 	const char *path = (const char *)getauxval(AT_EXECFN);
 	int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 
-	/* Inherited SIG_IGN would have the kernel reap our children. */
-	signal(SIGCHLD, SIG_DFL);
 	if (fd >= 0)
 		return fd;
 	/* Without /proc, what we were called by. Started through a descriptor
@@ -53,7 +116,28 @@ pg_proc_self(struct pg_err *e)
 	return fd;
 }
 
-/* ---- Between vfork and exec ---- */
+PG_FN int
+pg_proc_self(struct pg_err *e)
+{
+	/* Inherited SIG_IGN would have the kernel reap our children. */
+	signal(SIGCHLD, SIG_DFL);
+	if (proc_keep(e) < 0)
+		return -1;
+	return proc_open_self(e);
+}
+
+/* ---- Until exec, in our memory ---- */
+
+/* From here on no descriptor of ours is at stake. */
+static int
+proc_child_part(struct proc_start *s)
+{
+	if (s->cut != 0 && syscall(SYS_close_range, s->cut, ~0U,
+	    PROC_CLOSE_RANGE_UNSHARE) < 0)
+		return -1;
+	s->cut = 0;
+	return 0;
+}
 
 /* Make `from` the descriptor `to`, which stays open over exec. */
 static int
@@ -64,60 +148,41 @@ proc_child_put(int from, int to)
 	return dup2(from, to);
 }
 
-/* Something to read the end of. A container may lack /dev/null; a pipe nobody
- * can write to will do. */
-static int
-proc_child_nothing(void)
-{
-	int ends[2], fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
-	close(ends[1]);
-	return ends[0];
-}
-
 /* Descriptors 0 to 3 as promised. Order matters where ours lie among them:
  * exe goes out of the way first, then sock to its place. */
 static int
 proc_child_files(struct proc_start *s)
 {
-	int null;
-
 	s->exe = fcntl(s->exe, F_DUPFD_CLOEXEC, PG_PROC_FD + 1);
 	if (s->exe < 0 || proc_child_put(s->sock, PG_PROC_FD) < 0)
 		return -1;
-	null = proc_child_nothing();
-	if (null < 0 || proc_child_put(null, 0) < 0 || dup2(2, 1) < 0)
+	if (dup2(proc_kept.null, 0) < 0 || dup2(2, 1) < 0)
 		return -1;
 	/* Should anything lack close-on-exec. Kernels before 5.11 refuse. */
 	syscall(SYS_close_range, PG_PROC_FD + 1, ~0U, PROC_CLOSE_RANGE_CLOEXEC);
 	return 0;
 }
 
-/* Handlers first: none of ours may run here once signals are unblocked. exec
- * resets those we catch but not those we ignore. Only up to SIGSYS: nobody
- * ignores or catches the real-time signals, and 33 more calls would be felt
- * in the time it takes to create an agent. */
+/* exec resets those we catch but not those we ignore. All stay blocked until
+ * pg_proc_enter: a handler of ours must not run here. */
 static void
 proc_child_signals(void)
 {
-	const struct sigaction fresh = { .sa_handler = SIG_DFL };
-	sigset_t none;
+	static const struct sigaction fresh = { .sa_handler = SIG_DFL };
 	int i;
 
 	for (i = 1; i <= SIGSYS; i++)
-		sigaction(i, &fresh, NULL); /* some cannot be changed */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+		if ((proc_kept.ignored >> i & 1) != 0)
+			sigaction(i, &fresh, NULL);
 }
 
-static _Noreturn void
-proc_child(struct proc_start *s)
+static int
+proc_child(void *arg)
 {
-	if (setpgid(0, 0) == 0 && proc_child_files(s) == 0) {
+	struct proc_start *s = arg;
+
+	if (proc_child_part(s) == 0 && setpgid(0, 0) == 0 &&
+	    proc_child_files(s) == 0) {
 		proc_child_signals();
 		syscall(SYS_execveat, s->exe, "", s->argv, s->envp,
 		    AT_EMPTY_PATH);
@@ -126,18 +191,49 @@ proc_child(struct proc_start *s)
 	_exit(127);
 }
 
-/* On its own, so that no variable of a caller can be clobbered. */
-static __attribute__((noinline)) pid_t
-proc_vfork(struct proc_start *s)
-{
-	pid_t pid = vfork();
+/* ---- The parent ---- */
 
-	if (pid == 0)
-		proc_child(s);
-	return pid;
+/* The pid; -1 with errno if nothing was started, or nothing came of it. */
+static pid_t
+proc_clone(struct proc_start *s, int *pidfd)
+{
+	char stack[PROC_STACK] __attribute__((aligned(16)));
+	int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD |
+	    (s->cut != 0 ? CLONE_FILES : 0);
+	sigset_t all, before;
+	pid_t pid;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid = clone(proc_child, stack + sizeof(stack), flags, s, pidfd);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0 || s->failed == 0)
+		return pid;
+	close(*pidfd);
+	pg_proc_reap(pid);
+	errno = s->failed;
+	return -1;
 }
 
-/* ---- The parent ---- */
+/* Start it with no more of our descriptors than the lowest. The slot gets
+ * back what it holds, so that the caller's copy of the socket is the last. */
+static pid_t
+proc_start_low(struct proc_start *s, int *pidfd)
+{
+	int top = PG_MAX(s->exe, PG_MAX(proc_kept.null, proc_kept.slot));
+	int failed;
+	pid_t pid;
+
+	if (dup3(s->sock, proc_kept.slot, O_CLOEXEC) < 0)
+		return -1;
+	s->sock = proc_kept.slot;
+	s->cut = (unsigned)top + 1;
+	pid = proc_clone(s, pidfd);
+	failed = errno;
+	dup3(proc_kept.null, proc_kept.slot, O_CLOEXEC);
+	errno = failed;
+	return pid;
+}
 
 PG_FN int
 pg_proc_spawn(int exe, char *const argv[], char *const envp[], int sock,
@@ -145,29 +241,25 @@ pg_proc_spawn(int exe, char *const argv[], char *const envp[], int sock,
 {
 	struct proc_start s = { .exe = exe, .sock = sock, .argv = argv,
 		.envp = envp };
-	sigset_t all, before;
-	pid_t pid;
-	int pidfd;
+	pid_t pid = -1;
+	int pidfd = -1;
 
-	/* A handler of ours must not run in the child, in our memory. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = proc_vfork(&s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	assert(proc_kept.null > 0);
+	if (proc_kept.slot >= 0)
+		pid = proc_start_low(&s, &pidfd);
+	if (s.failed != 0 && s.cut != 0) {
+		/* Before Linux 5.9, or not permitted. Never tried again. */
+		close(proc_kept.slot);
+		proc_kept.slot = -1;
+		s.cut = 0;
+		s.failed = 0;
+	}
+	if (proc_kept.slot < 0) {
+		s.sock = sock;
+		pid = proc_clone(&s, &pidfd);
+	}
 	if (pid < 0)
 		return pg_fail_sys(e, "start of a child");
-	if (s.failed != 0) {
-		pg_proc_reap(pid);
-		errno = s.failed;
-		return pg_fail_sys(e, "start of a child");
-	}
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec */
-	if (pidfd < 0) {
-		pg_fail_sys(e, "pidfd_open");
-		kill(pid, SIGKILL);
-		pg_proc_reap(pid);
-		return -1;
-	}
 	*out = (struct pg_proc){ .pid = pid, .pidfd = pidfd };
 	return 0;
 }
@@ -196,6 +288,7 @@ PG_FN void
 pg_proc_enter(pid_t parent, const char *name)
 {
 	const struct rlimit none = { 0, 0 };
+	sigset_t nothing;
 
 	/* In this order: a parent that dies in between is noticed. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -203,6 +296,10 @@ pg_proc_enter(pid_t parent, const char *name)
 		_exit(1);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_NAME, name);
+	sigemptyset(&nothing);
+	pthread_sigmask(SIG_SETMASK, &nothing, NULL);
 }
 
+#undef PROC_CLOSE_RANGE_UNSHARE
 #undef PROC_CLOSE_RANGE_CLOEXEC
+#undef PROC_STACK
