@@ -55,6 +55,88 @@ pg_api_fail(struct pg_api *r, const struct pg_err *e)
 	pg_exchange_fail(r->x, e);
 }
 
+/* An answer with a value that is still a pickle. */
+struct api_answer {
+	struct pg_job job;
+	struct pg_api *r;
+	struct pg_value *d;
+	const char *key;
+	struct pg_str bare;
+	struct pg_bulk *bulk; /* a reference, or NULL */
+	struct pg_buf out;
+	struct pg_err err;
+};
+
+/* No loop, no host: also runs on a worker. */
+static int
+api_answer_write(struct api_answer *a, struct pg_buf *out)
+{
+	struct pg_arena *arena = &a->r->x->arena;
+	struct pg_value *v = pg_value_null(arena);
+	int rc = 0;
+
+	arena->max = arena->used + PG_API_DECODED_MAX;
+	if (a->bare.n > 0)
+		rc = pg_pickle_read_value(a->bare, arena, 0, &v, &a->err);
+	arena->max = 0;
+	if (rc < 0)
+		return pg_wrap(&a->err, "%s", a->key);
+	pg_value_put(arena, a->d, pg_str(a->key), v);
+	return pg_json_write(out, a->d, &a->err);
+}
+
+static void
+api_answer_run(struct pg_job *j)
+{
+	struct api_answer *a = PG_CONTAINER(j, struct api_answer, job);
+
+	api_answer_write(a, &a->out);
+}
+
+static void
+api_answer_done(struct pg_job *j)
+{
+	struct api_answer *a = PG_CONTAINER(j, struct api_answer, job);
+	struct pg_buf out = a->out;
+	struct pg_err err = a->err;
+	struct pg_exchange *x = a->r->x;
+
+	/* The answer ends the arena that a lies in. */
+	pg_bulk_unref(a->bulk);
+	if (err.code != PG_E_OK)
+		pg_exchange_fail(x, &err);
+	else
+		pg_exchange_reply(x, 200, PG_STR_NULL, &out);
+	pg_buf_fini(&out);
+}
+
+PG_FN void
+pg_api_reply_with(struct pg_api *r, struct pg_value *d, const char *key,
+    struct pg_str bare, struct pg_bulk *bulk)
+{
+	struct api_answer *a = pg_arena_zalloc(&r->x->arena, sizeof(*a));
+
+	a->r = r;
+	a->d = d;
+	a->key = key;
+	a->bare = bare;
+	if (bulk == NULL || bare.n <= PG_API_WORKER_MIN) {
+		if (api_answer_write(a, pg_api_out(r)) < 0)
+			pg_api_fail(r, &a->err);
+		else
+			pg_api_send(r);
+		return;
+	}
+	a->bulk = pg_bulk_ref(bulk);
+	a->out.max = 2 * PG_API_DECODED_MAX;
+	a->job.run = api_answer_run;
+	a->job.done = api_answer_done;
+	if (pg_work_submit(r->host->work, &a->job, &a->err) < 0) {
+		pg_bulk_unref(a->bulk);
+		pg_api_fail(r, &a->err);
+	}
+}
+
 /* ---- Gate ------------------------------------------------------------------ */
 
 /* The key of an Authorization header; empty: none. */

@@ -43,6 +43,11 @@ PG_FN void pg_api_reply(struct pg_api *r, const struct pg_value *v);
  * answered between the two. */
 PG_FN struct pg_buf *pg_api_out(struct pg_api *r);
 PG_FN void pg_api_send(struct pg_api *r);
+/* d with one more member: the value of a bare pickle, which lies in bulk or
+ * (bulk NULL) lives until this returns. A large one is decoded and written
+ * out on a worker. */
+PG_FN void pg_api_reply_with(struct pg_api *r, struct pg_value *d,
+    const char *key, struct pg_str bare, struct pg_bulk *bulk);
 PG_FN void pg_api_fail(struct pg_api *r, const struct pg_err *e);
 
 /* For pg_server_new; arg is the host, whose routes (see routes.h) end with an

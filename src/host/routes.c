@@ -341,31 +341,53 @@ routes_info(struct pg_api *r)
 		pg_api_reply(r, routes_summary(a, &r->x->arena));
 }
 
-/* The last state seen, and how old it is when the agent could not be asked. */
+/* Where the last state seen lies; that of one that sleeps is fetched. -1: none
+ * is known. */
+static int
+routes_find_state(struct pg_agent *a, struct pg_str *bare, struct pg_err *e)
+{
+	if (a->state == NULL && a->phase == PG_AGENT_INACTIVE &&
+	    pg_durable_load_state(a, e) < 0)
+		return -1;
+	if (a->state == NULL)
+		return pg_fail(e, PG_E_SERIAL, "no state is known yet");
+	*bare = (struct pg_str){ a->state->p + a->state_off, a->state_len };
+	return 0;
+}
+
+/* How old the state is that could not be asked for; what a sleeper wants. */
+static void
+routes_put_beside(const struct pg_agent *a, struct pg_arena *arena,
+    struct pg_value *d)
+{
+	int64_t age = pg_loop_now(a->host->loop) - a->state_time;
+
+	if (a->phase == PG_AGENT_INACTIVE) {
+		pg_put(arena, d, "deactivation_policy",
+		    pg_policy_value(&a->policy, arena));
+		pg_put_int(arena, d, "queued_message_count",
+		    pg_inactive_kept(a));
+	} else if (a->running != NULL || a->own.id != 0 ||
+	    a->phase != PG_AGENT_ACTIVE) {
+		pg_put_float(arena, d, "state_age", pg_to_seconds(age));
+	}
+}
+
+/* One of many: the arena bounds what all of them take. */
 static void
 routes_put_state(struct pg_agent *a, struct pg_arena *arena,
     struct pg_value *d)
 {
 	struct pg_err e = { 0 };
 	struct pg_value *state;
-	int64_t age = pg_loop_now(a->host->loop) - a->state_time;
-	bool asleep = a->phase == PG_AGENT_INACTIVE;
+	struct pg_str bare;
 
-	if (asleep && a->state == NULL && pg_durable_load_state(a, &e) < 0) {
+	if (routes_find_state(a, &bare, &e) < 0 ||
+	    pg_pickle_read_value(bare, arena, 0, &state, &e) < 0)
 		pg_put_strz(arena, d, "state_error", e.msg);
-		return;
-	}
-	if (a->state == NULL ||
-	    pg_pickle_read_value((struct pg_str){ a->state->p + a->state_off,
-	    a->state_len }, arena, 0, &state, &e) < 0) {
-		pg_put_strz(arena, d, "state_error", a->state == NULL ?
-		    "no state is known yet" : e.msg);
-		return;
-	}
-	pg_put(arena, d, "state", state);
-	if (!asleep && (a->running != NULL || a->own.id != 0 ||
-	    a->phase != PG_AGENT_ACTIVE))
-		pg_put_float(arena, d, "state_age", pg_to_seconds(age));
+	else
+		pg_put(arena, d, "state", state);
+	routes_put_beside(a, arena, d);
 }
 
 /* One look at an agent, or many of them for one answer. */
@@ -377,61 +399,61 @@ struct routes_look {
 	bool states; /* with their states */
 };
 
-/* The summary as GET /agents/ID/state has it: without when it fell asleep. */
-static struct pg_value *
-routes_state_summary(const struct pg_agent *a, struct pg_arena *arena)
+/* GET /agents/ID/state: the summary, but not when it fell asleep. */
+static void
+routes_reply_state(struct routes_look *l)
 {
+	struct pg_arena *arena = &l->r->x->arena;
+	struct pg_agent *a = l->agents[0];
 	struct pg_value *d = routes_summary(a, arena);
+	struct pg_str bare;
+	struct pg_err e = { 0 };
 
 	if (a->phase == PG_AGENT_INACTIVE)
 		d->n--; /* deactivated_at, the last */
-	return d;
+	routes_put_beside(a, arena, d);
+	if (routes_find_state(a, &bare, &e) < 0) {
+		pg_put_strz(arena, d, "state_error", e.msg);
+		pg_api_reply(l->r, d);
+	} else {
+		pg_api_reply_with(l->r, d, "state", bare, a->state);
+	}
 }
 
 static void
-routes_put_sleep(const struct pg_agent *a, struct pg_arena *arena,
-    struct pg_value *d)
-{
-	if (a->phase != PG_AGENT_INACTIVE)
-		return;
-	pg_put(arena, d, "deactivation_policy", pg_policy_value(&a->policy,
-	    arena));
-	pg_put_int(arena, d, "queued_message_count", pg_inactive_kept(a));
-}
-
-static struct pg_value *
-routes_look_value(struct routes_look *l)
+routes_reply_list(struct routes_look *l)
 {
 	struct pg_arena *arena = &l->r->x->arena;
 	struct pg_value *d = pg_value_dict(arena);
-	struct pg_value *list = pg_value_list(arena), *one = NULL;
-	size_t i;
+	struct pg_value *list = pg_value_list(arena), *one;
+	size_t i, start = arena->used;
 
 	for (i = 0; i < l->n; i++) {
-		one = l->single ? routes_state_summary(l->agents[i], arena) :
-		    routes_summary(l->agents[i], arena);
-		if (l->states || l->single) {
+		one = routes_summary(l->agents[i], arena);
+		if (l->states) {
+			arena->max = start + PG_API_DECODED_MAX;
 			routes_put_state(l->agents[i], arena, one);
-			routes_put_sleep(l->agents[i], arena, one);
+			arena->max = 0;
 		}
 		pg_value_add(arena, list, one);
 	}
 	pg_put(arena, d, "agents", list);
-	return l->single ? one : d;
+	pg_api_reply(l->r, d);
 }
 
 static void
 routes_look_done(void *arg, const struct pg_err *err)
 {
 	struct routes_look *l = arg;
-	struct pg_value *v;
 	size_t i;
 
 	(void)err;
 	if (--l->left > 0)
 		return;
-	v = routes_look_value(l);
-	pg_api_reply(l->r, v);
+	if (l->single)
+		routes_reply_state(l);
+	else
+		routes_reply_list(l);
 	for (i = 0; i < l->n; i++) {
 		/* The state of one that sleeps lies on disk. */
 		if (l->agents[i]->phase == PG_AGENT_INACTIVE)
@@ -752,26 +774,12 @@ static void
 routes_on_message(struct pg_msg *m, const struct pg_outcome *o)
 {
 	struct pg_api *r = m->arg;
-	struct pg_arena *a = &r->x->arena;
-	struct pg_value *d, *v;
-	struct pg_err e = { 0 };
 
-	if (o->err != NULL) {
+	if (o->err != NULL)
 		pg_api_fail(r, o->err);
-		return;
-	}
-	a->max = a->used + PG_API_DECODED_MAX;
-	d = pg_value_dict(a);
-	v = pg_value_null(a);
-	if (o->body.n > 0 &&
-	    pg_pickle_read_value(o->body, a, 0, &v, &e) < 0) {
-		pg_wrap(&e, "result");
-		pg_api_fail(r, &e);
-		return;
-	}
-	pg_put(a, d, "result", v);
-	a->max = 0;
-	pg_api_reply(r, d);
+	else
+		pg_api_reply_with(r, pg_value_dict(&r->x->arena), "result",
+		    o->body, o->bulk);
 }
 
 /* What the request says beside the message itself. */
