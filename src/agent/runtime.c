@@ -29,21 +29,32 @@ static struct {
 	char abi[17];
 } runtime_table;
 
-static void
-runtime_describe(struct pg_buf *b, const struct paglets_class *cls)
+/* h with a name and two numbers more. Every agent's process begins with
+ * this, so it neither allocates nor prints. */
+static uint64_t
+runtime_mix(uint64_t h, const char *name, size_t a, size_t b)
+{
+	const uint64_t key[2] = { h ^ a, b };
+
+	return pg_siphash(key, pg_str(name));
+}
+
+static uint64_t
+runtime_describe(uint64_t h, const struct paglets_class *cls)
 {
 	const struct paglets_field *f;
 
-	pg_buf_printf(b, "%s %d %zu;", cls->name, cls->schema, cls->size);
+	h = runtime_mix(h, cls->name, (size_t)cls->schema, cls->size);
 	for (f = cls->fields; f != NULL && f->name != NULL; f++)
-		pg_buf_printf(b, "%s %d %zu;", f->name, (int)f->kind, f->at);
+		h = runtime_mix(h, f->name, f->kind, f->at);
+	return h;
 }
 
 PG_FN void
 pg_runtime_set_classes(const struct paglets_class *const *classes)
 {
-	static const uint64_t seed[2] = { 0x7061676c65747321, PAGLETS_ABI };
-	struct pg_buf b = { .max = 0 };
+	uint64_t h = runtime_mix(PAGLETS_ABI, "paglets", PG_FRAME_PROTO,
+	    sizeof(struct paglets_class));
 	struct pg_arena *a = &runtime_table.arena;
 	size_t i, n = 0;
 
@@ -53,18 +64,15 @@ pg_runtime_set_classes(const struct paglets_class *const *classes)
 	runtime_table.classes = classes;
 	runtime_table.state_names = pg_arena_zalloc(a,
 	    (n + 1) * sizeof(struct pg_str));
-	pg_buf_printf(&b, "%d %zu;", PG_FRAME_PROTO,
-	    sizeof(struct paglets_class));
 	for (i = 0; i < n; i++) {
 		runtime_table.state_names[i] =
 		    classes[i]->state_name != NULL ?
 		    pg_str(classes[i]->state_name) :
 		    pg_fields_state_name(a, pg_str(classes[i]->name));
-		runtime_describe(&b, classes[i]);
+		h = runtime_describe(h, classes[i]);
 	}
-	snprintf(runtime_table.abi, sizeof(runtime_table.abi), "%016" PRIx64,
-	    pg_siphash(seed, pg_buf_str(&b)));
-	pg_buf_fini(&b);
+	for (i = 0; i < sizeof(runtime_table.abi) - 1; i++, h >>= 4)
+		runtime_table.abi[i] = "0123456789abcdef"[h & 15];
 }
 
 PG_FN const struct paglets_class *
