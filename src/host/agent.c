@@ -270,6 +270,18 @@ agent_take(struct pg_agent *a)
 	return m;
 }
 
+PG_FN void
+pg_agent_asleep(struct pg_agent *a)
+{
+	struct pg_err err = { 0 };
+
+	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
+	a->pid = 0;
+	pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' on %.*s",
+	    PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
+	agent_fail_holds(a, &err);
+}
+
 static void
 agent_fail_waiting(struct pg_agent *a, const struct pg_err *err)
 {

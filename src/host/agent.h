@@ -164,6 +164,8 @@ PG_FN void pg_agent_unref(struct pg_agent *a);
 
 /* For inactive and arrive: the phase, as the counts of the host follow it. */
 PG_FN void pg_agent_set_phase(struct pg_agent *a, enum pg_agent_phase phase);
+/* It sleeps: INACTIVE, and those who wait for a turn are told so. */
+PG_FN void pg_agent_asleep(struct pg_agent *a);
 /* End its process in good order; ended is called when it is gone. */
 PG_FN void pg_agent_quit(struct pg_agent *a,
     void (*ended)(struct pg_agent *a));

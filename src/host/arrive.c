@@ -253,7 +253,7 @@ arrive_on_asleep(void *arg, const struct pg_err *err)
 	pg_forward_drop(r->host, r->agent->id);
 	if (r->old != NULL)
 		r->host->up.replaced(r->old, r->agent);
-	pg_agent_set_phase(r->agent, PG_AGENT_INACTIVE);
+	pg_agent_asleep(r->agent);
 	arrive_finish(r, NULL, r->host->address);
 	pg_arena_fini(&a);
 }

@@ -225,8 +225,7 @@ deactivate_on_ended(struct pg_agent *a)
 	struct pg_buf b = { 0 };
 	struct pg_msg *m, *waiting;
 
-	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
-	a->pid = 0;
+	pg_agent_asleep(a);
 	if (d->in_call) {
 		pg_wire_bare(&b, pg_wire_proxy(&arena, a->host->address,
 		    a->id), NULL);
@@ -410,8 +409,7 @@ activate_failed(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_msg *m;
 
-	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
-	a->pid = 0;
+	pg_agent_asleep(a);
 	while ((m = pg_mailbox_take(&a->box)) != NULL)
 		inactive_refuse(a, m, err);
 	activate_tell(a, err);

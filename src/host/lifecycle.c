@@ -91,7 +91,8 @@ dispose_on_granted(struct pg_hold *h, const struct pg_err *err)
 {
 	struct lifecycle_op *op = PG_CONTAINER(h, struct lifecycle_op, hold);
 
-	if (err != NULL && op->agent->phase == PG_AGENT_CRASHED)
+	if (err != NULL && (op->agent->phase == PG_AGENT_CRASHED ||
+	    op->agent->phase == PG_AGENT_INACTIVE))
 		dispose_gone(op);
 	else if (err == NULL)
 		pg_agent_command(h, "disposing", PG_AGENT_HOOK_TIME,
