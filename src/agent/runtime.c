@@ -195,6 +195,37 @@ runtime_wrong_state(const struct paglets_class *c, struct pg_str state_name,
 	    PG_STR_ARG(state_name));
 }
 
+static struct pg_value *
+runtime_class_value(struct pg_arena *a, const struct paglets_class *c)
+{
+	struct pg_value *d = pg_value_dict(a), *kinds = pg_value_list(a);
+	const char *kind;
+	size_t i;
+
+	for (i = 0; (kind = pg_class_kind_at(c, i)) != NULL; i++)
+		pg_value_add(a, kinds, pg_value_strz(a, kind));
+	pg_value_put(a, d, PG_STR("name"), pg_value_str(a, pg_class_name(c)));
+	pg_value_put(a, d, PG_STR("state_class_name"), pg_value_str(a,
+	    pg_class_state_name(c)));
+	pg_value_put(a, d, PG_STR("kinds"), kinds);
+	pg_value_put(a, d, PG_STR("run"), pg_value_bool(a,
+	    pg_class_has_run(c)));
+	return d;
+}
+
+PG_FN struct pg_value *
+pg_runtime_list(struct pg_arena *a)
+{
+	struct pg_value *d = pg_value_dict(a), *list = pg_value_list(a);
+	const struct paglets_class *c;
+	size_t i;
+
+	for (i = 0; (c = pg_runtime_class_at(i)) != NULL; i++)
+		pg_value_add(a, list, runtime_class_value(a, c));
+	pg_value_put(a, d, PG_STR("classes"), list);
+	return d;
+}
+
 PG_FN const struct paglets_class *
 pg_runtime_class(struct pg_str name, struct pg_str state_name,
     struct pg_err *e)

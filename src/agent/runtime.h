@@ -24,6 +24,10 @@ PG_FN bool pg_class_restarts(const struct paglets_class *c);
 /* Names of the message kinds it handles, one by one; NULL past the end. */
 PG_FN const char *pg_class_kind_at(const struct paglets_class *c, size_t i);
 
+/* {"classes": [{name, state_class_name, kinds, run}]}: all of them, as the
+ * route of that name and `paglets classes` show them. */
+PG_FN struct pg_value *pg_runtime_list(struct pg_arena *a);
+
 /* Find a class by wire name. PG_E_SERIAL with the texts of QUIRKS section 4:
  * "Expected module:qualname, got 'x'", "Cannot import module 'm'", "Cannot
  * resolve 'm:C'". state_name, if not empty, must be the class's own. */

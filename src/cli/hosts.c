@@ -376,31 +376,6 @@ hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
 }
 
 /* The classes of this very program, in the form of GET /classes. */
-static struct pg_value *
-hosts_local_classes(struct pg_arena *a)
-{
-	struct pg_value *reply = pg_value_dict(a), *list = pg_value_list(a);
-	const struct paglets_class *class;
-	struct pg_value *d, *kinds;
-	const char *kind;
-	size_t i, k;
-
-	for (i = 0; (class = pg_runtime_class_at(i)) != NULL; i++) {
-		d = pg_value_dict(a);
-		kinds = pg_value_list(a);
-		for (k = 0; (kind = pg_class_kind_at(class, k)) != NULL; k++)
-			pg_value_add(a, kinds, pg_value_strz(a, kind));
-		pg_put_str(a, d, "name", pg_class_name(class));
-		pg_put_str(a, d, "state_class_name",
-		    pg_class_state_name(class));
-		pg_put(a, d, "kinds", kinds);
-		pg_put_bool(a, d, "run", pg_class_has_run(class));
-		pg_value_add(a, list, d);
-	}
-	pg_put(a, reply, "classes", list);
-	return reply;
-}
-
 static int
 hosts_classes(struct pg_ask *r, struct pg_err *e)
 {
@@ -409,7 +384,7 @@ hosts_classes(struct pg_ask *r, struct pg_err *e)
 
 	if (pg_args_has(&r->cli->args, "local"))
 		return hosts_show_classes(r->cli,
-		    hosts_local_classes(&r->cli->arena), e);
+		    pg_runtime_list(&r->cli->arena), e);
 	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
 	    pg_ask_get(r, &at, "/classes", &reply, e) < 0)
 		return -1;

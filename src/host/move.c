@@ -136,7 +136,7 @@ move_on_failed_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 	move_end_failed(arg);
 }
 
-/* Over without success. A paglet whose hook `dispatching` has run is told by
+/* Over without success; err is copied. A paglet whose hook `dispatching` has run is told by
  * dispatch_failed. */
 static void
 move_fail(struct move *m, const struct pg_err *err)
@@ -468,12 +468,10 @@ move_on_local(void *arg, const struct pg_err *err, struct pg_str url,
     struct pg_str id)
 {
 	struct move *m = arg;
-	struct pg_err e;
 
 	(void)id;
 	if (err != NULL) {
-		e = *err;
-		move_fail(m, &e);
+		move_fail(m, err);
 	} else if (m->kind == PG_KIND_CLONE) {
 		move_delivered(m, url);
 	} else {
@@ -665,16 +663,13 @@ static void
 move_on_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 {
 	struct move *m = arg;
-	struct pg_err err;
 
 	(void)a;
-	if (o->err != NULL) {
-		err = *o->err;
-		move_fail(m, &err);
-		return;
-	}
-	pg_agent_command(&m->hold, NULL, PG_AGENT_HOOK_TIME, move_on_snapshot,
-	    m);
+	if (o->err != NULL)
+		move_fail(m, o->err);
+	else
+		pg_agent_command(&m->hold, NULL, PG_AGENT_HOOK_TIME,
+		    move_on_snapshot, m);
 }
 
 static const char *
@@ -699,14 +694,11 @@ static void
 move_on_granted(struct pg_hold *h, const struct pg_err *err)
 {
 	struct move *m = PG_CONTAINER(h, struct move, hold);
-	struct pg_err e;
 
-	if (err != NULL) {
-		e = *err;
-		move_fail(m, &e);
-		return;
-	}
-	move_begin(m);
+	if (err != NULL)
+		move_fail(m, err);
+	else
+		move_begin(m);
 }
 
 static void
@@ -796,11 +788,9 @@ static void
 move_on_call_granted(struct pg_hold *h, const struct pg_err *err)
 {
 	struct move *m = PG_CONTAINER(h, struct move, hold);
-	struct pg_err e;
 
 	if (err != NULL) {
-		e = *err;
-		move_fail(m, &e);
+		move_fail(m, err);
 		return;
 	}
 	if (m->kind != PG_KIND_CLONE)

@@ -187,27 +187,7 @@ routes_artifacts(struct pg_api *r)
 static void
 routes_classes(struct pg_api *r)
 {
-	struct pg_arena *a = &r->x->arena;
-	struct pg_value *d = pg_value_dict(a), *list = pg_value_list(a);
-	struct pg_value *one, *kinds;
-	const struct paglets_class *c;
-	const char *kind;
-	size_t i, k;
-
-	for (i = 0; (c = pg_runtime_class_at(i)) != NULL; i++) {
-		one = pg_value_dict(a);
-		kinds = pg_value_list(a);
-		for (k = 0; (kind = pg_class_kind_at(c, k)) != NULL; k++)
-			pg_value_add(a, kinds, pg_value_strz(a, kind));
-		pg_put_str(a, one, "name", pg_class_name(c));
-		pg_put_str(a, one, "state_class_name",
-		    pg_class_state_name(c));
-		pg_put(a, one, "kinds", kinds);
-		pg_put_bool(a, one, "run", pg_class_has_run(c));
-		pg_value_add(a, list, one);
-	}
-	pg_put(a, d, "classes", list);
-	pg_api_reply(r, d);
+	pg_api_reply(r, pg_runtime_list(&r->x->arena));
 }
 
 /* ---- Events ------------------------------------------------------------------- */
