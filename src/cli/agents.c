@@ -403,8 +403,10 @@ pg_create_run(struct pg_cli *c, struct pg_err *e)
 		    "entry host)" },
 		{ "id", 0, "ID", NULL, "its id (the host chooses one)" },
 		{ "init", 0, "JSON", NULL, "what its creation hook is told" },
-		{ "restart", 0, "WHEN", NULL, "never, or on-crash: from its "
-		    "last checkpoint, at most 5 times in 60 s (never)" },
+		{ "restart", 0, "WHEN", NULL, "on-crash: when its process "
+		    "dies, from what was last written to disk, at most 5 "
+		    "times in 60 s; never: only if its class says so "
+		    "(never)" },
 		{ "state-class", 0, "NAME", NULL, "class of its state (the "
 		    "host is asked)" },
 		{ .name = NULL }

@@ -323,10 +323,10 @@ static const struct pg_option serve_options[] = {
 	    "repeatable" },
 	{ "state-dir", 0, "DIR", "PAGLETS_STATE_DIR", "folder for what is to "
 	    "survive, or none (~/.local/state/paglets/NAME)" },
-	{ "durability", 0, "WHEN", "PAGLETS_DURABILITY", "when an active "
-	    "agent is written to disk: arrival: when it comes to life; "
-	    "message: also before each answer; none: only when it comes from "
-	    "another host (arrival)" },
+	{ "durability", 0, "WHEN", "PAGLETS_DURABILITY", "when an agent is "
+	    "written to disk: arrival: when it comes to life, moves or falls "
+	    "asleep; message: also before each answer; none: only when it "
+	    "moves or falls asleep (arrival)" },
 	{ "log-level", 0, "LEVEL", "PAGLETS_LOG_LEVEL", "error, warn, info, "
 	    "debug (info)" },
 	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },
@@ -354,7 +354,8 @@ pg_serve_run(struct pg_cli *c, struct pg_err *e)
 		"Makes this machine a host, until SIGINT or SIGTERM. Prints "
 		"one line when it is\nready. Agents that are active when it "
 		"stops are put to sleep, and woken when a\nhost with the same "
-		"--state-dir starts." };
+		"--state-dir starts. After a crash they go on from what was\n"
+		"last written to disk." };
 	struct pg_host_config *cfg;
 
 	if (pg_cli_read(c, &spec, NULL, e) < 0)
@@ -365,7 +366,10 @@ pg_serve_run(struct pg_cli *c, struct pg_err *e)
 		return -1;
 	if (pg_host_serve(cfg, serve_on_ready, c, e) == 0)
 		return 0;
+	/* Only a port and a state folder can be somebody else's. */
 	if (e->code == PG_E_CONFLICT)
-		pg_fail(e, e->code, "%s; choose another with --port", e->msg);
+		pg_fail(e, e->code, "%s; choose another with %s", e->msg,
+		    pg_str_starts(pg_str(e->msg), PG_STR("state folder")) ?
+		    "--name or --state-dir" : "--port");
 	return -1;
 }

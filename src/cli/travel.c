@@ -134,9 +134,11 @@ pg_dispatch_run(struct pg_cli *c, struct pg_err *e)
 	static const struct pg_option options[] = { TRAVEL_TICKET_OPTIONS };
 	static const struct pg_spec spec = { "AGENT TARGET", 2, 2, options,
 		"Sends an agent to another host, by name or URL, with its "
-		"state. It stays where\nit is if it cannot get there. Prints "
-		"its new address. --timeout is for one\nattempt; all of them "
-		"together may take longer." };
+		"state. It stays where\nit is if it cannot get there; when "
+		"that cannot be known it is listed as moving\nuntil it can, "
+		"see `paglets help resolve`. Prints its new address. "
+		"--timeout is\nfor one attempt; all of them together may take "
+		"longer." };
 
 	return pg_ask_run(c, &spec, travel_dispatch, e);
 }
