@@ -33,6 +33,11 @@ upcall_meanwhile(struct paglets_call *c, const struct pg_frame *f,
 		exit(0);
 	if (command && f->id == id && kind != PG_UPCALL_ASKS)
 		c->self->serve(c->self, f);
+	/* A look at the state that has crossed a step's wish to leave: nothing
+	 * is in motion, and the host grants the wish only afterwards. */
+	else if (f->type == PG_FRAME_SNAPSHOT && kind != PG_UPCALL_ASKS &&
+	    c->purpose == PG_CALL_STEP && (f->id & PG_FRAME_CALL_ID) == 0)
+		c->self->serve(c->self, f);
 	else if ((command || f->type == PG_FRAME_MESSAGE) &&
 	    c->purpose == PG_CALL_STEP &&
 	    (f->id & PG_FRAME_CALL_ID) == 0)

@@ -283,15 +283,42 @@ pg_agent_asleep(struct pg_agent *a)
 }
 
 static void
+agent_fail_message(struct pg_agent *a, struct pg_msg *m,
+    const struct pg_err *err)
+{
+	a->failed++;
+	agent_message_event(a, "message-failed", m, err);
+	agent_refuse_message(a, m, err);
+}
+
+/* What waits fails, but for what was kept: that stays. */
+static void
+agent_fail_mailbox(struct pg_agent *a, const struct pg_err *err)
+{
+	struct pg_msg *m;
+
+	while ((m = pg_mailbox_take(&a->box)) != NULL)
+		agent_fail_message(a, m, err);
+}
+
+static void
 agent_fail_waiting(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_msg *m;
 
-	while ((m = agent_take(a)) != NULL) {
-		a->failed++;
-		agent_message_event(a, "message-failed", m, err);
-		agent_refuse_message(a, m, err);
-	}
+	while ((m = agent_take(a)) != NULL)
+		agent_fail_message(a, m, err);
+}
+
+PG_FN struct pg_msg *
+pg_agent_take_mailbox(struct pg_agent *a)
+{
+	struct pg_msg *first = NULL, **end = &first;
+
+	while ((*end = pg_mailbox_take(&a->box)) != NULL)
+		end = &(*end)->next;
+	*end = pg_dedupe_leave(a->window);
+	return first;
 }
 
 PG_FN struct pg_msg *
@@ -369,7 +396,7 @@ agent_crashed(struct pg_agent *a, int status)
 		agent_end_message(a, &(struct pg_outcome){ .err = &now });
 		agent_fail_holds(a, &later);
 		if (!starting)
-			agent_fail_waiting(a, &later);
+			agent_fail_mailbox(a, &later);
 	}
 	if (!starting && a->phase == PG_AGENT_CRASHED) {
 		agent_progress(a);
@@ -846,9 +873,16 @@ pg_agent_hold_call(struct pg_agent *a, struct pg_hold *h)
 PG_FN int
 pg_agent_check_call(const struct pg_agent *a, struct pg_err *e)
 {
-	if (a->phase != PG_AGENT_STARTING &&
-	    (a->own.id == 0 || a->call_in_step))
+	if (a->phase != PG_AGENT_STARTING && a->own.id == 0)
 		return 0;
+	/* A step and an order of the host have crossed: a look at the state
+	 * is served meanwhile, a hook waits for the step. */
+	if (a->phase != PG_AGENT_STARTING && a->call_in_step &&
+	    a->own.type == PG_FRAME_SNAPSHOT)
+		return 0;
+	if (a->call_in_step)
+		return pg_fail(e, PG_E_LIFECYCLE, "Paglet '%.*s' is being "
+		    "moved, copied or put to sleep", PG_STR_ARG(a->id));
 	return pg_fail(e, PG_E_LIFECYCLE, "not within a hook of Paglet "
 	    "'%.*s'", PG_STR_ARG(a->id));
 }

@@ -85,6 +85,7 @@ struct pg_agent {
 	/* What was kept while it slept: delivered first, in this order. */
 	struct pg_msg *drain, **drain_end;
 	int64_t drained, draining; /* how many that was, and is still */
+	bool waking; /* activated, but not all that was kept is delivered */
 	const char *wake_event; /* the hook to wake it with, if not activation */
 	struct pg_msg *running; /* the message its process has */
 	uint32_t running_id, next_id;
@@ -117,7 +118,10 @@ struct pg_agent {
 	/* Inactive ones, see inactive.h. */
 	struct pg_policy policy;
 	int64_t deactivated_at; /* wall clock */
-	uint64_t kept, kept_first; /* messages kept for it: how many, from */
+	/* Messages kept for it have numbers from kept_first to below
+	 * kept_next; some of them may be delivered already. */
+	uint64_t kept_first, kept_next;
+	bool going; /* its record is being removed for good */
 	bool restart;              /* after a crash, from its checkpoint */
 	int64_t restarts[5];       /* when, see recover.c */
 	size_t nrestarts;
@@ -174,6 +178,8 @@ PG_FN void pg_agent_wake(struct pg_agent *a);
 
 /* Queue a message; takes it. */
 PG_FN void pg_agent_post(struct pg_agent *a, struct pg_msg *m);
+/* All that wait in the mailbox, but not what was kept. */
+PG_FN struct pg_msg *pg_agent_take_mailbox(struct pg_agent *a);
 /* All that wait, in the order of delivery, as a list; the caller's. */
 PG_FN struct pg_msg *pg_agent_take_waiting(struct pg_agent *a);
 /* Queue messages that another incarnation was to deliver, without events and

@@ -90,7 +90,7 @@ pg_checkpoint(struct pg_agent *a, pg_durable_done *done, void *arg)
 			done(arg, NULL);
 	} else if (a->host->cfg.durability == PG_DURABILITY_NONE) {
 		/* What was on disk is no longer true. */
-		pg_durable_gone(a, PG_STR_NULL, PG_STR_NULL, done, arg);
+		pg_durable_forget(a, done, arg);
 	} else if (a->state_fresh && !a->has_run) {
 		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, done, arg);
 	} else {

@@ -28,6 +28,13 @@ struct durable_op {
 	char file[PG_AGENT_ID_MAX + 16];
 };
 
+/* An agent on its way off the disk. */
+struct durable_going {
+	struct pg_agent *agent; /* a reference */
+	pg_durable_done *done;
+	void *arg;
+};
+
 static struct pg_str
 durable_key(char out[DURABLE_KEY], const char *kind, struct pg_str id)
 {
@@ -220,9 +227,12 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	struct pg_err err = { 0 };
 	bool large;
 
-	if (a->host->store == NULL || a->state == NULL) {
+	if (a->host->store == NULL || a->state == NULL || a->going) {
+		if (a->going)
+			pg_fail(&err, PG_E_INVALID_AGENT, "Paglet '%.*s' is "
+			    "being disposed of", PG_STR_ARG(a->id));
 		if (done != NULL)
-			done(arg, NULL);
+			done(arg, a->going ? &err : NULL);
 		return;
 	}
 	op = durable_new(a->host, a, done, arg);
@@ -250,27 +260,32 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 }
 
 static void
-durable_del_queue(struct durable_op *op, struct pg_agent *a)
+durable_del_kept(struct durable_op *op, const struct pg_agent *a, uint64_t n)
 {
 	char id[DURABLE_KEY];
-	uint64_t i;
 
-	for (i = 0; i < a->kept; i++) {
-		snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(a->id),
-		    a->kept_first + i);
-		durable_del(op, "queue", pg_str(id));
-	}
-	a->kept_first += a->kept;
-	a->kept = 0;
+	snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(a->id), n);
+	durable_del(op, "queue", pg_str(id));
+}
+
+static void
+durable_on_gone(void *arg, const struct pg_err *err)
+{
+	struct durable_going *g = arg;
+
+	/* It could not be removed: it is still one of us. */
+	if (err != NULL)
+		g->agent->going = false;
+	if (g->done != NULL)
+		g->done(g->arg, err);
+	pg_agent_unref(g->agent);
+	free(g);
 }
 
 PG_FN void
-pg_durable_gone(struct pg_agent *a, struct pg_str note,
-    struct pg_str transfer, pg_durable_done *done, void *arg)
+pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 {
 	struct durable_op *op;
-	struct pg_arena arena = { 0 };
-	struct pg_value *d = pg_value_dict(&arena);
 
 	if (a->host->store == NULL) {
 		if (done != NULL)
@@ -280,7 +295,34 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 	op = durable_new(a->host, a, done, arg);
 	a->saves++;
 	durable_del(op, "agent", a->id);
-	durable_del_queue(op, a);
+	durable_commit(op);
+}
+
+PG_FN void
+pg_durable_gone(struct pg_agent *a, struct pg_str note,
+    struct pg_str transfer, pg_durable_done *done, void *arg)
+{
+	struct durable_op *op;
+	struct durable_going *g;
+	struct pg_arena arena = { 0 };
+	struct pg_value *d;
+	uint64_t n;
+
+	if (a->host->store == NULL) {
+		if (done != NULL)
+			done(arg, NULL);
+		return;
+	}
+	g = pg_alloc(sizeof(*g));
+	*g = (struct durable_going){ .agent = a, .done = done, .arg = arg };
+	pg_agent_ref(a);
+	a->going = true;
+	a->saves++;
+	op = durable_new(a->host, a, durable_on_gone, g);
+	d = pg_value_dict(&arena);
+	durable_del(op, "agent", a->id);
+	for (n = a->kept_first; n < a->kept_next; n++)
+		durable_del_kept(op, a, n);
 	if (note.n > 0) {
 		pg_put_str(&arena, d, "url", note);
 		pg_put_float(&arena, d, "time",
@@ -296,8 +338,8 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 /* ---- Messages kept ------------------------------------------------------------------ */
 
 PG_FN void
-pg_durable_queue(struct pg_agent *a, const struct pg_msg *m,
-    pg_durable_done *done, void *arg)
+pg_durable_queue(struct pg_agent *a, struct pg_msg *m, pg_durable_done *done,
+    void *arg)
 {
 	struct durable_op *op;
 	struct pg_arena arena = { 0 };
@@ -305,33 +347,39 @@ pg_durable_queue(struct pg_agent *a, const struct pg_msg *m,
 	char id[DURABLE_KEY];
 	struct pg_err err = { 0 };
 
+	m->kept = ++a->kept_next;
 	if (a->host->store == NULL) {
-		if (done != NULL)
-			done(arg, NULL);
+		done(arg, NULL);
 		return;
 	}
 	op = durable_new(a->host, a, done, arg);
 	snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(a->id),
-	    a->kept_first + a->kept);
-	if (pg_pickle_read_value(m->body, &arena, 0, &record, &err) < 0 ||
-	    durable_put(op, "queue", pg_str(id), record, &err) < 0) {
+	    m->kept - 1);
+	if (a->going)
+		pg_fail(&err, PG_E_INVALID_AGENT, "No paglet '%.*s'",
+		    PG_STR_ARG(a->id));
+	if (a->going || pg_pickle_read_value(m->body, &arena, 0, &record,
+	    &err) < 0 || durable_put(op, "queue", pg_str(id), record,
+	    &err) < 0)
 		durable_end(op, &err);
-	} else {
-		a->kept++;
+	else
 		durable_commit(op);
-	}
 	pg_arena_fini(&arena);
 }
 
 PG_FN void
-pg_durable_drained(struct pg_agent *a)
+pg_durable_delivered(struct pg_agent *a, uint64_t kept)
 {
 	struct durable_op *op;
 
-	if (a->host->store == NULL || a->kept == 0)
+	if (kept == 0)
+		return;
+	if (kept - 1 == a->kept_first)
+		a->kept_first++;
+	if (a->host->store == NULL || a->going)
 		return;
 	op = durable_new(a->host, a, NULL, NULL);
-	durable_del_queue(op, a);
+	durable_del_kept(op, a, kept - 1);
 	durable_commit(op);
 }
 

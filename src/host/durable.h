@@ -38,14 +38,19 @@ struct pg_durable_extra {
 /* Write a's record with its last state. a is referenced meanwhile. */
 PG_FN void pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
     const struct pg_durable_extra *extra, pg_durable_done *done, void *arg);
-/* Remove a's record and all that was kept for it; note: where it went, or
+/* Remove a's record and all that was kept for it, so that no later save
+ * brings it back (until that fails); note: where it went, or
  * empty; transfer: decided as refused by the same step, or empty. */
 PG_FN void pg_durable_gone(struct pg_agent *a, struct pg_str note,
     struct pg_str transfer, pg_durable_done *done, void *arg);
-/* Keep a message for an agent that sleeps; forget all that were kept. */
-PG_FN void pg_durable_queue(struct pg_agent *a, const struct pg_msg *m,
+/* Remove its record only, because it would not be true any more. */
+PG_FN void pg_durable_forget(struct pg_agent *a, pg_durable_done *done,
+    void *arg);
+/* Keep a message for an agent that sleeps; sets m->kept. */
+PG_FN void pg_durable_queue(struct pg_agent *a, struct pg_msg *m,
     pg_durable_done *done, void *arg);
-PG_FN void pg_durable_drained(struct pg_agent *a);
+/* It has been delivered: kept is its m->kept. */
+PG_FN void pg_durable_delivered(struct pg_agent *a, uint64_t kept);
 /* No longer to be kept. */
 PG_FN void pg_durable_forget_transfer(struct pg_host *h,
     struct pg_str transfer);

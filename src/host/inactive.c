@@ -89,6 +89,32 @@ struct inactive_keep {
 	struct pg_msg *m;
 };
 
+static void activate_on_delivered(struct pg_msg *m,
+    const struct pg_outcome *o);
+
+/* m is kept. Should its agent have woken meanwhile, it is next. */
+static void
+inactive_add(struct pg_agent *a, struct pg_msg *m)
+{
+	struct pg_err err = { 0 };
+
+	if (a->phase == PG_AGENT_GONE) {
+		pg_fail(&err, PG_E_INVALID_AGENT, "No paglet '%.*s'",
+		    PG_STR_ARG(a->id));
+		pg_msg_fail(m, &err);
+		return;
+	}
+	*a->drain_end = m;
+	a->drain_end = &m->next;
+	if (a->phase == PG_AGENT_ACTIVE) {
+		pg_agent_ref(a);
+		m->on_done = activate_on_delivered;
+		m->arg = a;
+		a->draining++;
+		pg_agent_wake(a);
+	}
+}
+
 /* The answer of a message that is kept. */
 static void
 inactive_on_kept(void *arg, const struct pg_err *err)
@@ -111,8 +137,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	copy->body = pg_arena_str(&copy->arena, m->body);
 	copy->once = pg_arena_str(&copy->arena, m->once);
 	copy->given_id = m->given_id;
-	*k->agent->drain_end = copy;
-	k->agent->drain_end = &copy->next;
+	copy->kept = m->kept;
 	pg_put_bool(&a, d, "queued", true);
 	pg_put_str(&a, d, "message_id", m->id);
 	if (!m->oneway)
@@ -121,6 +146,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	pg_dedupe_kept(k->agent->window, m->once,
 	    &(struct pg_outcome){ .body = pg_buf_str(&b) });
 	pg_msg_end(m, &(struct pg_outcome){ .body = pg_buf_str(&b) });
+	inactive_add(k->agent, copy);
 out:
 	pg_agent_unref(k->agent);
 	free(k);
@@ -142,7 +168,7 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 	struct inactive_keep *k;
 	struct pg_err err = { 0 };
 
-	if (a->kept >= PG_MAILBOX_COUNT_MAX) {
+	if (a->kept_next - a->kept_first >= PG_MAILBOX_COUNT_MAX) {
 		pg_fail(&err, PG_E_MAILBOX_FULL, "Paglet '%.*s' sleeps and "
 		    "%d messages wait for it", PG_STR_ARG(a->id),
 		    PG_MAILBOX_COUNT_MAX);
@@ -155,6 +181,22 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 	m->pending = true;
 	pg_agent_ref(a);
 	pg_durable_queue(a, m, inactive_on_kept, k);
+}
+
+/* All that wait for an agent that will not handle them for now. */
+static void
+inactive_keep_waiting(struct pg_agent *a)
+{
+	struct pg_msg *m, *waiting = pg_agent_take_mailbox(a);
+
+	while ((m = waiting) != NULL) {
+		waiting = m->next;
+		m->next = NULL;
+		/* Taking them has forgotten them: duplicates join again. */
+		if (pg_dedupe_enter(&a->window, m,
+		    pg_loop_now(a->host->loop)) == 0)
+			inactive_keep(a, m);
+	}
 }
 
 PG_FN void
@@ -223,7 +265,7 @@ deactivate_on_ended(struct pg_agent *a)
 	struct pg_arena arena = { 0 };
 	struct pg_value *data = pg_value_dict(&arena);
 	struct pg_buf b = { 0 };
-	struct pg_msg *m, *waiting;
+	struct pg_err err = { 0 };
 
 	pg_agent_asleep(a);
 	if (d->in_call) {
@@ -233,18 +275,13 @@ deactivate_on_ended(struct pg_agent *a)
 		    .body = pg_buf_str(&b) });
 		pg_buf_fini(&b);
 	}
-	waiting = pg_agent_take_waiting(a);
+	pg_fail(&err, PG_E_INACTIVE, "Paglet '%.*s' has fallen asleep again",
+	    PG_STR_ARG(a->id));
+	pg_inactive_abandon(a, &err);
 	pg_durable_drop_state(a);
 	pg_put_str(&arena, data, "reason", d->reason);
 	pg_host_event(a->host, "deactivate", a, data, NULL);
-	while ((m = waiting) != NULL) {
-		waiting = m->next;
-		m->next = NULL;
-		/* Taking them has forgotten them: duplicates join again. */
-		if (pg_dedupe_enter(&a->window, m,
-		    pg_loop_now(a->host->loop)) == 0)
-			inactive_keep(a, m);
-	}
+	inactive_keep_waiting(a);
 	deactivate_end(d, NULL);
 	pg_arena_fini(&arena);
 }
@@ -378,14 +415,25 @@ activate_tell(struct pg_agent *a, const struct pg_err *err)
 	}
 }
 
-/* All that was kept has been delivered. */
+/* One thing less that its being awake waits for: a message that was kept, or
+ * its checkpoint. */
 static void
-activate_drained(struct pg_agent *a)
+activate_step(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_arena arena = { 0 };
-	struct pg_value *data = pg_value_dict(&arena);
+	struct pg_value *data;
 
-	pg_durable_drained(a);
+	if (a->phase == PG_AGENT_GONE) {
+		activate_tell(a, err);
+		return;
+	}
+	/* A crash or another sleep has told them already, or is about to. */
+	if (a->phase != PG_AGENT_ACTIVE && a->phase != PG_AGENT_MOVING)
+		return;
+	if (a->draining == 0 || --a->draining > 0 || !a->waking)
+		return;
+	a->waking = false;
+	data = pg_value_dict(&arena);
 	pg_put_int(&arena, data, "queued_message_count", a->drained);
 	pg_host_event(a->host, "activate", a, data, NULL);
 	activate_tell(a, NULL);
@@ -397,10 +445,25 @@ activate_on_delivered(struct pg_msg *m, const struct pg_outcome *o)
 {
 	struct pg_agent *a = m->arg;
 
-	(void)o; /* its sender was told that it is kept */
-	if (--a->draining == 0 && a->phase != PG_AGENT_GONE)
-		activate_drained(a);
+	/* Whatever came of it: its sender was told that it is kept. */
+	pg_durable_delivered(a, m->kept);
+	activate_step(a, o->err);
 	pg_agent_unref(a);
+}
+
+PG_FN void
+pg_inactive_abandon(struct pg_agent *a, const struct pg_err *err)
+{
+	struct pg_msg *m;
+
+	a->waking = false;
+	a->draining = 0;
+	for (m = a->drain; m != NULL; m = m->next) {
+		if (m->on_done == activate_on_delivered)
+			pg_agent_unref(a);
+		m->on_done = NULL;
+	}
+	activate_tell(a, err);
 }
 
 /* It did not come to life: it sleeps on, and all is kept. */
@@ -420,12 +483,11 @@ activate_on_saved(void *arg, const struct pg_err *err)
 {
 	struct pg_agent *a = arg;
 
+	/* Awake it is, whatever the disk says. */
 	if (err != NULL)
 		pg_log(PG_LOG_ERROR, "agent: %.*s: checkpoint: %s",
 		    PG_STR_ARG(a->id), err->msg);
-	/* Awake it is, whatever the disk says; a message kept holds it. */
-	if (a->draining == 0 && a->phase != PG_AGENT_GONE)
-		activate_drained(a);
+	activate_step(a, err);
 	pg_agent_unref(a);
 }
 
@@ -439,6 +501,7 @@ activate_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		activate_failed(a, o->err);
 		return;
 	}
+	a->waking = true;
 	a->drained = 0;
 	for (m = a->drain; m != NULL; m = m->next) {
 		a->drained++;
@@ -446,7 +509,7 @@ activate_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		m->arg = a;
 		pg_agent_ref(a);
 	}
-	a->draining = a->drained;
+	a->draining = a->drained + 1; /* and the checkpoint */
 	pg_agent_ref(a);
 	pg_checkpoint(a, activate_on_saved, a);
 }
@@ -572,6 +635,8 @@ pg_inactive_shutdown(struct pg_host *h, void (*done)(void *arg), void *arg)
 	pg_timer_stop(&h->wake_timer);
 	for (a = h->first; a != NULL; a = next) {
 		next = a->next;
+		if (a->phase == PG_AGENT_MOVING)
+			inactive_keep_waiting(a);
 		if (a->phase != PG_AGENT_ACTIVE)
 			continue;
 		s->left++;

@@ -41,6 +41,9 @@ PG_FN void pg_deactivate(struct pg_agent *a, const struct pg_deactivation *d,
 /* Wake an inactive agent; done after what was kept has been delivered. */
 PG_FN void pg_activate(struct pg_agent *a, pg_lifecycle_done *done,
     void *arg);
+/* The agent has crashed or fallen asleep while it was being woken: who waits
+ * for it is told err; what is kept stays. Fine when nobody does. */
+PG_FN void pg_inactive_abandon(struct pg_agent *a, const struct pg_err *err);
 /* A message for an agent that sleeps: wakes it, is kept, or is refused.
  * Takes m. */
 PG_FN void pg_inactive_post(struct pg_agent *a, struct pg_msg *m);

@@ -42,6 +42,7 @@ struct pg_msg {
 	bool given_id; /* the sender has named it: duplicates can be told */
 	bool no_activate, no_delay; /* see the route of messages */
 	bool deactivate;            /* its kind is _deactivate */
+	uint64_t kept; /* its number where it is kept on disk, +1; 0: is not */
 	bool pending; /* though oneway, it is not taken until it has ended */
 	bool expired; /* the sender was told; the result goes nowhere */
 	unsigned hops; /* hosts that have forwarded it */

@@ -213,9 +213,11 @@ recover_message(struct pg_host *h, const struct pg_durable_record *r,
 		return 0;
 	}
 	n = strtoull(slash + 1, NULL, 10);
-	if (a->kept == 0)
+	m->kept = n + 1;
+	if (a->kept_next == 0)
 		a->kept_first = n;
-	a->kept = n - a->kept_first + 1;
+	a->kept_first = PG_MIN(a->kept_first, n);
+	a->kept_next = PG_MAX(a->kept_next, n + 1);
 	if (recover_enter(a, m)) {
 		*a->drain_end = m;
 		a->drain_end = &m->next;
@@ -283,6 +285,12 @@ recover_crashed(struct pg_agent *a)
 	struct pg_bulk *last = a->state;
 	struct pg_err err = { 0 };
 
+	if (a->going)
+		return;
+	pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+	    PG_STR_ARG(a->id), a->error);
+	pg_inactive_abandon(a, &err);
+	err = (struct pg_err){ 0 };
 	if (!a->restart || a->host->draining || recover_too_often(a)) {
 		pg_durable_save(a, PG_DURABLE_CRASHED, NULL, NULL, NULL);
 		return;

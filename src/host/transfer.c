@@ -21,6 +21,7 @@ struct pg_transfer {
 	struct pg_transfers *owner;
 	struct pg_transfer *prev, *next; /* by age */
 	enum transfer_status status;
+	bool durable; /* a refusal that is on disk */
 	int64_t time;
 	struct pg_str id; /* owned, behind the struct */
 	char *place;      /* committed: URL and agent id, one after the other */
@@ -186,6 +187,7 @@ pg_transfer_restore(struct pg_host *h, struct pg_str id, bool committed,
 	    TRANSFER_REFUSED);
 
 	t->time -= age;
+	t->durable = true;
 	if (committed)
 		transfer_commit(t, h->address, agent_id);
 }
@@ -201,6 +203,7 @@ pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
 		asked = asked || w->settles;
 	t->waiters = NULL;
 	t->status = TRANSFER_REFUSED;
+	t->durable = true; /* by the arrival, before it ended */
 	if (err == NULL)
 		transfer_commit(t, host_url, agent_id);
 	while ((w = waiters) != NULL) {
@@ -232,6 +235,8 @@ transfer_on_refused(void *arg, const struct pg_err *err)
 	struct transfer_refusal *r = arg;
 	struct pg_transfer *t = pg_map_get(&r->host->transfers->map, r->id);
 
+	if (err == NULL && t != NULL)
+		t->durable = true;
 	if (err != NULL || t == NULL)
 		r->done(r->arg, err, PG_STR_NULL, PG_STR_NULL);
 	else
@@ -250,7 +255,8 @@ transfer_refuse(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
 	r->id = (struct pg_str){ (const char *)(r + 1), id.n };
 	r->done = done;
 	r->arg = arg;
-	transfer_new(h->transfers, id, TRANSFER_REFUSED);
+	if (pg_map_get(&h->transfers->map, r->id) == NULL)
+		transfer_new(h->transfers, r->id, TRANSFER_REFUSED);
 	pg_durable_refuse(h, r->id, transfer_on_refused, r);
 }
 
@@ -260,7 +266,7 @@ pg_transfer_settle(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
 {
 	struct pg_transfer *t = pg_map_get(&h->transfers->map, id);
 
-	if (t == NULL)
+	if (t == NULL || (t->status == TRANSFER_REFUSED && !t->durable))
 		transfer_refuse(h, id, done, arg);
 	else if (t->status == TRANSFER_RUNNING)
 		transfer_wait(t, done, arg, true);
