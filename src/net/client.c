@@ -43,6 +43,9 @@ struct client_link {
 	bool reused;
 	uint16_t port;
 	char *host;
+	/* The head of the answer and what came with it. Kept for the next
+	 * call, and to the end of the turn after the last one. */
+	struct pg_buf in;
 };
 
 /* Owner: whoever called pg_client_new. */
@@ -88,9 +91,8 @@ struct pg_call {
 	size_t at_sent;     /* bytes of it */
 	bool broken;        /* the peer takes no more */
 
-	/* The answer. reply borrows from in, which stands still once it is
-	 * parsed. */
-	struct pg_buf in;
+	/* The answer. reply borrows from the buffer of the link, which stands
+	 * still once it is parsed. */
 	size_t scan;
 	int interim;
 	bool have_reply;
@@ -130,6 +132,7 @@ client_link_sweep(struct pg_task *t)
 {
 	struct client_link *k = PG_CONTAINER(t, struct client_link, sweep);
 
+	pg_buf_fini(&k->in);
 	free(k->host);
 	free(k);
 }
@@ -218,8 +221,10 @@ client_pool_take(struct pg_client *cl, const struct pg_url *url)
 		if (k->port != url->port || !pg_str_eqz(url->host, k->host))
 			continue;
 		client_link_unpool(k);
-		if (client_link_is_quiet(k))
+		if (client_link_is_quiet(k)) {
+			pg_buf_reset(&k->in);
 			return k;
+		}
 		client_link_drop(k);
 	}
 	return NULL;
@@ -236,7 +241,6 @@ call_free_request(struct pg_call *call)
 		pg_bulk_unref(call->pieces[i].bulk);
 	call->npieces = 0;
 	pg_buf_fini(&call->head);
-	pg_buf_fini(&call->in);
 	pg_spool_fini(&call->spool);
 	pg_arena_fini(&call->arena);
 }
@@ -307,7 +311,7 @@ call_may_repeat(const struct pg_call *call)
 static void
 call_link_lost(struct pg_call *call, const char *why)
 {
-	if (!call->link->reused || call->in.n > 0 || call->have_reply ||
+	if (!call->link->reused || call->link->in.n > 0 || call->have_reply ||
 	    call->retried || !call_may_repeat(call)) {
 		call_fail(call, PG_E_UNREACHABLE, "%s", why);
 		return;
@@ -540,7 +544,8 @@ call_read_body(struct pg_call *call, struct pg_str in)
 static int
 call_parse_head(struct pg_call *call, size_t n, struct pg_err *e)
 {
-	struct pg_str head = { call->in.p, n };
+	struct pg_buf *in = &call->link->in;
+	struct pg_str head = { in->p, n };
 
 	if (pg_http1_response_parse(head, &call->reply, e) < 0)
 		return -1;
@@ -553,7 +558,7 @@ call_parse_head(struct pg_call *call, size_t n, struct pg_err *e)
 	if (++call->interim > PG_CLIENT_INTERIM_MAX)
 		return pg_fail(e, PG_E_HOST, "over %d interim answers",
 		    PG_CLIENT_INTERIM_MAX);
-	pg_buf_drop(&call->in, n);
+	pg_buf_drop(in, n);
 	return 0;
 }
 
@@ -561,12 +566,13 @@ call_parse_head(struct pg_call *call, size_t n, struct pg_err *e)
 static void
 call_read_head(struct pg_call *call)
 {
+	struct pg_buf *in = &call->link->in;
 	struct pg_err e = { .code = PG_E_OK };
 	ssize_t n;
 	int rc = 0;
 
 	while (rc == 0) {
-		n = pg_http1_head_end(pg_buf_str(&call->in), &call->scan, &e);
+		n = pg_http1_head_end(pg_buf_str(in), &call->scan, &e);
 		if (n == 0)
 			return;
 		call->scan = 0;
@@ -584,7 +590,7 @@ call_read_head(struct pg_call *call)
 		    call->max_reply);
 		return;
 	}
-	call_read_body(call, pg_str_skip(pg_buf_str(&call->in), (size_t)n));
+	call_read_body(call, pg_str_skip(pg_buf_str(in), (size_t)n));
 }
 
 /* The peer has closed its side. */
@@ -594,7 +600,7 @@ call_read_eof(struct pg_call *call)
 	struct pg_err e = { .code = PG_E_OK };
 
 	if (!call->have_reply)
-		call_link_lost(call, call->in.n > 0
+		call_link_lost(call, call->link->in.n > 0
 		    ? "connection closed within the head of the answer"
 		    : "connection closed without an answer");
 	else if (pg_http1_body_eof(&call->body, &e) < 0)
@@ -607,20 +613,21 @@ static void
 call_read(struct pg_call *call)
 {
 	struct pg_client *cl = call->client;
+	struct pg_buf *in = &call->link->in;
 	size_t room = call->have_reply ? CLIENT_BIG : CLIENT_SMALL;
 	char *to;
 	ssize_t n;
 
 	if (cl->big == NULL)
 		cl->big = pg_realloc(NULL, CLIENT_BIG);
-	to = call->have_reply ? cl->big : pg_buf_room(&call->in, room);
+	to = call->have_reply ? cl->big : pg_buf_room(in, room);
 	n = recv(call->link->io.fd, to, room, 0);
 	if (n == 0)
 		call_read_eof(call);
 	else if (n > 0 && call->have_reply)
 		call_read_body(call, (struct pg_str){ to, (size_t)n });
 	else if (n > 0) {
-		call->in.n += (size_t)n;
+		in->n += (size_t)n;
 		call_read_head(call);
 	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		call_link_lost(call, strerror(errno));
