@@ -16,10 +16,13 @@
 #include "conn.h"
 #include "../base/log.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 /* Pieces in which larger bodies are read. */
 #define CONN_BIG (256 * 1024)
+/* And large ones, at most: what a pipe may hold without privileges. */
+#define CONN_PIPE (1024 * 1024)
 /* Steps (two or three a request) before other connections have their turn. */
 #define CONN_BURST 48
 /* An error text has at most 400 bytes, each six when escaped. */
@@ -593,15 +596,11 @@ conn_task(struct pg_task *t)
 		conn_run(c);
 }
 
-/* recv with what it means for the connection: bytes; 0 at the end of the
- * input (c->eof) or when there is nothing to read; -1 when c is dropped. */
+/* What a read of the socket means for the connection: bytes; 0 at the end of
+ * the input (c->eof) or when there is nothing to read; -1 when c is dropped. */
 static ssize_t
-conn_recv(struct pg_conn *c, void *to, size_t n)
+conn_got(struct pg_conn *c, ssize_t got)
 {
-	ssize_t got;
-
-	assert(n > 0);
-	got = recv(c->io.fd, to, n, 0);
 	if (got > 0)
 		return got;
 	if (got == 0) {
@@ -612,6 +611,13 @@ conn_recv(struct pg_conn *c, void *to, size_t n)
 		return 0;
 	conn_drop(c, strerror(errno));
 	return -1;
+}
+
+static ssize_t
+conn_recv(struct pg_conn *c, void *to, size_t n)
+{
+	assert(n > 0);
+	return conn_got(c, recv(c->io.fd, to, n, 0));
 }
 
 /* Read into the buffer. */
@@ -640,7 +646,52 @@ conn_big(struct pg_conn_set *s)
 	return s->big;
 }
 
-/* Read a large or chunked body: no further past its end than the buffer has
+/* Whether there is a pipe. */
+static bool
+conn_open_pipe(struct pg_conn_set *s)
+{
+	if (s->piped)
+		return true;
+	s->piped = pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK) == 0;
+	/* If this is refused, it is a smaller one. */
+	if (s->piped)
+		(void)fcntl(s->pipe[0], F_SETPIPE_SZ, CONN_PIPE);
+	return s->piped;
+}
+
+static void
+conn_close_pipe(struct pg_conn_set *s)
+{
+	if (!s->piped)
+		return;
+	close(s->pipe[0]);
+	close(s->pipe[1]);
+	s->piped = false;
+}
+
+/* Have the kernel bring a large body from the socket to its memfd: twice as
+ * fast as reading and writing it here. */
+static void
+conn_pipe_body(struct pg_conn *c, size_t want)
+{
+	struct pg_conn_set *s = c->set;
+	struct pg_err e = { .code = PG_E_OK };
+	ssize_t n = conn_got(c, splice(c->io.fd, NULL, s->pipe[1], NULL,
+	    PG_MIN(want, (size_t)CONN_PIPE), SPLICE_F_NONBLOCK));
+
+	if (n < 0)
+		return;
+	if (n > 0 && pg_slot_take_pipe(c->slot, s->pipe[0], (size_t)n,
+	    &e) < 0) {
+		/* With what is left in it. */
+		conn_close_pipe(s);
+		conn_refuse(c, &e, CONN_LINGER);
+		return;
+	}
+	conn_run(c);
+}
+
+/* Read a larger or chunked body: no further past its end than the buffer has
  * room. */
 static void
 conn_read_body(struct pg_conn *c)
@@ -704,6 +755,7 @@ static void
 conn_on_ready(struct pg_io *io, uint32_t events)
 {
 	struct pg_conn *c = PG_CONTAINER(io, struct pg_conn, io);
+	size_t want;
 
 	switch (c->phase) {
 	case CONN_HEAD:
@@ -711,8 +763,11 @@ conn_on_ready(struct pg_io *io, uint32_t events)
 		conn_read_small(c);
 		break;
 	case CONN_BODY:
+		want = pg_slot_wants_pipe(c->slot);
 		if (pg_slot_in_place(c->slot))
 			conn_read_small(c);
+		else if (want > 0 && conn_open_pipe(c->set))
+			conn_pipe_body(c, want);
 		else
 			conn_read_body(c);
 		break;
@@ -968,11 +1023,13 @@ pg_conn_set_fini(struct pg_conn_set *s)
 {
 	assert(s->conns == NULL);
 	pg_slot_pool_fini(&s->slots);
+	conn_close_pipe(s);
 	free(s->big);
 	s->big = NULL;
 }
 
 #undef CONN_BIG
+#undef CONN_PIPE
 #undef CONN_BURST
 #undef CONN_FAIL_MAX
 #undef CONN_WATCH

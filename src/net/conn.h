@@ -82,7 +82,10 @@ struct pg_conn_set {
 	struct pg_conn *conns;
 	size_t nconns;
 	struct pg_slot_pool slots;
-	char *big; /* where large bodies are read; NULL until the first */
+	char *big; /* where larger bodies are read; NULL until the first */
+	/* Large ones go through here; empty between two turns. */
+	int pipe[2];
+	bool piped; /* it is open */
 	bool draining;
 };
 

@@ -239,6 +239,26 @@ pg_slot_take_body(struct pg_slot *w, struct pg_str more, bool keep,
 	return 0;
 }
 
+PG_FN size_t
+pg_slot_wants_pipe(const struct pg_slot *w)
+{
+	if (w->body.kind != PG_BODY_LENGTH || w->at < w->n ||
+	    w->body.left < PG_SLOT_PIPE_MIN)
+		return 0;
+	return (size_t)PG_MIN(w->body.left, (uint64_t)SSIZE_MAX);
+}
+
+PG_FN int
+pg_slot_take_pipe(struct pg_slot *w, int pipe, size_t n, struct pg_err *e)
+{
+	assert(n <= w->body.left);
+	if (pg_spool_put_pipe(&w->spool, pipe, n, e) < 0)
+		return -1;
+	w->body.left -= n;
+	w->body.total += n;
+	return 0;
+}
+
 PG_FN bool
 pg_slot_in_place(const struct pg_slot *w)
 {

@@ -13,6 +13,8 @@
 /* Input buffer: what may lie before a head, a head, and a body that is handed
  * over in place. */
 #define PG_SLOT_IN (2 * PG_HTTP1_HEAD_MAX + 16 * 1024)
+/* Of a body, so much must be to come that it goes through a pipe. */
+#define PG_SLOT_PIPE_MIN (256 * 1024)
 /* Slots kept for reuse. */
 #define PG_SLOT_SPARE_MAX 64
 
@@ -97,6 +99,12 @@ PG_FN void pg_slot_no_head(struct pg_slot *w);
  * whether it goes to the spool or is thrown away. What comes after the body
  * is put into the buffer, which must have room. */
 PG_FN int pg_slot_take_body(struct pg_slot *w, struct pg_str more, bool keep,
+    struct pg_err *e);
+/* How much of the body may come through a pipe; 0: not worth it. */
+PG_FN size_t pg_slot_wants_pipe(const struct pg_slot *w);
+/* Take n bytes of such a body, no more than it wants, from the pipe. On
+ * failure some are left in there. */
+PG_FN int pg_slot_take_pipe(struct pg_slot *w, int pipe, size_t n,
     struct pg_err *e);
 /* Whether the body stays in the buffer, and x.body will be there. */
 PG_FN bool pg_slot_in_place(const struct pg_slot *w);

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,6 +87,27 @@ file_write_all(int fd, struct pg_str bytes)
 	return 0;
 }
 
+/* The same with a part of a bulk: from one file to the other, if it is one. */
+static int
+file_write_part(int fd, const struct pg_bulk *b, size_t off, size_t n)
+{
+	off_t at = (off_t)off;
+	ssize_t done;
+
+	if (b->fd < 0)
+		return file_write_all(fd, (struct pg_str){ b->p + off, n });
+	while (n > 0) {
+		done = sendfile(fd, b->fd, &at, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -1;
+		assert(done > 0); /* sealed: it is as long as it was */
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
 /* Make a file in dir that nobody else has; its name goes to name. */
 static int
 file_temp(int dir, char *name, size_t size, unsigned mode)
@@ -107,14 +129,15 @@ file_temp(int dir, char *name, size_t size, unsigned mode)
 /* The durable replacement inside the open folder dir. -1 with errno; then the
  * temporary is gone again. */
 static int
-file_replace(int dir, const char *base, struct pg_str bytes, unsigned mode)
+file_replace(int dir, const char *base, const struct pg_bulk *b, size_t off,
+    size_t n, unsigned mode)
 {
 	char temp[64];
 	int fd = file_temp(dir, temp, sizeof(temp), mode), saved;
 
 	if (fd < 0)
 		return -1;
-	if (file_write_all(fd, bytes) < 0 || fsync(fd) < 0) {
+	if (file_write_part(fd, b, off, n) < 0 || fsync(fd) < 0) {
 		saved = errno;
 		close(fd);
 		errno = saved;
@@ -132,8 +155,8 @@ fail:
 }
 
 PG_FN int
-pg_file_write(const char *path, struct pg_str bytes, unsigned mode,
-    struct pg_err *e)
+pg_file_write_bulk(const char *path, const struct pg_bulk *b, size_t off,
+    size_t n, unsigned mode, struct pg_err *e)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash != NULL ? slash + 1 : path;
@@ -146,13 +169,22 @@ pg_file_write(const char *path, struct pg_str bytes, unsigned mode,
 		pg_fail_sys(e, "%s", folder);
 		goto out;
 	}
-	rc = file_replace(dir, base, bytes, mode);
+	rc = file_replace(dir, base, b, off, n, mode);
 	if (rc < 0)
 		pg_fail_sys(e, "%s", path);
 	close(dir);
 out:
 	free(folder);
 	return rc;
+}
+
+PG_FN int
+pg_file_write(const char *path, struct pg_str bytes, unsigned mode,
+    struct pg_err *e)
+{
+	const struct pg_bulk b = { .fd = -1, .p = bytes.p, .n = bytes.n };
+
+	return pg_file_write_bulk(path, &b, 0, bytes.n, mode, e);
 }
 
 PG_FN int
@@ -346,15 +378,23 @@ spool_gathers(const struct pg_spool *s, size_t n)
 	return s->buf.n + n <= PG_BULK_HEAP_MAX;
 }
 
-PG_FN int
-pg_spool_put(struct pg_spool *s, struct pg_str bytes, struct pg_err *e)
+/* Count n bytes more, if they may come. */
+static int
+spool_admit(struct pg_spool *s, size_t n, struct pg_err *e)
 {
 	if (s->buf.failed)
 		return pg_fail(e, PG_E_NOMEM, "an earlier piece was lost");
-	if (bytes.n > SSIZE_MAX - s->n ||
-	    (s->max != 0 && s->n + bytes.n > s->max))
+	if (n > SSIZE_MAX - s->n || (s->max != 0 && s->n + n > s->max))
 		return pg_fail(e, PG_E_LIMIT, "over %zu bytes", s->max);
-	s->n += bytes.n;
+	s->n += n;
+	return 0;
+}
+
+PG_FN int
+pg_spool_put(struct pg_spool *s, struct pg_str bytes, struct pg_err *e)
+{
+	if (spool_admit(s, bytes.n, e) < 0)
+		return -1;
 	if (spool_gathers(s, bytes.n)) {
 		pg_buf_puts(&s->buf, bytes);
 		if (s->buf.failed)
@@ -363,6 +403,38 @@ pg_spool_put(struct pg_spool *s, struct pg_str bytes, struct pg_err *e)
 	}
 	if (spool_to_memfd(s, e) < 0 || spool_flush(s, e) < 0 ||
 	    spool_write(s, bytes, e) < 0) {
+		s->buf.failed = true;
+		return -1;
+	}
+	return 0;
+}
+
+/* Move what lies in the pipe behind what is in the memfd. */
+static int
+spool_splice(struct pg_spool *s, int pipe, size_t n, struct pg_err *e)
+{
+	ssize_t done;
+
+	while (n > 0) {
+		done = splice(pipe, NULL, s->fd_plus1 - 1, NULL, n,
+		    SPLICE_F_NONBLOCK);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return pg_fail_sys(e, "keeping %zu bytes in memory",
+			    s->n);
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+PG_FN int
+pg_spool_put_pipe(struct pg_spool *s, int pipe, size_t n, struct pg_err *e)
+{
+	if (spool_admit(s, n, e) < 0)
+		return -1;
+	if (spool_to_memfd(s, e) < 0 || spool_flush(s, e) < 0 ||
+	    spool_splice(s, pipe, n, e) < 0) {
 		s->buf.failed = true;
 		return -1;
 	}

@@ -17,6 +17,11 @@ PG_FN int pg_file_read(const char *path, struct pg_buf *b, struct pg_err *e);
  * the same folder, fsync, rename, fsync of the folder. mode as open(2). */
 PG_FN int pg_file_write(const char *path, struct pg_str bytes, unsigned mode,
     struct pg_err *e);
+struct pg_bulk;
+/* The same with n bytes of a bulk from off on, which need not be mapped into
+ * memory for that. */
+PG_FN int pg_file_write_bulk(const char *path, const struct pg_bulk *b,
+    size_t off, size_t n, unsigned mode, struct pg_err *e);
 /* mkdir -p, mode 0700 for what it makes. */
 PG_FN int pg_file_mkdirs(const char *path, struct pg_err *e);
 
@@ -58,6 +63,10 @@ struct pg_spool {
 /* PG_E_LIMIT over max, which changes nothing; PG_E_NOMEM, PG_E_SYS, after
  * which the spool takes no more and does not finish. */
 PG_FN int pg_spool_put(struct pg_spool *s, struct pg_str bytes,
+    struct pg_err *e);
+/* The same with n bytes that lie in a pipe. They are in the memfd afterwards,
+ * and have not been copied on the way. On failure some are left in the pipe. */
+PG_FN int pg_spool_put_pipe(struct pg_spool *s, int pipe, size_t n,
     struct pg_err *e);
 /* For struct pg_out: arg is the spool. */
 PG_FN int pg_spool_spill(void *arg, struct pg_str bytes, struct pg_err *e);

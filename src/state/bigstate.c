@@ -64,8 +64,7 @@ bigstate_run(struct pg_job *j)
 {
 	struct pg_bigstate *w = PG_CONTAINER(j, struct pg_bigstate, job);
 
-	pg_file_write(w->path, (struct pg_str){ w->bulk->p + w->off, w->len },
-	    0600, &w->err);
+	pg_file_write_bulk(w->path, w->bulk, w->off, w->len, 0600, &w->err);
 }
 
 static void

@@ -151,6 +151,39 @@ write_replaces(void **state)
 	assert_int_equal(sweep(), 1);
 }
 
+/* From the heap and from a memfd, from within. */
+static void
+write_takes_a_part_of_a_bulk(void **state)
+{
+	static const size_t sizes[] = { 10, 300000 };
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_buf back = PG_BUF_INIT(0);
+	struct pg_bulk *b;
+	char *text;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(sizes); i++) {
+		text = pg_realloc(NULL, sizes[i]);
+		for (k = 0; k < sizes[i]; k++)
+			text[k] = (char)(k * 7 + k / 251);
+		b = pg_bulk_copy((struct pg_str){ text, sizes[i] }, &e);
+		assert_int_equal(b->fd >= 0, i == 1);
+		assert_int_equal(pg_file_write_bulk("f", b, 3, sizes[i] - 4,
+		    0600, &e), 0);
+		assert_int_equal(pg_file_read("f", &back, &e), 0);
+		assert_int_equal(back.n, sizes[i] - 4);
+		assert_memory_equal(back.p, text + 3, back.n);
+		assert_int_equal(pg_file_write_bulk("f", b, sizes[i], 0, 0600,
+		    &e), 0);
+		assert_file("f", "");
+		pg_buf_reset(&back);
+		pg_bulk_unref(b);
+		free(text);
+	}
+	pg_buf_fini(&back);
+}
+
 static void
 failed_write_changes_nothing(void **state)
 {
@@ -434,6 +467,39 @@ spool_gives_back_what_came(void **state)
 	pg_spool_fini(&s);
 }
 
+/* What comes by a pipe stands between what was put before and after it. */
+static void
+spool_takes_from_a_pipe(void **state)
+{
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_spool s = { .max = 150000 };
+	struct pg_bulk *b;
+	int pipe[2];
+
+	(void)state;
+	fill_content();
+	assert_int_equal(pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_true(fcntl(pipe[0], F_SETPIPE_SZ, 131072) >= 131072);
+	spool_in_pieces(&s, 5000, 1000);
+	assert_int_equal(write(pipe[1], content + 5000, 100001), 100001);
+	assert_int_equal(pg_spool_put_pipe(&s, pipe[0], 70000, &e), 0);
+	assert_int_equal(pg_spool_put_pipe(&s, pipe[0], 30000, &e), 0);
+	assert_int_equal(pg_spool_put(&s, (struct pg_str){ content + 105000,
+	    45000 }, &e), 0);
+	assert_int_equal(pg_spool_put_pipe(&s, pipe[0], 1, &e), -1);
+	assert_int_equal(e.code, PG_E_LIMIT);
+	b = pg_spool_finish(&s, &e);
+	assert_int_equal(b->n, 150000);
+	assert_memory_equal(b->p, content, b->n);
+	pg_bulk_unref(b);
+	/* More than there is: lost, as nothing tells what has come. */
+	assert_int_equal(pg_spool_put_pipe(&s, pipe[0], 2, &e), -1);
+	assert_int_equal(e.code, PG_E_SYS);
+	assert_null(pg_spool_finish(&s, &e));
+	close(pipe[0]);
+	close(pipe[1]);
+}
+
 static void
 spool_takes_the_buffer_without_copying(void **state)
 {
@@ -511,6 +577,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_folder(write_replaces),
+		in_folder(write_takes_a_part_of_a_bulk),
 		in_folder(failed_write_changes_nothing),
 		in_folder(read_heeds_its_limit),
 		in_folder(read_fails_clearly),
@@ -520,6 +587,7 @@ main(void)
 		in_folder(open_takes_what_is_sealed),
 		in_folder(open_refuses_the_rest),
 		in_folder(spool_gives_back_what_came),
+		in_folder(spool_takes_from_a_pipe),
 		in_folder(spool_takes_the_buffer_without_copying),
 		in_folder(spool_heeds_its_limit),
 		in_folder(spool_that_failed_does_not_finish),

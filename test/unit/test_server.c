@@ -583,6 +583,37 @@ test_large_body(void **state)
 	free(zeros);
 }
 
+/* Body and next request in one stream, whatever way the bytes go: around the
+ * lengths from which on they come through a pipe. */
+static void
+test_large_body_in_order(void **state)
+{
+	const size_t sizes[] = { PG_SLOT_PIPE_MIN - 1, PG_SLOT_PIPE_MIN,
+		PG_SLOT_PIPE_MIN + PG_SLOT_IN, 3000000 };
+	struct fix *f = *state;
+	struct pg_buf b = PG_BUF_INIT(0);
+	size_t i, k, at;
+
+	f->accept = 3000000;
+	for (i = 0; i < PG_COUNT(sizes); i++) {
+		pg_buf_reset(&b);
+		pg_buf_printf(&b, "POST /keep HTTP/1.1\r\nHost: x\r\n"
+		    "Content-Length: %zu\r\n\r\n", sizes[i]);
+		at = b.n;
+		for (k = 0; k < sizes[i]; k++)
+			pg_buf_putc(&b, (char)(k * 31 + k / 251));
+		pg_buf_putz(&b, "GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+		fresh(f);
+		put(f, b.p, b.n);
+		await(f, "</next >");
+		assert_int_equal(f->kept->n, sizes[i]);
+		assert_memory_equal(f->kept->p, b.p + at, sizes[i]);
+		pg_bulk_unref(f->kept);
+		f->kept = NULL;
+	}
+	pg_buf_fini(&b);
+}
+
 /* Between what lies in the buffer, what goes to the heap, and what to a
  * memfd. */
 static void
@@ -1343,6 +1374,7 @@ main(void)
 		TEST(test_skip_limit),
 		TEST(test_chunked_body_limit),
 		TEST(test_large_body),
+		TEST(test_large_body_in_order),
 		TEST(test_body_sizes),
 		TEST(test_continue),
 		TEST(test_errors),
