@@ -132,6 +132,7 @@ agent_free(struct pg_task *t)
 	pg_mailbox_fini(&a->box);
 	pg_dedupe_free(a->window);
 	free(a->refused);
+	free(a->state_file);
 	free(a);
 }
 
@@ -338,6 +339,7 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	if (a->phase == PG_AGENT_GONE)
 		return;
 	pg_agent_set_phase(a, PG_AGENT_GONE);
+	a->saves++; /* what is on its way to the disk is overtaken */
 	if (!a->hidden)
 		agent_unlink(a);
 	a->call_id = 0;
@@ -425,14 +427,17 @@ agent_on_exit(struct pg_child *c, int status)
 
 	a->host->nchildren--;
 	a->on_ended = NULL;
-	if (a->phase == PG_AGENT_GONE)
+	if (a->phase == PG_AGENT_GONE) {
+		if (ended != NULL)
+			ended(a);
 		pg_agent_unref(a);
-	else if (a->refused != NULL)
+	} else if (a->refused != NULL) {
 		agent_refused(a);
-	else if (ended != NULL)
+	} else if (ended != NULL) {
 		ended(a);
-	else
+	} else {
 		agent_crashed(a, status);
+	}
 }
 
 PG_FN void
@@ -717,6 +722,7 @@ PG_FN void
 pg_agent_hide(struct pg_agent *a)
 {
 	agent_unlink(a);
+	a->saves++;
 	a->hidden = true;
 }
 

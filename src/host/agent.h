@@ -128,11 +128,13 @@ struct pg_agent {
 	enum pg_wake wake;
 	struct pg_waker *wakers; /* who waits for it to be active */
 
-	uint32_t saves;  /* see durable.h */
+	uint32_t saves;   /* see durable.h */
+	char *state_file; /* that its record names, owned; or NULL */
 
 	/* Why START was refused; told when the process has ended. */
 	struct pg_err *refused;
-	/* Called instead of taking the end of the process for a crash. */
+	/* Called instead of taking the end of the process for a crash; the
+	 * agent may be GONE by then. */
 	void (*on_ended)(struct pg_agent *a);
 
 	uint8_t arrival_digest[32]; /* of the envelope it came with, or zero */

@@ -8,6 +8,7 @@
 #include "../agent/runtime.h"
 #include "../base/log.h"
 #include "checkpoint.h"
+#include "inactive.h"
 #include "message.h"
 #include "wire.h"
 
@@ -150,6 +151,49 @@ arrive_on_undone(void *arg, const struct pg_err *err)
 	arrive_finish(r, &r->err, PG_STR_NULL);
 }
 
+/* Who stood aside is back in its place. */
+static void
+arrive_restore(struct arriving *r, struct pg_msg *waiting)
+{
+	pg_agent_unhide(r->old);
+	pg_agent_adopt(r->old, waiting);
+	if (r->old->phase == PG_AGENT_CRASHED)
+		pg_durable_save(r->old, PG_DURABLE_CRASHED, NULL, NULL, NULL);
+	else
+		r->host->up.not_replaced(r->old);
+}
+
+/* It has come: who stood aside for it is over. */
+static void
+arrive_replace(struct arriving *r)
+{
+	struct pg_err gone = { 0 };
+
+	if (r->old == NULL)
+		return;
+	if (r->old->phase != PG_AGENT_CRASHED) {
+		r->host->up.replaced(r->old, r->agent);
+		return;
+	}
+	pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' was replaced",
+	    PG_STR_ARG(r->agent->id));
+	pg_agent_remove(r->old, &gone);
+}
+
+/* Somebody has disposed of it before it was here. */
+static bool
+arrive_is_gone(struct arriving *r)
+{
+	if (r->agent->phase != PG_AGENT_GONE)
+		return false;
+	pg_fail(&r->err, PG_E_INVALID_AGENT, "Paglet '%.*s' was disposed of",
+	    PG_STR_ARG(r->agent->id));
+	if (r->old != NULL)
+		arrive_restore(r, NULL);
+	pg_durable_refuse(r->host, r->transfer, arrive_on_undone, r);
+	return true;
+}
+
 /* It did not come to life: as if it had never come. */
 static void
 arrive_undo(struct arriving *r, const struct pg_err *err)
@@ -160,11 +204,8 @@ arrive_undo(struct arriving *r, const struct pg_err *err)
 	if (r->old != NULL)
 		waiting = pg_agent_take_waiting(r->agent);
 	pg_agent_remove(r->agent, err);
-	if (r->old != NULL) {
-		pg_agent_unhide(r->old);
-		pg_agent_adopt(r->old, waiting);
-		r->host->up.not_replaced(r->old);
-	}
+	if (r->old != NULL)
+		arrive_restore(r, waiting);
 	if (!r->from_outside)
 		arrive_finish(r, &r->err, PG_STR_NULL);
 	else if (r->old != NULL)
@@ -181,14 +222,15 @@ arrive_on_checkpoint(void *arg, const struct pg_err *err)
 {
 	struct arriving *r = arg;
 
+	if (arrive_is_gone(r))
+		return;
 	if (err != NULL) {
 		arrive_undo(r, err);
 		return;
 	}
 	arrive_event(r);
 	pg_forward_drop(r->host, r->agent->id);
-	if (r->old != NULL)
-		r->host->up.replaced(r->old, r->agent);
+	arrive_replace(r);
 	arrive_settled(r);
 }
 
@@ -228,6 +270,8 @@ arrive_start(struct arriving *r)
 static void
 arrive_on_recorded(void *arg, const struct pg_err *err)
 {
+	if (arrive_is_gone(arg))
+		return;
 	if (err != NULL)
 		arrive_undo(arg, err);
 	else
@@ -241,7 +285,10 @@ arrive_on_asleep(void *arg, const struct pg_err *err)
 	struct arriving *r = arg;
 	struct pg_arena a = { 0 };
 	struct pg_value *data;
+	struct pg_msg *m, *waiting;
 
+	if (arrive_is_gone(r))
+		return;
 	if (err != NULL) {
 		arrive_undo(r, err);
 		return;
@@ -251,9 +298,14 @@ arrive_on_asleep(void *arg, const struct pg_err *err)
 	pg_put_strz(&a, data, "kind", pg_kind_name(r->kind));
 	pg_host_event(r->host, "arrival", r->agent, data, NULL);
 	pg_forward_drop(r->host, r->agent->id);
-	if (r->old != NULL)
-		r->host->up.replaced(r->old, r->agent);
+	arrive_replace(r);
+	waiting = pg_agent_take_waiting(r->agent);
 	pg_agent_asleep(r->agent);
+	while ((m = waiting) != NULL) {
+		waiting = m->next;
+		m->next = NULL;
+		pg_inactive_post(r->agent, m);
+	}
 	arrive_finish(r, NULL, r->host->address);
 	pg_arena_fini(&a);
 }
@@ -284,7 +336,6 @@ arrive_make_room(struct pg_host *h, const struct pg_arrive *in,
     struct pg_agent **old, struct pg_err *e)
 {
 	struct pg_agent *a = pg_agent_find(h, in->id);
-	struct pg_err gone = { 0 };
 
 	*old = NULL;
 	if (a == NULL && h->agents.n >= PG_HOST_AGENTS_MAX)
@@ -292,19 +343,13 @@ arrive_make_room(struct pg_host *h, const struct pg_arrive *in,
 		    "it takes", PG_STR_ARG(h->name), PG_HOST_AGENTS_MAX);
 	if (a == NULL)
 		return 0;
-	if (a->phase == PG_AGENT_CRASHED) {
-		pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' was "
-		    "replaced", PG_STR_ARG(in->id));
-		pg_agent_remove(a, &gone);
-	} else if (a == in->replaces || (in->kind != PG_KIND_CREATION &&
+	if (a->phase == PG_AGENT_CRASHED || a == in->replaces || (in->kind != PG_KIND_CREATION &&
 	    a->phase == PG_AGENT_MOVING && h->up.may_replace(a))) {
 		*old = a;
-	} else {
-		return pg_fail(e, PG_E_CONFLICT, "Paglet '%.*s' is already "
-		    "active on %.*s", PG_STR_ARG(in->id),
-		    PG_STR_ARG(h->name));
+		return 0;
 	}
-	return 0;
+	return pg_fail(e, PG_E_CONFLICT, "Paglet '%.*s' is already active on "
+	    "%.*s", PG_STR_ARG(in->id), PG_STR_ARG(h->name));
 }
 
 static int
@@ -373,7 +418,8 @@ pg_arrive(struct pg_host *h, const struct pg_arrive *in,
 		.from_outside = in->from_outside, .done = done, .arg = arg };
 	if (old != NULL) {
 		pg_agent_ref(old);
-		h->up.aside(old);
+		if (old->phase != PG_AGENT_CRASHED)
+			h->up.aside(old);
 		pg_agent_hide(old);
 	}
 	arrive_new_agent(r, in);

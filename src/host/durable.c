@@ -25,6 +25,7 @@ struct durable_op {
 	/* A large state: its file is written first, then the change. */
 	struct pg_change change;
 	uint32_t save;
+	bool names_file; /* or takes the name of one away */
 	char file[PG_AGENT_ID_MAX + 16];
 };
 
@@ -60,10 +61,27 @@ durable_end(struct durable_op *op, const struct pg_err *err)
 	free(op);
 }
 
+/* The record of an agent names this file now (or none, ""): the one before is
+ * nobody's. */
+static void
+durable_name_file(struct pg_agent *a, const char *file)
+{
+	char *before = a->state_file;
+
+	a->state_file = file[0] != '\0' ? pg_strdup(pg_str(file)) : NULL;
+	if (before != NULL && strcmp(before, file) != 0)
+		pg_store_remove_state(a->host->store, pg_str(before));
+	free(before);
+}
+
 static void
 durable_on_commit(struct pg_commit *c, const struct pg_err *err)
 {
-	durable_end(PG_CONTAINER(c, struct durable_op, commit), err);
+	struct durable_op *op = PG_CONTAINER(c, struct durable_op, commit);
+
+	if (err == NULL && op->names_file)
+		durable_name_file(op->agent, op->file);
+	durable_end(op, err);
 }
 
 static struct durable_op *
@@ -198,10 +216,12 @@ durable_on_file(struct pg_commit *c, const struct pg_err *err)
 {
 	struct durable_op *op = PG_CONTAINER(c, struct durable_op, commit);
 
-	if (err != NULL || op->save != op->agent->saves)
-		durable_end(op, err);
-	else
+	if (err == NULL && op->save == op->agent->saves) {
 		durable_commit(op);
+		return;
+	}
+	pg_store_remove_state(op->host->store, pg_str(op->file));
+	durable_end(op, err);
 }
 
 static void
@@ -237,6 +257,7 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	}
 	op = durable_new(a->host, a, done, arg);
 	op->save = ++a->saves;
+	op->names_file = true;
 	large = a->state_len > PG_STORE_STATE_INLINE;
 	d = durable_agent_value(a, status, extra, &arena);
 	if (large) {
@@ -294,6 +315,7 @@ pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 	}
 	op = durable_new(a->host, a, done, arg);
 	a->saves++;
+	op->names_file = true;
 	durable_del(op, "agent", a->id);
 	durable_commit(op);
 }
@@ -320,6 +342,7 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 	a->saves++;
 	op = durable_new(a->host, a, durable_on_gone, g);
 	d = pg_value_dict(&arena);
+	op->names_file = true;
 	durable_del(op, "agent", a->id);
 	for (n = a->kept_first; n < a->kept_next; n++)
 		durable_del_kept(op, a, n);

@@ -263,10 +263,16 @@ deactivate_on_ended(struct pg_agent *a)
 	struct deactivating *d = PG_CONTAINER(a->holder, struct deactivating,
 	    hold);
 	struct pg_arena arena = { 0 };
-	struct pg_value *data = pg_value_dict(&arena);
+	struct pg_value *data;
 	struct pg_buf b = { 0 };
 	struct pg_err err = { 0 };
 
+	if (a->phase == PG_AGENT_GONE) {
+		pg_fail(&err, PG_E_INVALID_AGENT, "Paglet '%.*s' was disposed "
+		    "of", PG_STR_ARG(a->id));
+		deactivate_end(d, &err);
+		return;
+	}
 	pg_agent_asleep(a);
 	if (d->in_call) {
 		pg_wire_bare(&b, pg_wire_proxy(&arena, a->host->address,
@@ -279,6 +285,7 @@ deactivate_on_ended(struct pg_agent *a)
 	    PG_STR_ARG(a->id));
 	pg_inactive_abandon(a, &err);
 	pg_durable_drop_state(a);
+	data = pg_value_dict(&arena);
 	pg_put_str(&arena, data, "reason", d->reason);
 	pg_host_event(a->host, "deactivate", a, data, NULL);
 	inactive_keep_waiting(a);

@@ -22,12 +22,14 @@ recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
 	struct pg_err seen = { 0 };
 	double at = 0, written = 0;
 	int64_t exitcode = 0, age;
-	struct pg_str error = PG_STR_NULL, restart = PG_STR_NULL;
+	struct pg_str error = PG_STR_NULL, restart = PG_STR_NULL,
+	    file = PG_STR_NULL;
 
 	if (pg_policy_read(pg_value_get(v, "policy"), &a->policy, e) < 0 ||
 	    pg_field_float_opt(v, "deactivated_at", &at, e) < 0 ||
 	    pg_field_int_opt(v, "exitcode", &exitcode, e) < 0 ||
 	    pg_field_str_opt(v, "error", &error, e) < 0 ||
+	    pg_field_str_opt(v, "state_file", &file, e) < 0 ||
 	    pg_field_float_opt(v, "time", &written, e) < 0 ||
 	    pg_field_str_opt(v, "restart", &restart, e) < 0)
 		return -1;
@@ -38,6 +40,8 @@ recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
 		pg_log(PG_LOG_WARN, "recover: %.*s: %s", PG_STR_ARG(a->id),
 		    seen.msg);
 	a->exitcode = (int)exitcode;
+	if (file.n > 0)
+		a->state_file = pg_strdup(file);
 	a->restart = pg_str_eqz(restart, "on-crash");
 	snprintf(a->error, sizeof(a->error), "%.*s", PG_STR_ARG(error));
 	return 0;
@@ -230,11 +234,14 @@ recover_keep_file(void *arg, struct pg_str name)
 {
 	struct pg_host *h = arg;
 	const char *dot = memrchr(name.p, '.', name.n);
+	const struct pg_agent *a;
 
 	if (dot == NULL)
 		return false;
-	name.n = (size_t)(dot - name.p);
-	return pg_agent_find(h, name) != NULL;
+	a = pg_agent_find(h, (struct pg_str){ name.p,
+	    (size_t)(dot - name.p) });
+	return a != NULL && a->state_file != NULL &&
+	    pg_str_eqz(name, a->state_file);
 }
 
 /* ---- A crash ------------------------------------------------------------------------ */
