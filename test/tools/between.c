@@ -1,12 +1,18 @@
 /* between: passes connections on to a server, and cuts them when told.
  *
- *	between [-x TEXT] HOST PORT
+ *	between [-x TEXT] [-a TEXT] [-l TEXT] HOST PORT
  *
  * Prints its URL, then accepts on a free loopback port until it is killed.
- * SIGUSR1 cuts all connections there are. A connection that begins with TEXT
- * is not passed on, but answered as a host does that has no such route. For
- * tests of what happens when the way between two breaks.
+ * SIGUSR1 cuts all connections there are. For tests of what happens when the
+ * way between two breaks.
+ *
+ * -x: a connection that begins with TEXT is not passed on, but answered as a
+ * host does that has no such route. -a: the first request that begins with
+ * TEXT is passed on, but its answer is not: the connection is cut instead.
+ * -l: the first request that begins with TEXT is passed on too late, whether
+ * or not its sender is still there; what is answered goes to stderr.
  */
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,6 +28,15 @@
 #include <unistd.h>
 
 #define BETWEEN_CHILDREN_MAX 256
+#define BETWEEN_LATE 1500 /* ms that a late request takes */
+
+/* What happens to the first of certain requests, on any connection. */
+struct between_once {
+	const char *text; /* how these begin; NULL: none */
+	int *left;        /* how often yet; shared by all processes */
+};
+
+static struct between_once lost, late;
 
 static const char no_route[] = "HTTP/1.0 400 Bad Request\r\n"
     "Content-Type: application/json\r\n\r\n"
@@ -74,19 +89,64 @@ between_connect(const char *host, const char *port)
 	return fd;
 }
 
-/* Pass on what has come. The end of one side is that of both. */
 static void
-between_pass(int from, int to)
+between_send(int to, const char *p, ssize_t n)
 {
-	char buf[65536];
-	ssize_t n = recv(from, buf, sizeof(buf), 0), sent = 0, k;
+	ssize_t k;
+
+	for (; n > 0; p += k, n -= k)
+		if ((k = send(to, p, (size_t)n, MSG_NOSIGNAL)) < 0)
+			exit(0);
+}
+
+/* Have what has come. The end of one side is that of both. */
+static ssize_t
+between_receive(int from, char *buf, size_t size)
+{
+	ssize_t n = recv(from, buf, size, 0);
 
 	if (n <= 0)
 		exit(0);
-	for (; sent < n; sent += k)
-		if ((k = send(to, buf + sent, (size_t)(n - sent),
-		    MSG_NOSIGNAL)) < 0)
-			exit(0);
+	return n;
+}
+
+/* Whether these bytes are the request that is waited for. */
+static int
+between_is(const struct between_once *o, const char *p, ssize_t n)
+{
+	return o->text != NULL && (size_t)n >= strlen(o->text) &&
+	    memcmp(p, o->text, strlen(o->text)) == 0 &&
+	    __sync_fetch_and_sub(o->left, 1) > 0;
+}
+
+/* Pass on what the client says. */
+static void
+between_ask(int from, int to)
+{
+	char buf[65536];
+	ssize_t n = between_receive(from, buf, sizeof(buf));
+
+	if (between_is(&late, buf, n)) {
+		poll(NULL, 0, BETWEEN_LATE);
+		between_send(to, buf, n);
+		n = between_receive(to, buf, sizeof(buf));
+		fwrite(buf, 1, (size_t)n, stderr);
+		exit(0);
+	}
+	between_send(to, buf, n);
+	if (between_is(&lost, buf, n)) {
+		between_receive(to, buf, sizeof(buf));
+		exit(0);
+	}
+}
+
+/* Pass on what the server says. */
+static void
+between_answer(int from, int to)
+{
+	char buf[65536];
+
+	between_send(to, buf, between_receive(from, buf, sizeof(buf)));
 }
 
 /* A connection, in a process of its own. */
@@ -111,10 +171,36 @@ between_serve(int fd, const char *refused, char **target)
 		if (poll(p, 2, -1) < 0)
 			exit(1);
 		if (p[0].revents != 0)
-			between_pass(p[0].fd, p[1].fd);
+			between_ask(p[0].fd, p[1].fd);
 		if (p[1].revents != 0)
-			between_pass(p[1].fd, p[0].fd);
+			between_answer(p[1].fd, p[0].fd);
 	}
+}
+
+static void
+between_options(int argc, char **argv, const char **refused)
+{
+	int c, *left = mmap(NULL, 2 * sizeof(*left), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (left == MAP_FAILED)
+		between_die("between: mmap");
+	left[0] = left[1] = 1;
+	lost.left = left;
+	late.left = left + 1;
+	while ((c = getopt(argc, argv, "x:a:l:")) != -1) {
+		switch (c) {
+		case 'x': *refused = optarg; break;
+		case 'a': lost.text = optarg; break;
+		case 'l': late.text = optarg; break;
+		default: exit(2);
+		}
+	}
+	if (argc - optind == 2)
+		return;
+	fputs("usage: between [-x TEXT] [-a TEXT] [-l TEXT] HOST PORT\n",
+	    stderr);
+	exit(2);
 }
 
 int
@@ -123,15 +209,9 @@ main(int argc, char **argv)
 	struct sigaction on_signal = { .sa_handler = between_on_signal };
 	static pid_t child[BETWEEN_CHILDREN_MAX];
 	const char *refused = NULL;
-	int c, fd, listener, n = 0;
+	int fd, listener, n = 0;
 
-	while ((c = getopt(argc, argv, "x:")) != -1)
-		if (c == 'x')
-			refused = optarg;
-	if (argc - optind != 2) {
-		fputs("usage: between [-x TEXT] HOST PORT\n", stderr);
-		return 2;
-	}
+	between_options(argc, argv, &refused);
 	sigaction(SIGUSR1, &on_signal, NULL);
 	listener = between_listen();
 	while (n < BETWEEN_CHILDREN_MAX) {

@@ -6,13 +6,14 @@
  */
 #include "paglets.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct ring {
 	int64_t passed, steps, left;
-	struct paglets_bytes note;
+	struct paglets_bytes note, back;
 };
 
 static const struct paglets_field ring_fields[] = {
@@ -20,6 +21,7 @@ static const struct paglets_field ring_fields[] = {
 	PAGLETS_INT(struct ring, steps),
 	PAGLETS_INT(struct ring, left),
 	PAGLETS_TEXT_OR(struct ring, note, "fresh"),
+	PAGLETS_TEXT(struct ring, back),
 	PAGLETS_END
 };
 
@@ -86,6 +88,18 @@ ring_go(struct paglets_call *c)
 	struct ring *s = paglets_state(c);
 
 	s->left++;
+	return paglets_dispatch(c, paglets_arg_text(c, "target", ""));
+}
+
+/* bounce {target}: go there and, as soon as it runs there, come back. */
+static int
+ring_bounce(struct paglets_call *c)
+{
+	struct ring *s = paglets_state(c);
+	const char *here = paglets_host_address(c);
+
+	if (paglets_bytes_set(&s->back, here, strlen(here)) != 0)
+		return -1;
 	return paglets_dispatch(c, paglets_arg_text(c, "target", ""));
 }
 
@@ -161,6 +175,7 @@ static const struct paglets_handler ring_handlers[] = {
 	{ "tell", ring_tell },
 	{ "spawn", ring_spawn },
 	{ "go", ring_go },
+	{ "bounce", ring_bounce },
 	{ "property", ring_property },
 	{ "hosts", ring_hosts },
 	{ "end", ring_end },
@@ -171,12 +186,24 @@ static const struct paglets_handler ring_handlers[] = {
 	{ NULL, NULL }
 };
 
+static void
+ring_go_back(struct paglets_call *c, struct ring *s)
+{
+	char to[200];
+
+	snprintf(to, sizeof(to), "%.*s", (int)s->back.n, s->back.p);
+	paglets_bytes_set(&s->back, "", 0);
+	paglets_dispatch(c, to);
+}
+
 /* Three steps, 10 ms apart, then done. */
 static int64_t
 ring_run(struct paglets_call *c)
 {
 	struct ring *s = paglets_state(c);
 
+	if (s->back.n > 0)
+		ring_go_back(c, s);
 	return ++s->steps % 3 != 0 ? 10 : PAGLETS_RUN_DONE;
 }
 
