@@ -793,7 +793,9 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 	assert(a->holder == h && c->id == 0);
 	if (name != NULL) {
 		a->state_fresh = false;
-		pg_head_hook(name, agent_holds_run(a, name), &head);
+		/* In a call its process waits for the answer anyway. */
+		pg_head_hook(name, !h->in_call && agent_holds_run(a, name),
+		    &head);
 	}
 	command_expect(c, type, id, time, done, arg);
 	agent_order(a, type, id, &head);

@@ -30,6 +30,8 @@ checkpoint_end(struct checkpointing *k, const struct pg_err *err)
 			o.body = (struct pg_str){ k->body->p + k->off,
 				k->len };
 		}
+		if (err != NULL)
+			pg_dedupe_forget(k->agent->window, k->msg->once, &o);
 		pg_agent_end_message(k->agent, k->msg, &o);
 	}
 	pg_agent_release(&k->hold);

@@ -367,6 +367,37 @@ pg_dedupe_done(struct pg_dedupe *d, struct pg_str id,
 	pg_dedupe_drop(d, id, o);
 }
 
+/* Out of the list, wherever in it. */
+static void
+dedupe_unlist(struct pg_dedupe *d, struct dedupe_entry *n)
+{
+	struct dedupe_entry **at = &d->oldest, *before = NULL;
+
+	for (; *at != n; at = &before->next)
+		before = *at;
+	*at = n->next;
+	if (d->newest == n)
+		d->newest = before;
+	d->n--;
+	d->bytes -= n->nid + n->n;
+}
+
+PG_FN void
+pg_dedupe_forget(struct pg_dedupe *d, struct pg_str id,
+    const struct pg_outcome *o)
+{
+	struct dedupe_entry *n = dedupe_find(d, id);
+	struct pg_msg *joined;
+
+	if (n == NULL)
+		return;
+	if (n->state == DEDUPE_ANSWERED || n->state == DEDUPE_OVER)
+		dedupe_unlist(d, n);
+	dedupe_take(d, n, &joined);
+	dedupe_remove(d, n);
+	dedupe_end(joined, o);
+}
+
 PG_FN void
 pg_dedupe_kept(struct pg_dedupe *d, struct pg_str id,
     const struct pg_outcome *o)

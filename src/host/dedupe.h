@@ -73,6 +73,10 @@ PG_FN void pg_dedupe_drop(struct pg_dedupe *d, struct pg_str id,
     const struct pg_outcome *o);
 PG_FN void pg_dedupe_done(struct pg_dedupe *d, struct pg_str id,
     const struct pg_outcome *o, int64_t now);
+/* It was answered, but that does not count: as if it had never come. Those
+ * who joined end with o. */
+PG_FN void pg_dedupe_forget(struct pg_dedupe *d, struct pg_str id,
+    const struct pg_outcome *o);
 /* It is kept until its agent is awake; o is what its sender was told, and all
  * who joined and will come are told the same. It is neither forgotten nor
  * written until pg_dedupe_answer. */

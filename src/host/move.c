@@ -430,9 +430,10 @@ move_on_posted(void *arg, const struct pg_response *r)
 		move_delivered(m, m->url);
 		goto out;
 	}
-	/* An error in the words of a host is a decision; silence, or what a
-	 * gateway says, is not. */
-	if (r->status == 0 ? r->maybe_sent : !pg_remote_decided(r))
+	/* An error in the words of a host is a decision; silence, what a
+	 * gateway says, and what a host did not foresee, is not. */
+	if (r->status == 0 ? r->maybe_sent : !pg_remote_decided(r) ||
+	    (r->status == 500 && m->target.settles))
 		m->ambiguous = true;
 	move_failed_event(m, "post", &m->last);
 	if (m->attempt <= m->ticket.retries)

@@ -241,6 +241,32 @@ what_was_not_handled_is_forgotten(void **state)
 	assert_int_equal(enter("a"), 0);
 }
 
+/* The answer could not be made durable: the message may come again. */
+static void
+what_does_not_count(void **state)
+{
+	struct pg_err err = { 0 };
+	struct pg_outcome o = { .err = &err };
+
+	(void)state;
+	assert_int_equal(enter("a"), 0);
+	done("a", PG_STR("1"));
+	assert_int_equal(enter("b"), 0);
+	done("b", PG_STR("2"));
+	assert_int_equal(enter("c"), 0);
+	done("c", PG_STR("3"));
+	pg_fail(&err, PG_E_SYS, "disk");
+	pg_dedupe_forget(window, PG_STR("b"), &o);
+	assert_int_equal(enter("b"), 0);
+	pg_dedupe_forget(window, PG_STR("b"), &o);
+	pg_dedupe_forget(window, PG_STR("c"), &o);
+	pg_dedupe_forget(window, PG_STR("nobody"), &o);
+	assert_int_equal(enter("a"), 1);
+	assert_int_equal(enter("c"), 0);
+	done("c", PG_STR("4"));
+	assert_int_equal(enter("c"), 1);
+}
+
 static void
 kept_for_a_sleeper(void **state)
 {
@@ -831,6 +857,7 @@ main(void)
 		T(duplicates_join),
 		T(answered_before_it_is_told),
 		T(what_was_not_handled_is_forgotten),
+		T(what_does_not_count),
 		T(kept_for_a_sleeper),
 		T(senders_may_use_the_window),
 		T(who_moves_takes_its_duplicates),
