@@ -376,6 +376,16 @@ agent_mark_crashed(struct pg_agent *a, int status)
 }
 
 static void
+agent_tell_crash(struct pg_agent *a)
+{
+	if (!a->crash_untold || a->holder != NULL ||
+	    a->phase != PG_AGENT_CRASHED)
+		return;
+	a->crash_untold = false;
+	a->host->up.crashed(a);
+}
+
+static void
 agent_crashed(struct pg_agent *a, int status)
 {
 	struct pg_err now = { 0 }, later = { 0 };
@@ -402,7 +412,9 @@ agent_crashed(struct pg_agent *a, int status)
 	}
 	if (!starting && a->phase == PG_AGENT_CRASHED) {
 		agent_progress(a);
-		a->host->up.crashed(a);
+		/* It may be started again, but not under somebody's hands. */
+		a->crash_untold = true;
+		agent_tell_crash(a);
 	}
 	pg_agent_unref(a);
 }
@@ -923,6 +935,7 @@ pg_agent_release(struct pg_hold *h)
 		pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 		agent_progress(a);
 	}
+	agent_tell_crash(a);
 	agent_resume_run(a);
 	agent_pump(a);
 	pg_agent_unref(a);

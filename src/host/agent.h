@@ -121,6 +121,7 @@ struct pg_agent {
 	/* Messages kept for it have numbers from kept_first to below
 	 * kept_next; some of them may be delivered already. */
 	uint64_t kept_first, kept_next;
+	bool crash_untold; /* until nobody has it in hand */
 	bool going; /* its record is being removed for good */
 	bool restart;              /* after a crash, from its checkpoint */
 	int64_t restarts[5];       /* when, see recover.c */

@@ -531,8 +531,6 @@ activate_start(struct pg_agent *a, struct pg_err *e)
 		return -1;
 	state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
 		.off = a->state_off, .len = a->state_len };
-	pg_bulk_unref(a->state);
-	a->state = NULL;
 	pg_agent_set_phase(a, PG_AGENT_STARTING);
 	a->error[0] = '\0';
 	a->run_done = false;

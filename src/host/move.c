@@ -708,7 +708,8 @@ move_turn(struct move *m)
 	struct pg_err err = { 0 };
 
 	m->stage = MOVE_TURN;
-	if (m->agent->phase == PG_AGENT_CRASHED) {
+	if (m->agent->phase == PG_AGENT_CRASHED ||
+	    (m->in_call && m->agent->call_id == 0)) {
 		pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
 		    PG_STR_ARG(m->agent->id), m->agent->error);
 		move_fail(m, &err);
