@@ -6,6 +6,7 @@
  */
 #include "paglets.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -157,6 +158,17 @@ ring_exit(struct paglets_call *c)
 	_exit(0);
 }
 
+/* Does not end when it is asked to. */
+static int
+ring_stay(struct paglets_call *c)
+{
+	(void)c;
+	signal(SIGTERM, SIG_IGN);
+	while (pause() < 0)
+		continue;
+	return 0;
+}
+
 /* Starts a process of its own that outlives the handler. */
 static int
 ring_litter(struct paglets_call *c)
@@ -182,6 +194,7 @@ static const struct paglets_handler ring_handlers[] = {
 	{ "get", ring_get },
 	{ "babble", ring_babble },
 	{ "exit", ring_exit },
+	{ "stay", ring_stay },
 	{ "litter", ring_litter },
 	{ NULL, NULL }
 };

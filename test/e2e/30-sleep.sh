@@ -1,0 +1,172 @@
+#!/bin/bash
+# Goal: an agent sleeps and wakes as its policy says: by a message, by order,
+# at a time, at a start; what is sent meanwhile waits in order, and a host
+# that stops puts all to sleep and wakes them again (PROTOCOL 5).
+. "$(dirname "$0")/lib.sh"
+
+up() {
+	host alpha --state-dir "$work/alpha"
+	export PAGLETS_ENTRY=${url[alpha]}
+}
+# say AGENT KIND [MEMBERS-OF-MESSAGE [MEMBERS-OF-BODY]]: $status, $body.
+say() {
+	post "${url[alpha]}/agents/$1/messages" \
+		"{\"message\": {\"kind\": \"$2\"${3:+, $3}}${4:+, $4}}"
+}
+# tag AGENT TAG [MEMBERS-OF-BODY]
+tag() {
+	say "$1" increment "\"args\": {\"tag\": \"$2\"}" "${3:-}"
+}
+sleeps='"activate_if_inactive": false'
+is_active() {
+	p info "$1" --json && [ "$(pick active)" = true ]
+}
+history() {
+	p state "$1" --json && pick state.history
+}
+events_of() {
+	p events --limit 1000 --json
+	"$TOOLS/pick" events <"$work/p.out" | grep -o "\"kind\": \"$1\"" | wc -l
+}
+
+up
+# By a message of its own kind, from outside.
+p create $counter --id kim
+exits 0 call kim increment
+say kim _deactivate '"args": {"request": {"reason": "tired", "metadata": {"k": 1}}}'
+is "_deactivate" 200 "$status"
+is "is answered when it sleeps" true "$(pick result.deactivated "$body")"
+is "with where it is" kim "$(pick result.proxy.agent_id "$body")"
+is_active kim && bad "active after that"
+say kim _deactivate
+is "_deactivate of one that sleeps" 404 "$status"
+exits 0 info kim --json
+is "a second one changes nothing" false "$(pick active)"
+exits 0 state kim --json
+is "its state can be seen" 1 "$(pick state.count)"
+
+# A message wakes it, with its hooks, and it has forgotten nothing.
+exits 0 call kim increment
+is "a message wakes it" '{"count": 2}' "$out"
+is "its hooks" '["creation@alpha", "deactivating@alpha", "activation@alpha"]' \
+	"$(history kim)"
+say kim _deactivate '' '"oneway": true'
+is "_deactivate, one-way" null "$(pick result "$body")"
+exits 0 info kim --json
+is "done before the answer" false "$(pick active)"
+
+# By itself.
+exits 0 activate kim
+exits 0 call kim pause 'policy:={"activate_on_message": false}'
+is_active kim && bad "active after it fell asleep"
+
+# What is sent to one that may not be woken waits, in order; a kill of the
+# host is nothing to it.
+tag kim a
+is "a message that waits" true "$(pick result.queued "$body")"
+[ -n "$(pick result.message_id "$body")" ] || bad "it has a number"
+tag kim b '"oneway": true'
+is "a one-way message that waits" null "$(pick result "$body")"
+is "each is an event" 2 "$(($(events_of message-queued) - 3))"
+tag kim x '"no_delay": true'
+is "one that must not wait: status" 400 "$status"
+is "one that must not wait" PagletInactiveError "$(pick error_type "$body")"
+stop alpha KILL
+up
+tag kim c
+exits 0 state kim --json
+is "all wait" 3 "$(pick queued_message_count)"
+say kim increment '"args": {"tag": "d"}, "priority": 9'
+exits 0 activate kim
+like "delivered in the order in which they came" \
+	'*"activation@alpha", "a", "b", "c", "d"]' "$(history kim)"
+exits 0 events --json --limit 5
+like "its activation tells how many" '*"queued_message_count": 4*' "$out"
+stop alpha KILL
+up
+exits 0 call kim get --json
+stop alpha KILL
+up
+eventually "active again" is_active kim
+history kim | grep -q '"a".*"a"' && bad "delivered once more after a crash"
+
+# A sender that asks not to wake it: waits behind nobody, before the next.
+exits 0 deactivate kim
+tag kim quiet "$sleeps"
+is "not woken" true "$(pick result.queued "$body")"
+tag kim loud
+is "the next one wakes it" 200 "$status"
+like "the one that waited went first" '*"quiet", "loud"]' "$(history kim)"
+
+# No waiting either.
+exits 0 deactivate kim --no-activate-on-message --no-queue
+tag kim no
+is "neither woken nor kept" PagletInactiveError "$(pick error_type "$body")"
+exits 0 activate kim
+exits 0 deactivate kim --no-queue
+tag kim still
+is "without a queue a message still wakes it" 200 "$status"
+
+# At a time: not before it, and within a second of it; once.
+at=$(date +%s.%N -d '+0.7 seconds')
+say kim _deactivate "\"args\": {\"request\": {\"policy\": {\"activate_at\": $at}}}"
+sleep 0.3
+is_active kim && bad "awake before its time"
+eventually "awake at its time" is_active kim
+below "ms after its time" 1000 \
+	"$(awk "BEGIN { print int(($(date +%s.%N) - $at) * 1000) }")"
+exits 0 deactivate kim
+at=$(date +%s.%N -d '+0.2 seconds')
+exits 0 activate kim
+say kim _deactivate "\"args\": {\"request\": {\"policy\": {\"activate_at\": $at}}}"
+stop alpha
+sleep 0.3
+up
+eventually "or, if the host was not there, when it is" is_active kim
+
+# At a start, or not. A host that stops puts those to sleep that are active,
+# and wakes them again.
+for id in early late; do
+	p create $counter --id $id
+done
+exits 0 deactivate early --on-startup
+exits 0 deactivate late
+took stop alpha
+is "the host stops" 0 $code
+for key in '"reason": "shutdown"' '"source": "host"' '"activate_on_startup": true'; do
+	grep -q "agent/kim.*$key" "$work"/alpha/log/* ||
+		bad "kim was put to sleep with $key"
+done
+up
+eventually "active before: active again" is_active kim
+like "as from any sleep" '*"deactivating@alpha", "activation@alpha"]' \
+	"$(history kim)"
+eventually "to be woken at a start" is_active early
+is_active late && bad "one that sleeps sleeps on"
+is "a stop is no crash" 0 "$(events_of recover)"
+
+# Arriving asleep; also of a class that is not known here.
+envelope() {
+	printf '{"envelope": {"kind": "%s", "agent_id": "%s", "agent_class_name": "%s", "state_class_name": "%s", "state": {"count": 4}, "source_host_name": "s", "source_host_address": "http://127.0.0.1:9", "target_host_name": "alpha", "target_host_address": "%s", "metadata": {"transfer_ticket": {"destination": "alpha", "arrival_mode": "inactive"}}}}' \
+		"$3" "$1" "$2" "${2%Paglet}State" "${url[alpha]}"
+}
+post "${url[alpha]}/agents" "$(envelope dora $counter dispatch)"
+is "arrives asleep" 200 "$status"
+post "${url[alpha]}/agents" "$(envelope odd no.such:Paglet dispatch)"
+is "arrives asleep, though unknown" 200 "$status"
+is_active dora && bad "active on arrival"
+like "the record says how it came" '*"reason": "dispatch-arrival"*"source": "transfer"*' \
+	"$(grep -h 'agent/dora' "$work"/alpha/log/*)"
+exits 1 activate odd
+like "the error comes at its activation" "*Cannot import module 'no.such'*" "$err"
+exits 1 call odd get
+like "or with a message" "*Cannot import module 'no.such'*" "$err"
+stop alpha KILL
+up
+exits 0 state odd --json
+is "it is kept all the same" 4 "$(pick state.count)"
+exits 0 call dora increment
+is "the other one wakes" '{"count": 5}' "$out"
+like "with the hook of any sleeper" '*"activation@alpha"]' "$(history dora)"
+exits 0 dispose odd
+finish
