@@ -236,7 +236,8 @@ pg_help_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_spec spec = { "[COMMAND]", 0, 1, NULL,
 		"Lists the commands, or explains one." };
-	static char *ask[] = { "--help", NULL };
+	static char help[] = "--help";
+	char **ask = pg_arena_zalloc(&c->arena, 2 * sizeof(*ask));
 
 	if (pg_cli_read(c, &spec, NULL, e) < 0)
 		return -1;
@@ -246,6 +247,7 @@ pg_help_run(struct pg_cli *c, struct pg_err *e)
 	if (c->command == NULL)
 		return cli_unknown(c->commands, c->args.words[0].p, e);
 	/* Only the command itself has its table of options. */
+	ask[0] = help;
 	c->argc = 1;
 	c->argv = ask;
 	return c->command->run(c, e);

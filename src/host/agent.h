@@ -23,6 +23,9 @@ enum pg_agent_phase {
 	PG_AGENT_GONE     /* off the tables; waits for its process to end */
 };
 
+/* A crashed paglet is restarted at most so often in so long. */
+#define PG_RESTART_MAX 5
+#define PG_RESTART_WINDOW (60 * PG_SEC)
 #define PG_AGENT_HOLDS_MAX 100 /* turns asked for and not yet had */
 
 struct pg_agent;
@@ -122,9 +125,11 @@ struct pg_agent {
 	 * kept_next; some of them may be delivered already. */
 	uint64_t kept_first, kept_next;
 	bool crash_untold; /* until nobody has it in hand */
+	bool by_move; /* its being here is on disk whatever the durability */
+	size_t kept_bytes; /* of the messages kept for it */
 	bool going; /* its record is being removed for good */
 	bool restart;              /* after a crash, from its checkpoint */
-	int64_t restarts[5];       /* when, see recover.c */
+	int64_t restarts[PG_RESTART_MAX]; /* when, see recover.c */
 	size_t nrestarts;
 	enum pg_wake wake;
 	struct pg_waker *wakers; /* who waits for it to be active */

@@ -246,11 +246,7 @@ arrive_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 	if (r->from_outside) {
 		/* That it is here is on disk; what the hook has changed may
 		 * follow. */
-		if (r->host->cfg.durability == PG_DURABILITY_NONE)
-			pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL,
-			    NULL);
-		else
-			pg_checkpoint(a, NULL, NULL);
+		pg_checkpoint(a, NULL, NULL);
 		arrive_on_checkpoint(r, NULL);
 	} else {
 		pg_checkpoint(a, arrive_on_checkpoint, r);
@@ -385,6 +381,7 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	r->state.bulk = pg_bulk_ref(in->state.bulk);
 	c = pg_runtime_class(in->class_name, in->state_class, NULL);
 	a->restart = in->restart || (c != NULL && pg_class_restarts(c));
+	a->by_move = in->from_outside;
 	a->state = pg_bulk_ref(in->state.bulk);
 	a->state_off = in->state.off;
 	a->state_len = in->state.len;

@@ -108,7 +108,7 @@ calls_clone(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 }
 
 static void
-calls_on_disposed(void *arg, const struct pg_err *err)
+calls_on_done(void *arg, const struct pg_err *err)
 {
 	calls_end(arg, &(struct pg_outcome){ .err = err });
 }
@@ -124,7 +124,7 @@ calls_deactivate(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 	    pg_deactivation_read(pg_value_get(args, "request"), &d, &e) < 0)
 		calls_fail(a, id, &e);
 	else
-		pg_deactivate(a, &d, true, calls_on_disposed,
+		pg_deactivate(a, &d, true, calls_on_done,
 		    calls_wait(a, id));
 }
 
@@ -137,7 +137,7 @@ calls_dispose(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 	if (pg_agent_check_call(a, &e) < 0)
 		calls_fail(a, id, &e);
 	else
-		pg_dispose(a, true, false, calls_on_disposed,
+		pg_dispose(a, true, false, calls_on_done,
 		    calls_wait(a, id));
 }
 
@@ -391,14 +391,16 @@ calls_property_set(struct pg_agent *a, uint32_t id,
     const struct pg_value *args)
 {
 	struct pg_str name;
+	const struct pg_value *value = pg_value_get(args, "value");
 	struct pg_err e = { 0 };
 
 	if (pg_field_str(args, "name", &name, &e) < 0 ||
-	    calls_property_put(a->host, name, pg_value_get(args, "value"),
-	    &e) < 0)
+	    calls_property_put(a->host, name, value, &e) < 0)
 		calls_fail(a, id, &e);
 	else
-		pg_agent_answer(a, id, &(struct pg_outcome){ .err = NULL });
+		pg_durable_property(a->host, name, pg_value_is(value,
+		    PG_T_NULL) ? NULL : value, calls_on_done,
+		    calls_wait(a, id));
 }
 
 /* ---- Table --------------------------------------------------------------- */

@@ -90,6 +90,9 @@ pg_checkpoint(struct pg_agent *a, pg_durable_done *done, void *arg)
 	if (a->host->store == NULL) {
 		if (done != NULL)
 			done(arg, NULL);
+	} else if (a->host->cfg.durability == PG_DURABILITY_NONE &&
+	    a->by_move) {
+		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, done, arg);
 	} else if (a->host->cfg.durability == PG_DURABILITY_NONE) {
 		/* What was on disk is no longer true. */
 		pg_durable_forget(a, done, arg);

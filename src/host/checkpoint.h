@@ -6,8 +6,9 @@
 
 #include "durable.h"
 
-/* Write a's record as active with its present state. Never by more than one
- * snapshot; at once and without one when the durability asks for none. */
+/* Write a's record as active with its present state, taken by a snapshot if
+ * need be. Where the durability asks for none, a record that is no longer
+ * true is removed instead, but for that of a paglet that came by a move. */
 PG_FN void pg_checkpoint(struct pg_agent *a, pg_durable_done *done,
     void *arg);
 /* Install host->checkpoint_message: PG_DURABILITY_MESSAGE. */

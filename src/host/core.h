@@ -14,7 +14,7 @@
 
 #define PG_HOST_NAME_MAX 200     /* bytes */
 #define PG_HOST_LISTS_MAX 256    /* peers, tags, properties, each */
-#define PG_HOST_AGENTS_MAX 20000 /* processes */
+#define PG_HOST_AGENTS_MAX 20000 /* asleep ones too */
 #define PG_HOST_PROPERTIES_MAX 1000 /* set by agents */
 #define PG_HOST_PROPERTY_MAX (16 * 1024) /* bytes of one, in memory */
 #define PG_BODY_JSON_MAX ((int64_t)8 << 20) /* default, bytes */
@@ -22,7 +22,7 @@
 #define PG_WIRE_VERSION "paglets-wire-1"
 #define PG_DEFAULT_PORT 8765
 #ifndef PG_BUILD
-#define PG_BUILD "paglets-c 0.1"
+#define PG_BUILD "paglets-c 0.1.0"
 #endif
 
 struct pg_agent;

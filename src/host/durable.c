@@ -8,7 +8,7 @@
 #include "../state/store.h"
 #include "wire.h"
 
-/* Bytes of a record beside its state. */
+/* Bytes of a key. */
 #define DURABLE_KEY 320
 
 /* Words of enum pg_durable_status. */

@@ -48,7 +48,8 @@ struct pg_event_detail {
 };
 
 PG_FN void pg_events_fini(struct pg_events *ev);
-/* kind is a literal of PROTOCOL section 4. d may be NULL. */
+/* kind is a literal: one of PROTOCOL section 4, or recover or store-corrupt,
+ * which are ours. d may be NULL. */
 PG_FN void pg_event_add(struct pg_events *ev, const char *kind,
     const struct pg_event_detail *d);
 /* Append the elements of a JSON list: at most limit events with an id over

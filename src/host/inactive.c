@@ -106,6 +106,7 @@ inactive_add(struct pg_agent *a, struct pg_msg *m)
 	}
 	*a->drain_end = m;
 	a->drain_end = &m->next;
+	a->kept_bytes += m->body.n;
 	if (a->phase == PG_AGENT_ACTIVE) {
 		pg_agent_ref(a);
 		m->on_done = activate_on_delivered;
@@ -168,10 +169,11 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 	struct inactive_keep *k;
 	struct pg_err err = { 0 };
 
-	if (a->kept_next - a->kept_first >= PG_MAILBOX_COUNT_MAX) {
+	if (a->kept_next - a->kept_first >= PG_MAILBOX_COUNT_MAX ||
+	    a->kept_bytes + m->body.n > PG_MAILBOX_BYTES_MAX) {
 		pg_fail(&err, PG_E_MAILBOX_FULL, "Paglet '%.*s' sleeps and "
-		    "%d messages wait for it", PG_STR_ARG(a->id),
-		    PG_MAILBOX_COUNT_MAX);
+		    "%" PRIu64 " messages wait for it", PG_STR_ARG(a->id),
+		    a->kept_next - a->kept_first);
 		inactive_refuse(a, m, &err);
 		return;
 	}
@@ -454,6 +456,7 @@ activate_on_delivered(struct pg_msg *m, const struct pg_outcome *o)
 
 	/* Whatever came of it: its sender was told that it is kept. */
 	pg_durable_delivered(a, m->kept);
+	a->kept_bytes -= PG_MIN(m->body.n, a->kept_bytes);
 	activate_step(a, o->err);
 	pg_agent_unref(a);
 }

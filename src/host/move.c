@@ -552,7 +552,6 @@ move_aside(struct pg_agent *a)
 	m->call = NULL;
 }
 
-/* For arrivals: agent b stands where a stood. That ends a's move. */
 /* What a host that starts again has to know of a move; see move_restore. */
 static struct pg_value *
 move_record_value(struct move *m)
@@ -587,6 +586,7 @@ move_not_replaced(struct pg_agent *a)
 	move_ask(m);
 }
 
+/* For arrivals: agent b stands where a stood. That ends a's move. */
 static void
 move_replaced(struct pg_agent *a, struct pg_agent *b)
 {

@@ -71,9 +71,11 @@ recover_phase(struct pg_agent *a, enum pg_durable_status status,
 		break;
 	case PG_DURABLE_ACTIVE:
 		a->wake = PG_WAKE_RECOVER;
+		a->by_move = true;
 		break;
 	case PG_DURABLE_ARRIVED:
 		a->wake = PG_WAKE_RECOVER;
+		a->by_move = true;
 		a->wake_event = recover_event(v);
 		break;
 	case PG_DURABLE_CRASHED:
@@ -218,6 +220,7 @@ recover_message(struct pg_host *h, const struct pg_durable_record *r,
 	}
 	n = strtoull(slash + 1, NULL, 10);
 	m->kept = n + 1;
+	a->kept_bytes += m->body.n;
 	if (a->kept_next == 0)
 		a->kept_first = n;
 	a->kept_first = PG_MIN(a->kept_first, n);

@@ -6,9 +6,6 @@
 
 #include "durable.h"
 
-/* A crashed paglet is restarted at most so often in so long. */
-#define PG_RESTART_MAX 5
-#define PG_RESTART_WINDOW (60 * PG_SEC)
 /* Agents started per turn of the loop after a start of the host. */
 #define PG_RECOVER_BATCH 16
 

@@ -26,7 +26,8 @@ PG_FN void pg_transfers_free(struct pg_transfers *t);
  * is (or will be) called with the first answer. */
 PG_FN struct pg_transfer *pg_transfer_begin(struct pg_host *h,
     struct pg_str id, pg_arrive_done *done, void *arg);
-/* Decide: committed with the place, or (err) as if the POST had never come. */
+/* Decide: committed with the place, or (err) as if the POST had never come,
+ * unless somebody has asked meanwhile: then it stays refused. */
 PG_FN void pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
     struct pg_str host_url, struct pg_str agent_id);
 /* A decision from before the last start, this old (ns); agent_id where
