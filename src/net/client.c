@@ -22,6 +22,8 @@
 /* Pieces in which heads and bodies are read. */
 #define CLIENT_SMALL (8 * 1024)
 #define CLIENT_BIG (256 * 1024)
+/* Of a file, so much is sent before others have their turn. */
+#define CLIENT_BURST (1024 * 1024)
 #define CLIENT_PIECES_MAX (1 + PG_CLIENT_SEGMENTS_MAX)
 
 enum call_phase {
@@ -434,25 +436,26 @@ call_send_file(struct pg_call *call, size_t *want)
 	const struct pg_segment *s = &call->pieces[call->at];
 	off_t off = (off_t)(s->off + call->at_sent);
 
-	*want = s->len - call->at_sent;
+	*want = PG_MIN(s->len - call->at_sent, (size_t)CLIENT_BURST);
 	return sendfile(call->link->io.fd, s->bulk->fd, &off, *want);
 }
 
-/* Send what the socket takes. Partial means that it is full. */
+/* Send what the socket takes, within bounds. Partial means that it is full. */
 static void
 call_send(struct pg_call *call)
 {
+	bool file = false;
 	size_t want;
 	ssize_t n;
 
-	while (call->at < call->npieces && !call->broken) {
-		if (call_piece_is_file(&call->pieces[call->at]))
+	while (call->at < call->npieces && !call->broken && !file) {
+		file = call_piece_is_file(&call->pieces[call->at]);
+		if (file)
 			n = call_send_file(call, &want);
 		else
 			n = call_send_memory(call, &want);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK ||
+		    errno == EINTR))
 			break;
 		/* The peer takes no more, but may have said why. */
 		if (n < 0 || (n == 0 && want > 0)) {
@@ -944,4 +947,5 @@ pg_client_free(struct pg_client *cl)
 
 #undef CLIENT_SMALL
 #undef CLIENT_BIG
+#undef CLIENT_BURST
 #undef CLIENT_PIECES_MAX
