@@ -409,21 +409,42 @@ pg_spool_put(struct pg_spool *s, struct pg_str bytes, struct pg_err *e)
 	return 0;
 }
 
-/* Move what lies in the pipe behind what is in the memfd. */
+/* Have the kernel bring n bytes from fd behind what is in the memfd. */
 static int
-spool_splice(struct pg_spool *s, int pipe, size_t n, struct pg_err *e)
+spool_move(struct pg_spool *s, int fd, bool pipe, size_t n, struct pg_err *e)
 {
+	int to = s->fd_plus1 - 1;
 	ssize_t done;
 
 	while (n > 0) {
-		done = splice(pipe, NULL, s->fd_plus1 - 1, NULL, n,
-		    SPLICE_F_NONBLOCK);
+		if (pipe)
+			done = splice(fd, NULL, to, NULL, n,
+			    SPLICE_F_NONBLOCK);
+		else
+			done = sendfile(to, fd, NULL, n);
 		if (done < 0 && errno == EINTR)
 			continue;
-		if (done <= 0)
+		if (done < 0)
 			return pg_fail_sys(e, "keeping %zu bytes in memory",
 			    s->n);
+		if (done == 0)
+			return pg_fail(e, PG_E_HOST, "ends %zu bytes early",
+			    n);
 		n -= (size_t)done;
+	}
+	return 0;
+}
+
+static int
+spool_put_from(struct pg_spool *s, int fd, bool pipe, size_t n,
+    struct pg_err *e)
+{
+	if (spool_admit(s, n, e) < 0)
+		return -1;
+	if (spool_to_memfd(s, e) < 0 || spool_flush(s, e) < 0 ||
+	    spool_move(s, fd, pipe, n, e) < 0) {
+		s->buf.failed = true;
+		return -1;
 	}
 	return 0;
 }
@@ -431,14 +452,13 @@ spool_splice(struct pg_spool *s, int pipe, size_t n, struct pg_err *e)
 PG_FN int
 pg_spool_put_pipe(struct pg_spool *s, int pipe, size_t n, struct pg_err *e)
 {
-	if (spool_admit(s, n, e) < 0)
-		return -1;
-	if (spool_to_memfd(s, e) < 0 || spool_flush(s, e) < 0 ||
-	    spool_splice(s, pipe, n, e) < 0) {
-		s->buf.failed = true;
-		return -1;
-	}
-	return 0;
+	return spool_put_from(s, pipe, true, n, e);
+}
+
+PG_FN int
+pg_spool_put_file(struct pg_spool *s, int file, size_t n, struct pg_err *e)
+{
+	return spool_put_from(s, file, false, n, e);
 }
 
 PG_FN int

@@ -68,6 +68,9 @@ PG_FN int pg_spool_put(struct pg_spool *s, struct pg_str bytes,
  * and have not been copied on the way. On failure some are left in the pipe. */
 PG_FN int pg_spool_put_pipe(struct pg_spool *s, int pipe, size_t n,
     struct pg_err *e);
+/* The same with the next n bytes of a file; PG_E_HOST if it ends before. */
+PG_FN int pg_spool_put_file(struct pg_spool *s, int file, size_t n,
+    struct pg_err *e);
 /* For struct pg_out: arg is the spool. */
 PG_FN int pg_spool_spill(void *arg, struct pg_str bytes, struct pg_err *e);
 /* Everything so far as bulk, NULL with e on failure; the spool is empty

@@ -9,9 +9,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#define BIGSTATE_READ ((size_t)256 << 10) /* bytes of one read */
 
 /* One being written. Owner: its folder, until it is done. */
 struct pg_bigstate {
@@ -131,20 +130,11 @@ pg_bigstate_write(struct pg_bigstates *st, struct pg_str name,
 static int
 bigstate_read_all(int fd, struct pg_spool *sp, struct pg_err *e)
 {
-	char *piece = pg_realloc(NULL, BIGSTATE_READ);
-	ssize_t n;
-	int rc = 0;
+	struct stat st;
 
-	do {
-		n = read(fd, piece, BIGSTATE_READ);
-		if (n > 0)
-			rc = pg_spool_put(sp, (struct pg_str){ piece,
-			    (size_t)n }, e);
-		else if (n < 0 && errno != EINTR)
-			rc = pg_fail_sys(e, "read");
-	} while (rc == 0 && n != 0);
-	free(piece);
-	return rc;
+	if (fstat(fd, &st) < 0)
+		return pg_fail_sys(e, "size");
+	return pg_spool_put_file(sp, fd, (size_t)st.st_size, e);
 }
 
 PG_FN struct pg_bulk *
@@ -239,5 +229,3 @@ pg_bigstates_fini(struct pg_bigstates *st)
 	free(st->dir);
 	*st = (struct pg_bigstates){ .fd = -1 };
 }
-
-#undef BIGSTATE_READ

@@ -501,6 +501,33 @@ spool_takes_from_a_pipe(void **state)
 }
 
 static void
+spool_takes_from_a_file(void **state)
+{
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_spool s = { .max = 0 };
+	struct pg_bulk *b;
+	int fd;
+
+	(void)state;
+	fill_content();
+	assert_int_equal(pg_file_write("f", (struct pg_str){ content,
+	    sizeof(content) }, 0600, &e), 0);
+	fd = open("f", O_RDONLY | O_CLOEXEC);
+	spool_in_pieces(&s, 5, 5);
+	assert_int_equal(lseek(fd, 5, SEEK_SET), 5);
+	assert_int_equal(pg_spool_put_file(&s, fd, sizeof(content) - 5, &e),
+	    0);
+	b = pg_spool_finish(&s, &e);
+	assert_int_equal(b->n, sizeof(content));
+	assert_memory_equal(b->p, content, b->n);
+	pg_bulk_unref(b);
+	assert_int_equal(pg_spool_put_file(&s, fd, 1, &e), -1);
+	assert_int_equal(e.code, PG_E_HOST);
+	assert_null(pg_spool_finish(&s, &e));
+	close(fd);
+}
+
+static void
 spool_takes_the_buffer_without_copying(void **state)
 {
 	struct pg_err e = { .code = PG_E_OK };
@@ -588,6 +615,7 @@ main(void)
 		in_folder(open_refuses_the_rest),
 		in_folder(spool_gives_back_what_came),
 		in_folder(spool_takes_from_a_pipe),
+		in_folder(spool_takes_from_a_file),
 		in_folder(spool_takes_the_buffer_without_copying),
 		in_folder(spool_heeds_its_limit),
 		in_folder(spool_that_failed_does_not_finish),
