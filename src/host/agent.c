@@ -121,14 +121,33 @@ agent_unlink(struct pg_agent *a)
 	pg_map_del(&h->agents, a->id);
 }
 
+/* The next message to be delivered, off the queue; the caller's. */
+static struct pg_msg *
+agent_take(struct pg_agent *a)
+{
+	struct pg_msg *m = a->drain;
+
+	if (m == NULL)
+		return pg_mailbox_take(&a->box);
+	a->drain = m->next;
+	if (a->drain == NULL)
+		a->drain_end = &a->drain;
+	m->next = NULL;
+	return m;
+}
+
 static void
 agent_free(struct pg_task *t)
 {
 	struct pg_agent *a = PG_CONTAINER(t, struct pg_agent, free_task);
+	struct pg_msg *m;
 
 	pg_timer_stop(&a->own.timer);
 	pg_timer_stop(&a->in_call.timer);
 	pg_bulk_unref(a->state);
+	/* What was kept while it went. */
+	while ((m = agent_take(a)) != NULL)
+		pg_msg_end(m, &(struct pg_outcome){ .err = NULL });
 	pg_mailbox_fini(&a->box);
 	pg_dedupe_free(a->window);
 	free(a->refused);
@@ -254,21 +273,6 @@ agent_fail_holds(struct pg_agent *a, const struct pg_err *err)
 		pg_agent_unref(a);
 		h->granted(h, err);
 	}
-}
-
-/* The next message to be delivered, off the queue; the caller's. */
-static struct pg_msg *
-agent_take(struct pg_agent *a)
-{
-	struct pg_msg *m = a->drain;
-
-	if (m == NULL)
-		return pg_mailbox_take(&a->box);
-	a->drain = m->next;
-	if (a->drain == NULL)
-		a->drain_end = &a->drain;
-	m->next = NULL;
-	return m;
 }
 
 PG_FN void

@@ -88,6 +88,7 @@ struct pg_agent {
 	/* What was kept while it slept: delivered first, in this order. */
 	struct pg_msg *drain, **drain_end;
 	int64_t drained, draining; /* how many that was, and is still */
+	bool rousing; /* being started out of its sleep */
 	bool waking; /* activated, but not all that was kept is delivered */
 	const char *wake_event; /* the hook to wake it with, if not activation */
 	struct pg_msg *running; /* the message its process has */

@@ -155,12 +155,16 @@ arrive_on_undone(void *arg, const struct pg_err *err)
 static void
 arrive_restore(struct arriving *r, struct pg_msg *waiting)
 {
+	/* With its record, in one step, goes that nothing has come. */
+	struct pg_durable_extra extra = { .refused = r->transfer };
+
 	pg_agent_unhide(r->old);
 	pg_agent_adopt(r->old, waiting);
 	if (r->old->phase == PG_AGENT_CRASHED)
-		pg_durable_save(r->old, PG_DURABLE_CRASHED, NULL, NULL, NULL);
+		pg_durable_save(r->old, PG_DURABLE_CRASHED, &extra, NULL,
+		    NULL);
 	else
-		r->host->up.not_replaced(r->old);
+		r->host->up.not_replaced(r->old, r->transfer);
 }
 
 /* It has come: who stood aside for it is over. */

@@ -26,7 +26,7 @@ struct durable_op {
 	struct pg_change change;
 	uint32_t save;
 	bool names_file; /* or takes the name of one away */
-	char file[PG_AGENT_ID_MAX + 16];
+	char file[PG_AGENT_ID_MAX + 48];
 };
 
 /* An agent on its way off the disk. */
@@ -236,6 +236,17 @@ durable_save_large(struct durable_op *op)
 		durable_end(op, &err);
 }
 
+/* Whether a is still one of us, and its state at hand: what a host has not
+ * touched since its start is fetched. */
+static int
+durable_may_save(struct pg_agent *a, struct pg_err *e)
+{
+	if (a->going)
+		return pg_fail(e, PG_E_INVALID_AGENT, "Paglet '%.*s' is being "
+		    "disposed of", PG_STR_ARG(a->id));
+	return pg_durable_load_state(a, e);
+}
+
 PG_FN void
 pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
     const struct pg_durable_extra *extra, pg_durable_done *done, void *arg)
@@ -247,12 +258,9 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	struct pg_err err = { 0 };
 	bool large;
 
-	if (a->host->store == NULL || a->state == NULL || a->going) {
-		if (a->going)
-			pg_fail(&err, PG_E_INVALID_AGENT, "Paglet '%.*s' is "
-			    "being disposed of", PG_STR_ARG(a->id));
+	if (a->host->store == NULL || durable_may_save(a, &err) < 0) {
 		if (done != NULL)
-			done(arg, a->going ? &err : NULL);
+			done(arg, err.code != PG_E_OK ? &err : NULL);
 		return;
 	}
 	op = durable_new(a->host, a, done, arg);
@@ -261,8 +269,10 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	large = a->state_len > PG_STORE_STATE_INLINE;
 	d = durable_agent_value(a, status, extra, &arena);
 	if (large) {
-		snprintf(op->file, sizeof(op->file), "%.*s.%" PRId64,
-		    PG_STR_ARG(a->id), pg_now_wall() / 1000);
+		/* One name for each save, whatever the clock does. */
+		snprintf(op->file, sizeof(op->file), "%.*s.%" PRId64
+		    "-%" PRIu32, PG_STR_ARG(a->id), pg_now_wall() / 1000,
+		    op->save);
 		pg_put_strz(&arena, d, "state_file", op->file);
 	} else {
 		durable_put_state(d, a, &text, &arena);
@@ -270,6 +280,8 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	if (extra != NULL && extra->transfer.n > 0)
 		durable_put_transfer(op, extra->transfer, "committed",
 		    &arena);
+	if (extra != NULL && extra->refused.n > 0)
+		durable_put_transfer(op, extra->refused, "refused", &arena);
 	if (durable_put(op, "agent", a->id, d, &err) < 0)
 		durable_end(op, &err);
 	else if (large)
@@ -508,10 +520,10 @@ pg_durable_state(struct pg_store *s, const struct pg_value *record,
 	}
 	bytes = pg_realloc(NULL, text.n + 1);
 	n = pg_base64_decode(text, bytes);
-	*out = n < 0 ? NULL : pg_bulk_copy((struct pg_str){ bytes,
+	*out = n <= 0 ? NULL : pg_bulk_copy((struct pg_str){ bytes,
 	    (size_t)n }, e);
 	free(bytes);
-	if (n < 0)
+	if (n <= 0)
 		return pg_fail(e, PG_E_SERIAL, "record holds no state");
 	return *out != NULL ? 0 : -1;
 }

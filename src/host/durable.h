@@ -32,6 +32,7 @@ struct pg_durable_extra {
 	const struct pg_value *move;   /* LEAVING: what to settle by */
 	const struct pg_value *reason; /* INACTIVE: the request */
 	struct pg_str transfer;        /* ARRIVED: committed with it */
+	struct pg_str refused;         /* a transfer refused with it */
 	const struct pg_outcome *answer; /* that the running message gets */
 };
 

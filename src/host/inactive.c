@@ -295,13 +295,31 @@ deactivate_on_ended(struct pg_agent *a)
 	pg_arena_fini(&arena);
 }
 
+static int
+deactivate_check(const struct pg_agent *a, struct pg_err *e)
+{
+	if (a->phase == PG_AGENT_CRASHED)
+		return pg_fail(e, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
+		    PG_STR_ARG(a->id), a->error);
+	if (a->phase == PG_AGENT_MOVING)
+		return pg_fail(e, PG_E_LIFECYCLE, "Paglet '%.*s' is moving",
+		    PG_STR_ARG(a->id));
+	if (a->phase == PG_AGENT_INACTIVE || a->phase == PG_AGENT_GONE)
+		return pg_fail(e, PG_E_INVALID_AGENT, "No active paglet "
+		    "'%.*s' on %.*s", PG_STR_ARG(a->id),
+		    PG_STR_ARG(a->host->name));
+	return 0;
+}
+
 static void
 deactivate_on_saved(void *arg, const struct pg_err *err)
 {
 	struct deactivating *d = arg;
+	struct pg_err now = { 0 };
 
-	if (err != NULL || d->agent->phase != PG_AGENT_ACTIVE)
-		deactivate_end(d, err);
+	/* It may have crashed or been disposed of meanwhile. */
+	if (err != NULL || deactivate_check(d->agent, &now) < 0)
+		deactivate_end(d, err != NULL ? err : &now);
 	else
 		pg_agent_quit(d->agent, deactivate_on_ended);
 }
@@ -355,22 +373,6 @@ deactivate_on_granted(struct pg_hold *h, const struct pg_err *err)
 	else
 		pg_agent_command(h, "deactivating", PG_AGENT_HOOK_TIME,
 		    deactivate_on_hook, d);
-}
-
-static int
-deactivate_check(const struct pg_agent *a, struct pg_err *e)
-{
-	if (a->phase == PG_AGENT_CRASHED)
-		return pg_fail(e, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
-		    PG_STR_ARG(a->id), a->error);
-	if (a->phase == PG_AGENT_MOVING)
-		return pg_fail(e, PG_E_LIFECYCLE, "Paglet '%.*s' is moving",
-		    PG_STR_ARG(a->id));
-	if (a->phase == PG_AGENT_INACTIVE || a->phase == PG_AGENT_GONE)
-		return pg_fail(e, PG_E_INVALID_AGENT, "No active paglet "
-		    "'%.*s' on %.*s", PG_STR_ARG(a->id),
-		    PG_STR_ARG(a->host->name));
-	return 0;
 }
 
 PG_FN void
@@ -482,6 +484,7 @@ activate_failed(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_msg *m;
 
+	a->rousing = false;
 	pg_agent_asleep(a);
 	while ((m = pg_mailbox_take(&a->box)) != NULL)
 		inactive_refuse(a, m, err);
@@ -511,6 +514,8 @@ activate_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		activate_failed(a, o->err);
 		return;
 	}
+	a->rousing = false;
+	a->wake_event = NULL;
 	a->waking = true;
 	a->drained = 0;
 	for (m = a->drain; m != NULL; m = m->next) {
@@ -541,7 +546,7 @@ activate_start(struct pg_agent *a, struct pg_err *e)
 	    "activation", PG_STR_NULL, &state, activate_on_started, NULL,
 	    e) < 0)
 		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
-	a->wake_event = NULL;
+	a->rousing = a->phase == PG_AGENT_STARTING;
 	pg_bulk_unref(state.bulk);
 	return a->phase == PG_AGENT_STARTING ? 0 : -1;
 }
@@ -552,7 +557,7 @@ pg_activate(struct pg_agent *a, pg_lifecycle_done *done, void *arg)
 	struct pg_waker *w;
 	struct pg_err err = { 0 };
 
-	if (a->phase != PG_AGENT_INACTIVE && a->wakers == NULL) {
+	if (a->phase != PG_AGENT_INACTIVE && !a->rousing) {
 		pg_fail(&err, PG_E_INVALID_AGENT, "No deactivated paglet "
 		    "'%.*s' on %.*s", PG_STR_ARG(a->id),
 		    PG_STR_ARG(a->host->name));

@@ -85,6 +85,14 @@ message_read(const struct pg_value *d, struct message_fields *f,
 	return message_check_path(f->path, e);
 }
 
+static void
+message_path_add(struct pg_buf *b, struct pg_str ids)
+{
+	if (b->n > 0 && ids.n > 0)
+		pg_buf_putc(b, ' ');
+	pg_buf_puts(b, ids);
+}
+
 /* The path as text: ids with blanks between, `via` last. */
 static int
 message_path(struct pg_msg *m, const struct pg_value *path,
@@ -93,20 +101,13 @@ message_path(struct pg_msg *m, const struct pg_value *path,
 	struct pg_buf b = { 0 };
 	uint32_t i;
 
-	for (i = 0; path != NULL && i < path->n; i++) {
-		if (b.n > 0)
-			pg_buf_putc(&b, ' ');
-		pg_buf_puts(&b, pg_value_text(path->u.items[i], PG_STR_NULL));
-	}
-	if (via != NULL && via->running != NULL) {
-		if (b.n > 0)
-			pg_buf_putc(&b, ' ');
-		pg_buf_puts(&b, via->running->path);
-		if (via->running->path.n > 0)
-			pg_buf_putc(&b, ' ');
-	}
+	for (i = 0; path != NULL && i < path->n; i++)
+		message_path_add(&b, pg_value_text(path->u.items[i],
+		    PG_STR_NULL));
+	if (via != NULL && via->running != NULL)
+		message_path_add(&b, via->running->path);
 	if (via != NULL)
-		pg_buf_puts(&b, via->id);
+		message_path_add(&b, via->id);
 	m->path = pg_arena_str(&m->arena, pg_buf_str(&b));
 	pg_buf_fini(&b);
 	if (pg_msg_path_length(m) > PG_CALL_PATH_MAX)

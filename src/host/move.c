@@ -569,13 +569,13 @@ move_record_value(struct move *m)
 }
 
 static void
-move_not_replaced(struct pg_agent *a)
+move_not_replaced(struct pg_agent *a, struct pg_str refused)
 {
 	struct move *m = move_of(a);
-	struct pg_durable_extra extra = { 0 };
+	struct pg_durable_extra extra = { .refused = refused };
 
 	if (m == NULL || m->stage == MOVE_LOCAL) {
-		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL, NULL);
+		pg_durable_save(a, PG_DURABLE_ACTIVE, &extra, NULL, NULL);
 		return;
 	}
 	extra.move = move_record_value(m);
