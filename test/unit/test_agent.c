@@ -1,0 +1,321 @@
+/* test_agent: shows that turns on an agent are had one after the other, in
+ * order, that so many may be asked for and no more, and that every one of
+ * them is told when the agent goes; and how many messages may wait meanwhile.
+ *
+ * Its process is a pretended one, which never answers.
+ */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/agent */
+/* wrap: pg_child_kill pg_child_running pg_child_send pg_child_start pg_child_stop pg_event_add pg_runtime_abi */
+#include "host/agent.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+void __wrap_pg_child_kill(struct pg_child *c);
+bool __wrap_pg_child_running(const struct pg_child *c);
+int __wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type,
+    uint32_t id, struct pg_str head, struct pg_str text, struct pg_bulk *bulk,
+    size_t off, size_t len, struct pg_err *e);
+int __wrap_pg_child_start(struct pg_child *c, struct pg_loop *l, int exe,
+    const struct pg_child_ops *ops, struct pg_err *e);
+void __wrap_pg_child_stop(struct pg_child *c);
+void __wrap_pg_event_add(struct pg_events *ev, const char *kind,
+    const struct pg_event_detail *d);
+const char *__wrap_pg_runtime_abi(void);
+
+/* One who asks for a turn, and what it was told. */
+struct asker {
+	struct pg_hold hold;
+	int calls;
+	enum pg_code code;
+};
+
+static struct pg_host host;
+static struct pg_agent *agent;
+static struct asker askers[PG_AGENT_HOLDS_MAX + 3];
+static int nsent, nended;
+static enum pg_code last;
+
+void
+__wrap_pg_child_kill(struct pg_child *c)
+{
+	(void)c;
+}
+
+bool
+__wrap_pg_child_running(const struct pg_child *c)
+{
+	(void)c;
+	return false;
+}
+
+int
+__wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
+    struct pg_str head, struct pg_str text, struct pg_bulk *bulk, size_t off,
+    size_t len, struct pg_err *e)
+{
+	(void)c;
+	(void)type;
+	(void)id;
+	(void)head;
+	(void)text;
+	(void)bulk;
+	(void)off;
+	(void)len;
+	(void)e;
+	nsent++;
+	return 0;
+}
+
+int
+__wrap_pg_child_start(struct pg_child *c, struct pg_loop *l, int exe,
+    const struct pg_child_ops *ops, struct pg_err *e)
+{
+	(void)c;
+	(void)l;
+	(void)exe;
+	(void)ops;
+	(void)e;
+	fail_msg("no process is to be started");
+	return -1;
+}
+
+void
+__wrap_pg_child_stop(struct pg_child *c)
+{
+	(void)c;
+}
+
+void
+__wrap_pg_event_add(struct pg_events *ev, const char *kind,
+    const struct pg_event_detail *d)
+{
+	(void)ev;
+	(void)kind;
+	(void)d;
+}
+
+const char *
+__wrap_pg_runtime_abi(void)
+{
+	return "abi";
+}
+
+/* ---- helpers ---------------------------------------------------------- */
+
+static void
+remove_agent(void)
+{
+	struct pg_err err = { 0 };
+
+	pg_fail(&err, PG_E_INVALID_AGENT, "gone");
+	pg_agent_remove(agent, &err);
+	pg_loop_turn(host.loop, 0, NULL);
+	agent = NULL;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&host, 0, sizeof(host));
+	memset(askers, 0, sizeof(askers));
+	nsent = nended = 0;
+	host.loop = pg_loop_new(NULL);
+	pg_map_init(&host.agents, host.seed);
+	agent = pg_agent_new(&host, PG_STR("a-1"), PG_STR("m:C"),
+	    PG_STR("m:S"));
+	pg_agent_set_phase(agent, PG_AGENT_ACTIVE);
+	return host.loop == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	if (agent != NULL)
+		remove_agent();
+	pg_map_fini(&host.agents);
+	pg_loop_free(host.loop);
+	return 0;
+}
+
+static void
+on_granted(struct pg_hold *h, const struct pg_err *err)
+{
+	struct asker *k = PG_CONTAINER(h, struct asker, hold);
+
+	k->calls++;
+	k->code = err == NULL ? PG_E_OK : err->code;
+}
+
+static void
+ask(struct asker *k)
+{
+	*k = (struct asker){ .hold = { .granted = on_granted } };
+	pg_agent_hold(agent, &k->hold);
+}
+
+static void
+assert_told(const struct asker *k, int calls, enum pg_code code)
+{
+	assert_int_equal(k->calls, calls);
+	assert_int_equal(k->code, code);
+}
+
+static void
+on_end(struct pg_msg *m, const struct pg_outcome *o)
+{
+	(void)m;
+	nended++;
+	last = o->err == NULL ? PG_E_OK : o->err->code;
+}
+
+static void
+post(void)
+{
+	struct pg_msg *m = pg_msg_new();
+
+	m->on_done = on_end;
+	m->body = PG_STR("N"); /* None */
+	pg_agent_post(agent, m);
+}
+
+/* ---- turns ------------------------------------------------------------ */
+
+static void
+turns_come_one_by_one(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		ask(&askers[i]);
+	assert_told(&askers[0], 1, PG_E_OK);
+	assert_false(pg_agent_idle(agent));
+	for (i = 0; i < 4; i++) {
+		assert_told(&askers[i], 1, PG_E_OK);
+		assert_told(&askers[i + 1], 0, PG_E_OK);
+		pg_agent_release(&askers[i].hold);
+		pg_agent_release(&askers[i].hold);
+	}
+	assert_true(pg_agent_idle(agent));
+}
+
+/* One has its turn, PG_AGENT_HOLDS_MAX wait for theirs. */
+static void
+so_many_may_wait(void **state)
+{
+	struct asker *over = &askers[PG_AGENT_HOLDS_MAX + 1];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i <= PG_AGENT_HOLDS_MAX; i++)
+		ask(&askers[i]);
+	assert_told(&askers[PG_AGENT_HOLDS_MAX], 0, PG_E_OK);
+	ask(over);
+	assert_told(over, 1, PG_E_BUSY);
+	/* It is over already: withdrawing it is nothing. */
+	pg_agent_release(&over->hold);
+	/* Who withdraws makes room, and so does who had its turn. */
+	pg_agent_release(&askers[7].hold);
+	ask(over);
+	assert_told(over, 0, PG_E_OK);
+	ask(over + 1);
+	assert_told(over + 1, 1, PG_E_BUSY);
+	pg_agent_release(&askers[0].hold);
+	ask(over + 1);
+	assert_told(over + 1, 0, PG_E_OK);
+	for (i = 1; i <= PG_AGENT_HOLDS_MAX + 2; i++) {
+		assert_told(&askers[i], i != 7, PG_E_OK);
+		pg_agent_release(&askers[i].hold);
+	}
+	assert_true(pg_agent_idle(agent));
+}
+
+/* The last of those that wait withdraws: the next still finds the end. */
+static void
+the_queue_keeps_its_end(void **state)
+{
+	(void)state;
+	ask(&askers[0]);
+	ask(&askers[1]);
+	ask(&askers[2]);
+	pg_agent_release(&askers[2].hold);
+	ask(&askers[3]);
+	pg_agent_release(&askers[1].hold);
+	pg_agent_release(&askers[3].hold);
+	ask(&askers[4]);
+	pg_agent_release(&askers[0].hold);
+	assert_told(&askers[1], 0, PG_E_OK);
+	assert_told(&askers[4], 1, PG_E_OK);
+	pg_agent_release(&askers[4].hold);
+}
+
+static void
+the_end_is_told_to_all_who_wait(void **state)
+{
+	struct pg_agent *a = agent;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		ask(&askers[i]);
+	pg_agent_ref(a);
+	post();
+	remove_agent();
+	for (i = 1; i < 5; i++)
+		assert_told(&askers[i], 1, PG_E_INVALID_AGENT);
+	assert_int_equal(nended, 1);
+	assert_int_equal(last, PG_E_INVALID_AGENT);
+	/* Who had its turn ends it when it likes. */
+	pg_agent_release(&askers[0].hold);
+	pg_agent_unref(a);
+}
+
+/* ---- messages --------------------------------------------------------- */
+
+/* While somebody has the agent in hand nothing is delivered; what waits has
+ * the limit of a mailbox. */
+static void
+so_many_messages_may_wait(void **state)
+{
+	int i;
+
+	(void)state;
+	ask(&askers[0]);
+	for (i = 0; i < PG_MAILBOX_COUNT_MAX; i++)
+		post();
+	assert_int_equal(nended, 0);
+	assert_int_equal(nsent, 0);
+	post();
+	assert_int_equal(nended, 1);
+	assert_int_equal(last, PG_E_MAILBOX_FULL);
+	/* The first is delivered, which makes room for one. */
+	pg_agent_release(&askers[0].hold);
+	assert_int_equal(nsent, 1);
+	post();
+	assert_int_equal(nended, 1);
+	post();
+	assert_int_equal(nended, 2);
+	remove_agent();
+	assert_int_equal(nended, PG_MAILBOX_COUNT_MAX + 3);
+	assert_int_equal(last, PG_E_INVALID_AGENT);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(turns_come_one_by_one),
+		T(so_many_may_wait),
+		T(the_queue_keeps_its_end),
+		T(the_end_is_told_to_all_who_wait),
+		T(so_many_messages_may_wait),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
