@@ -375,6 +375,7 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	    in->state_class);
 
 	const struct paglets_class *c;
+	struct pg_msg *waiting = NULL;
 
 	pg_agent_ref(a);
 	r->agent = a;
@@ -393,12 +394,15 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	if (in->digest != NULL)
 		memcpy(a->arrival_digest, in->digest,
 		    sizeof(a->arrival_digest));
+	/* First what waits, which the window forgets then; it is entered
+	 * again with the new one. */
+	if (r->old != NULL)
+		waiting = pg_agent_take_waiting(r->old);
 	if (in->window != NULL) {
 		a->window = *in->window;
 		*in->window = NULL;
 	}
-	if (r->old != NULL)
-		pg_agent_adopt(a, pg_agent_take_waiting(r->old));
+	pg_agent_adopt(a, waiting);
 }
 
 PG_FN void
