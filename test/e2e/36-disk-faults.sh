@@ -53,6 +53,20 @@ found "opened again"
 exits 0 deactivate kim
 exits 0 activate kim
 
+# The disk of the target fails: it can say neither that it has the agent nor
+# that it never will, until it is opened again and looks at what was written.
+trace beta all -e trace=fdatasync -e inject=fdatasync:error=EIO
+exits 1 dispatch kim "${url[beta]}" --timeout 1s
+untrace
+look
+is "a target whose disk failed has it nowhere" "" "${places[*]}"
+is "the source waits" alpha "$moving"
+down beta
+up beta
+found "the target is back"
+[ $here = alpha ] || exits 0 retract "${url[beta]}/agents/kim"
+found "at home"
+
 # The last record is torn, or empty: all before it holds.
 record() {
 	ls "$work"/alpha/log/[0-9]* | tail -n 1
