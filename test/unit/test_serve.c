@@ -1,0 +1,209 @@
+/* test_serve: shows what `serve` makes of its command line: how many peers,
+ * tags and properties it takes, what it refuses, and that a host which can be
+ * reached from elsewhere has a key.
+ *
+ * The host is a pretended one, which notes how it was told to be.
+ */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock host/wire cli/forms cli/args cli/show cli/cli cli/serve */
+/* wrap: pg_host_config_init pg_host_serve */
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/serve.h"
+#include "host/host.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+void __wrap_pg_host_config_init(struct pg_host_config *cfg);
+int __wrap_pg_host_serve(const struct pg_host_config *cfg,
+    void (*on_ready)(void *arg, struct pg_str name, struct pg_str url),
+    void *arg, struct pg_err *e);
+
+static struct pg_host_config seen;
+static int nserved;
+static struct pg_err last;
+static char *words[PG_HOST_LISTS_MAX * 2 + 10];
+static int nwords;
+
+void
+__wrap_pg_host_config_init(struct pg_host_config *cfg)
+{
+	*cfg = (struct pg_host_config){ .bind = PG_STR("127.0.0.1") };
+}
+
+int
+__wrap_pg_host_serve(const struct pg_host_config *cfg,
+    void (*on_ready)(void *arg, struct pg_str name, struct pg_str url),
+    void *arg, struct pg_err *e)
+{
+	(void)on_ready;
+	(void)arg;
+	(void)e;
+	seen = *cfg;
+	nserved++;
+	return 0;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	pg_log_set_level(PG_LOG_ERROR);
+	unsetenv("PAGLETS_API_KEY");
+	nserved = nwords = 0;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	while (nwords > 0)
+		free(words[--nwords]);
+	return 0;
+}
+
+static void
+word(const char *z)
+{
+	words[nwords++] = pg_strdup(pg_str(z));
+}
+
+/* Whether a host is begun with the words so far; they are used up. */
+static bool
+serves(void)
+{
+	static const struct pg_command command = { "serve", pg_serve_run,
+		"" };
+	struct pg_cli c = { .command = &command, .argc = nwords,
+		.argv = words };
+	int before = nserved;
+
+	last = (struct pg_err){ 0 };
+	pg_serve_run(&c, &last);
+	pg_arena_fini(&c.arena);
+	teardown(NULL);
+	return nserved > before;
+}
+
+static void
+many(const char *option, const char *value, size_t n)
+{
+	char text[100];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "--%s=%s%zu", option, value, i);
+		word(text);
+	}
+}
+
+static void
+lists_have_a_length(void **state)
+{
+	static const struct { const char *option, *value; } rows[] = {
+		{ "peer", "http://peer:1/" }, { "tag", "t" },
+		{ "property", "k=" },
+	};
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(rows); i++)
+		for (n = PG_HOST_LISTS_MAX - 1; n <= PG_HOST_LISTS_MAX + 1;
+		    n++) {
+			many(rows[i].option, rows[i].value, n);
+			if (n > PG_HOST_LISTS_MAX) {
+				assert_false(serves());
+				assert_int_equal(last.code, PG_E_USAGE);
+				continue;
+			}
+			assert_true(serves());
+			assert_int_equal(seen.npeers + seen.ntags +
+			    seen.nproperties, n);
+		}
+}
+
+/* Tags may also come many in one word. */
+static void
+tags_with_commas_count_each(void **state)
+{
+	char text[8 + 2 * (PG_HOST_LISTS_MAX + 1)] = "--tag=";
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PG_HOST_LISTS_MAX; i++)
+		memcpy(text + 6 + 2 * i, "t,", 3);
+	word(text);
+	assert_true(serves());
+	assert_int_equal(seen.ntags, PG_HOST_LISTS_MAX);
+	memcpy(text + 6 + 2 * i, "t", 2);
+	word(text);
+	assert_false(serves());
+	assert_int_equal(last.code, PG_E_USAGE);
+}
+
+static void
+refuses_what_is_wrong(void **state)
+{
+	static const char *const bad[] = { "--port=65536", "--port=-1",
+		"--host=example.org", "--host=1.2.3", "--peer=ftp://x",
+		"--peer=", "--property=novalue", "--property==v",
+		"--durability=often", "--log-level=loud", "--max-body=much",
+		"--public-url=http://a b" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(bad); i++) {
+		word(bad[i]);
+		if (serves())
+			fail_msg("%s", bad[i]);
+		assert_int_equal(last.code, PG_E_USAGE);
+	}
+	word("--port=65535");
+	assert_true(serves());
+	assert_int_equal(seen.port, 65535);
+}
+
+static void
+who_can_be_reached_has_a_key(void **state)
+{
+	static const char *const open[] = { "--host=0.0.0.0", "--host=::",
+		"--host=[::]", "--host=10.1.2.3", "--public-url=http://h:1" };
+	static const char *const closed[] = { "--host=127.0.0.1",
+		"--host=127.9.9.9", "--host=::1", "--host=localhost" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(closed); i++) {
+		word(closed[i]);
+		assert_true(serves());
+	}
+	for (i = 0; i < PG_COUNT(open); i++) {
+		word(open[i]);
+		assert_false(serves());
+		assert_int_equal(last.code, PG_E_FORBIDDEN);
+		word(open[i]);
+		word("--insecure-no-auth");
+		assert_true(serves());
+		setenv("PAGLETS_API_KEY", "0123456789abcdef", 1);
+		word(open[i]);
+		assert_true(serves());
+		unsetenv("PAGLETS_API_KEY");
+	}
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(lists_have_a_length),
+		T(tags_with_commas_count_each),
+		T(refuses_what_is_wrong),
+		T(who_can_be_reached_has_a_key),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
