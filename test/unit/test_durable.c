@@ -371,6 +371,36 @@ a_large_save_does_not_overtake_the_end(void **state)
 	assert_records("");
 }
 
+/* Two large states in one moment, or after the clock was set back, are two
+ * files, whatever the length of the id: the first is removed once the second
+ * has overtaken it. */
+static void
+large_states_share_no_file(void **state)
+{
+	static const size_t lengths[] = { 1, PG_AGENT_ID_MAX - 1,
+		PG_AGENT_ID_MAX };
+	char id[PG_AGENT_ID_MAX];
+	size_t i;
+
+	(void)state;
+	memset(id, 'i', sizeof(id));
+	for (i = 0; i < PG_COUNT(lengths); i++) {
+		agent.id = (struct pg_str){ id, lengths[i] };
+		has_state(PG_STORE_STATE_INLINE + 1, 's');
+		pg_clock_fake(PG_SEC, INT64_C(1700000000) * PG_SEC);
+		pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done,
+		    NULL);
+		pg_durable_save(&agent, PG_DURABLE_INACTIVE, NULL, on_done,
+		    NULL);
+		pg_clock_fake(0, 0);
+		wait_done(2 * (int)i + 2);
+		restart();
+		assert_state(PG_STORE_STATE_INLINE + 1, 's');
+		free(agent.state_file);
+		agent.state_file = NULL;
+	}
+}
+
 static void
 a_record_can_be_forgotten_alone(void **state)
 {
@@ -643,6 +673,7 @@ main(void)
 		T(large_states_have_a_file),
 		T(a_later_save_overtakes_a_large_one),
 		T(a_large_save_does_not_overtake_the_end),
+		T(large_states_share_no_file),
 		T(a_record_can_be_forgotten_alone),
 		T(what_is_gone_leaves_a_note),
 		T(messages_are_kept_until_delivered),
