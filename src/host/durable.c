@@ -277,6 +277,10 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	} else {
 		durable_put_state(d, a, &text, &arena);
 	}
+	/* Who comes is no longer elsewhere. */
+	if (status == PG_DURABLE_ARRIVED || (extra != NULL &&
+	    extra->transfer.n > 0))
+		durable_del(op, "note", a->id);
 	if (extra != NULL && extra->transfer.n > 0)
 		durable_put_transfer(op, extra->transfer, "committed",
 		    &arena);
