@@ -356,6 +356,9 @@ calls_property_put(struct pg_host *h, struct pg_str name,
 {
 	struct calls_property *p;
 
+	if (name.n > PG_HOST_PROPERTY_NAME_MAX)
+		return pg_fail(e, PG_E_LIMIT, "property name is over %d "
+		    "bytes", PG_HOST_PROPERTY_NAME_MAX);
 	if (value == NULL || pg_value_is(value, PG_T_NULL)) {
 		calls_property_free(pg_map_del(&h->properties, name));
 		return 0;

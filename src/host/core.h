@@ -17,6 +17,7 @@
 #define PG_HOST_AGENTS_MAX 20000 /* asleep ones too */
 #define PG_HOST_PROPERTIES_MAX 1000 /* set by agents */
 #define PG_HOST_PROPERTY_MAX (16 * 1024) /* bytes of one, in memory */
+#define PG_HOST_PROPERTY_NAME_MAX 256 /* bytes of its name */
 #define PG_BODY_JSON_MAX ((int64_t)8 << 20) /* default, bytes */
 #define PG_BODY_MOVE_MAX ((int64_t)1 << 30) /* default, bytes */
 #define PG_WIRE_VERSION "paglets-wire-1"

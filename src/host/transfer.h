@@ -9,7 +9,6 @@
 
 #define PG_TRANSFERS_MAX 100000
 #define PG_TRANSFER_KEEP_TIME (30LL * 24 * 3600 * PG_SEC)
-#define PG_TRANSFER_ID_MAX 128 /* same characters as an agent id */
 
 /* How an arrival ended: err NULL and where the agent is, or why not. All
  * borrowed. Called exactly once. */

@@ -238,9 +238,22 @@ a_property_has_a_size(void **state)
 	assert_int_equal(gets(p)->n, n);
 	assert_int_equal(sets(p, text_of(n + 1)), PG_E_LIMIT);
 	assert_int_equal(gets(p)->n, n);
-	/* The name counts. */
-	assert_int_equal(sets((struct pg_str){ text_of(n)->u.p, n },
-	    text_of(n)), PG_E_LIMIT);
+}
+
+static void
+a_property_name_has_a_size(void **state)
+{
+	struct pg_str name = { text_of(300)->u.p, 300 };
+	struct pg_value *v = pg_value_int(&arena, 1);
+
+	(void)state;
+	for (name.n = PG_HOST_PROPERTY_NAME_MAX - 1;
+	    name.n <= PG_HOST_PROPERTY_NAME_MAX; name.n++)
+		assert_int_equal(sets(name, v), PG_E_OK);
+	assert_int_equal(name.n, PG_HOST_PROPERTY_NAME_MAX + 1);
+	assert_int_equal(sets(name, v), PG_E_LIMIT);
+	assert_int_equal(host.properties.n, 2);
+	assert_int_equal(written, 2);
 }
 
 static void
@@ -308,6 +321,7 @@ main(void)
 		T(those_of_the_command_line_show_through),
 		T(so_many_properties),
 		T(a_property_has_a_size),
+		T(a_property_name_has_a_size),
 		T(many_small_values_count),
 		T(restored_ones_have_the_same_limits),
 		T(odd_names_are_refused),
