@@ -848,6 +848,14 @@ pg_agent_idle(const struct pg_agent *a)
 	    a->own.id == 0 && a->holder == NULL && a->call_id == 0;
 }
 
+PG_FN bool
+pg_agent_in_snapshot(const struct pg_agent *a)
+{
+	/* Given up: its process is busy. */
+	return a->holder != NULL && a->own.id != 0 &&
+	    a->own.type == PG_FRAME_SNAPSHOT;
+}
+
 PG_FN void
 pg_agent_hold(struct pg_agent *a, struct pg_hold *h)
 {

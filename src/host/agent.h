@@ -218,6 +218,8 @@ PG_FN void pg_agent_hold_first(struct pg_agent *a, struct pg_hold *h);
 PG_FN void pg_agent_hold_call(struct pg_agent *a, struct pg_hold *h);
 /* Whether its process is idle and nobody has it in hand. */
 PG_FN bool pg_agent_idle(const struct pg_agent *a);
+/* Whether somebody is having its state fetched. */
+PG_FN bool pg_agent_in_snapshot(const struct pg_agent *a);
 /* -1 with PG_E_LIFECYCLE when the present call comes from a hook that the
  * host waits for: such a call may not move or end the agent. */
 PG_FN int pg_agent_check_call(const struct pg_agent *a, struct pg_err *e);

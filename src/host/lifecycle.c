@@ -10,6 +10,7 @@
 struct lifecycle_op {
 	struct pg_agent *agent; /* a reference */
 	struct pg_hold hold;
+	struct pg_timer timer; /* of a look that waits for its turn */
 	bool in_call, force;
 	pg_lifecycle_done *done;
 	void *arg;
@@ -28,6 +29,7 @@ lifecycle_new(struct pg_agent *a, pg_lifecycle_done *done, void *arg)
 static void
 lifecycle_end(struct lifecycle_op *op, const struct pg_err *err)
 {
+	pg_timer_stop(&op->timer);
 	pg_agent_release(&op->hold);
 	op->done(op->arg, err);
 	pg_agent_unref(op->agent);
@@ -144,11 +146,18 @@ peek_on_granted(struct pg_hold *h, const struct pg_err *err)
 {
 	struct lifecycle_op *op = PG_CONTAINER(h, struct lifecycle_op, hold);
 
+	pg_timer_stop(&op->timer);
 	if (err != NULL)
 		lifecycle_end(op, NULL);
 	else
 		pg_agent_command(h, NULL, PG_AGENT_PEEK_TIME,
 		    peek_on_snapshot, op);
+}
+
+static void
+peek_on_time(struct pg_timer *t)
+{
+	lifecycle_end(PG_CONTAINER(t, struct lifecycle_op, timer), NULL);
 }
 
 PG_FN void
@@ -157,8 +166,11 @@ pg_peek(struct pg_agent *a, pg_lifecycle_done *done, void *arg)
 	struct lifecycle_op *op = lifecycle_new(a, done, arg);
 
 	op->hold.granted = peek_on_granted;
-	if (pg_agent_idle(a))
+	if (pg_agent_idle(a) || pg_agent_in_snapshot(a)) {
+		pg_timer_set(a->host->loop, &op->timer, PG_AGENT_PEEK_TIME,
+		    peek_on_time);
 		pg_agent_hold(a, &op->hold);
-	else
+	} else {
 		lifecycle_end(op, NULL);
+	}
 }

@@ -14,9 +14,9 @@ typedef void pg_lifecycle_done(void *arg, const struct pg_err *err);
 PG_FN void pg_dispose(struct pg_agent *a, bool in_call, bool force,
     pg_lifecycle_done *done, void *arg);
 
-/* Have a fresh a->state if the agent is idle; after PG_AGENT_PEEK_TIME, or at
- * once when it is busy, what is there has to do. a stays referenced until
- * done, which looks at it. */
+/* Have a fresh a->state if the agent is idle, or its state on the way already;
+ * after PG_AGENT_PEEK_TIME, or at once when it is busy, what is there has to
+ * do. a stays referenced until done, which looks at it. */
 PG_FN void pg_peek(struct pg_agent *a, pg_lifecycle_done *done, void *arg);
 
 #endif

@@ -51,5 +51,21 @@ frame='{"__paglets_binary__": "bytes", "base64": ""}'
 is "its state: bytes of JSON" $(((size + 2) / 3 * 4 + ${#frame})) \
 	"$("$TOOLS/pick" state.blob <"$work/p.out" | tr -d '\n' | wc -c)"
 exits 0 dispose large
+
+# What is shown of one that has just come is not from before its hooks.
+exits 0 create $counter --id mid
+exits 0 call mid fill n:=2000000
+past='["creation@alpha"'
+for i in {1..10}; do
+	exits 0 dispatch "${url[alpha]}/agents/mid" "${url[beta]}"
+	exits 0 state "${url[beta]}/agents/mid" --json
+	past+=', "dispatching@alpha", "arrival@beta"'
+	is "history there" "$past]" "$(pick state.history)"
+	exits 0 dispatch "${url[beta]}/agents/mid" "${url[alpha]}"
+	exits 0 state "${url[alpha]}/agents/mid" --json
+	past+=', "dispatching@beta", "arrival@alpha"'
+	is "history back" "$past]" "$(pick state.history)"
+done
+exits 0 dispose mid
 below "alpha, at the end: kB" 20000 "$(memory alpha RssAnon)"
 finish
