@@ -47,11 +47,12 @@ fill() {
 	done
 }
 
-# Until the old files are gone, or the host is.
+# Until the old files are gone, or the host is. A compaction may have ended
+# since the log was measured: then it fills once more.
 compact() {
 	local i before
 	before=$(first)
-	for ((i = 0; i < 10; i++)); do
+	for ((i = 0; i < 40; i++)); do
 		counts || return
 		[ "$(first)" = "$before" ] || return
 	done
