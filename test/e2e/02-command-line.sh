@@ -128,6 +128,17 @@ exits 6 call "$second" sleep seconds:=0.5 --timeout 100ms
 exits 7 create $counter --id "$second"
 like "the id is taken" "*$second*" "$err"
 
+# The name of a host: PG_HOST_NAME_MAX.
+name=$(printf %0200d)
+exits 2 serve --name "${name}0" --port 0 --state-dir none --no-mesh
+like "the name is too long" '*200 bytes*' "$err"
+for n in 199 200; do
+	host "${name:0:$n}" --state-dir none --no-mesh
+	exits 0 health --json --entry "${url[${name:0:$n}]}"
+	is "name of $n bytes" "${name:0:$n}" "$(pick name)"
+	stop "${name:0:$n}"
+done
+
 # Help goes to stdout, is asked for and is no failure.
 for c in '' serve call create agents info state dispatch clone retract \
 	dispose health hosts events classes version; do
