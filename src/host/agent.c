@@ -851,7 +851,7 @@ pg_agent_idle(const struct pg_agent *a)
 PG_FN bool
 pg_agent_in_snapshot(const struct pg_agent *a)
 {
-	/* Given up: its process is busy. */
+	/* Without a holder it was given up: the process is busy. */
 	return a->holder != NULL && a->own.id != 0 &&
 	    a->own.type == PG_FRAME_SNAPSHOT;
 }

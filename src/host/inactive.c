@@ -185,7 +185,7 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 	pg_durable_queue(a, m, inactive_on_kept, k);
 }
 
-/* All that wait for an agent that will not handle them for now. */
+/* All that wait for an agent that falls asleep. */
 static void
 inactive_keep_waiting(struct pg_agent *a)
 {
