@@ -11,6 +11,8 @@
 #define PG_HOSTREF_URL_MAX 1024
 #define PG_HOSTREF_NAME_MAX 200 /* code versions too */
 #define PG_HOSTREF_BOOT_MAX 64
+#define PG_HOSTREF_SIG_LEN 64 /* hex digits, exactly */
+#define PG_HOSTREF_BEAT_MAX (INT64_C(1) << 62) /* and no less than 0 */
 #define PG_HOSTREF_TAGS_MAX 64
 #define PG_HOSTREF_TAG_MAX 100
 #define PG_HOSTREF_PROPERTIES_MAX 64
@@ -21,11 +23,13 @@ struct pg_hostref {
 	struct pg_str name, url; /* url normalised */
 	struct pg_str version, error;
 	struct pg_str boot; /* empty: a host that has none, and no beat */
+	struct pg_str sig;  /* of the above and the beat (seal.h), or empty */
 	struct pg_value *tags; /* folded, sorted, each once */
 	struct pg_value *properties; /* texts */
 	int64_t active, inactive;
 	int64_t seen; /* last_seen by the teller's wall clock; never 0 */
 	int64_t beat;
+	int64_t doubt; /* field `suspect`: it gave no answer at this beat; 0 */
 	bool online;
 };
 
