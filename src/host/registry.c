@@ -3,7 +3,6 @@
 #include "registry.h"
 
 #include "../base/log.h"
-#include "mesh.h"
 #include "wire.h"
 
 /* ---- the table -------------------------------------------------------- */
