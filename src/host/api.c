@@ -314,7 +314,7 @@ api_show_ref(struct pg_api *r)
 	struct pg_arena *a = &r->x->arena;
 	struct pg_buf json = PG_BUF_INIT(0), field = PG_BUF_INIT(0);
 
-	pg_json_write(&json, pg_mesh_self(r->host->mesh, a), NULL);
+	pg_json_write(&json, pg_mesh_card(r->host->mesh, a), NULL);
 	pg_buf_puts(&field, PG_STR("X-Paglets-Ref: "));
 	pg_buf_base64(&field, pg_buf_str(&json));
 	pg_buf_puts(&field, PG_STR("\r\n"));

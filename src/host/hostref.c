@@ -6,6 +6,7 @@
 
 #include "../base/clock.h"
 #include "../codec/url.h"
+#include "../os/sock.h"
 
 static int
 hostref_limit(const char *field, struct pg_str s, size_t max, struct pg_err *e)
@@ -268,4 +269,16 @@ pg_hostref_read(const struct pg_value *v, struct pg_arena *a,
 	if (hostref_boot(v, ref, e) < 0)
 		return -1;
 	return pg_hostref_fits(ref, e);
+}
+
+PG_FN bool
+pg_hostref_is_loopback(const struct pg_hostref *ref)
+{
+	struct pg_url url;
+	struct pg_addr addr;
+
+	return pg_url_parse(ref->url, &url, NULL) == 0 &&
+	    (pg_str_ieq(url.host, PG_STR("localhost")) ||
+	    (pg_addr_parse(url.host, 0, &addr) == 0 &&
+	    pg_addr_is_loopback(&addr)));
 }

@@ -44,6 +44,8 @@ PG_FN int pg_hostref_properties(const struct pg_value *v, struct pg_arena *a,
     struct pg_value **out, struct pg_err *e);
 /* Whether its texts are within PG_HOSTREF_MAX, as those read are. */
 PG_FN int pg_hostref_fits(const struct pg_hostref *ref, struct pg_err *e);
+/* Whether its URL means whichever machine it is read on. */
+PG_FN bool pg_hostref_is_loopback(const struct pg_hostref *ref);
 /* Order of names and URLs: that of their characters. */
 PG_FN int pg_hostref_compare(struct pg_str a, struct pg_str b);
 

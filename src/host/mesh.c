@@ -42,16 +42,47 @@ mesh_own_ref(struct pg_mesh *m)
 		.tags = m->tags, .properties = m->properties };
 }
 
+/* What is signed, and the signature. */
+static void
+mesh_put_signed(struct pg_mesh *m, const struct pg_hostref *self,
+    struct pg_value *d, struct pg_arena *a)
+{
+	char sig[PG_HOSTREF_SIG_LEN + 1];
+
+	pg_put_str(a, d, "boot", self->boot);
+	pg_put_int(a, d, "beat", self->beat);
+	pg_seal_sign(&m->registry.seal, self, sig);
+	if (sig[0] != '\0')
+		pg_put_str(a, d, "sig", pg_arena_str(a, pg_str(sig)));
+}
+
+static struct pg_value *
+mesh_names(const struct pg_hostref *self, struct pg_arena *a)
+{
+	struct pg_value *d = pg_value_dict(a);
+
+	pg_put_str(a, d, "name", self->name);
+	pg_put_str(a, d, "url", self->url);
+	pg_put_str(a, d, "code_version", self->version);
+	return d;
+}
+
+PG_FN struct pg_value *
+pg_mesh_card(struct pg_mesh *m, struct pg_arena *a)
+{
+	struct pg_hostref self = mesh_own_ref(m);
+	struct pg_value *d = mesh_names(&self, a);
+
+	mesh_put_signed(m, &self, d, a);
+	return d;
+}
+
 PG_FN struct pg_value *
 pg_mesh_self(struct pg_mesh *m, struct pg_arena *a)
 {
 	struct pg_hostref self = mesh_own_ref(m);
-	struct pg_value *d = pg_value_dict(a);
-	char sig[PG_HOSTREF_SIG_LEN + 1];
+	struct pg_value *d = mesh_names(&self, a);
 
-	pg_put_str(a, d, "name", self.name);
-	pg_put_str(a, d, "url", self.url);
-	pg_put_str(a, d, "code_version", self.version);
 	pg_put_bool(a, d, "online", true);
 	pg_put_float(a, d, "last_seen", pg_to_seconds(pg_now_wall()));
 	/* Those crashed and starting are counted too (QUIRKS section 3). */
@@ -59,11 +90,7 @@ pg_mesh_self(struct pg_mesh *m, struct pg_arena *a)
 	pg_put_int(a, d, "inactive_count", 0);
 	pg_put(a, d, "tags", self.tags);
 	pg_put(a, d, "properties", self.properties);
-	pg_put_str(a, d, "boot", self.boot);
-	pg_put_int(a, d, "beat", self.beat);
-	pg_seal_sign(&m->registry.seal, &self, sig);
-	if (sig[0] != '\0')
-		pg_put_str(a, d, "sig", pg_arena_str(a, pg_str(sig)));
+	mesh_put_signed(m, &self, d, a);
 	return d;
 }
 
@@ -311,7 +338,7 @@ mesh_take_list(struct pg_mesh *m, const struct pg_value *hosts,
 }
 
 PG_FN int
-pg_mesh_join(struct pg_mesh *m, const struct pg_value *body,
+pg_mesh_join(struct pg_mesh *m, const struct pg_value *body, bool near,
     struct pg_arena *a, struct pg_value **answer, struct pg_err *e)
 {
 	struct pg_hostref ref;
@@ -321,7 +348,7 @@ pg_mesh_join(struct pg_mesh *m, const struct pg_value *body,
 	if (pg_field_int_opt(body, "since", &since, e) < 0)
 		return -1;
 	rc = pg_hostref_read(body, &m->scratch, &ref, e);
-	if (rc == 0)
+	if (rc == 0 && (near || !pg_hostref_is_loopback(&ref)))
 		rc = pg_registry_take(&m->registry, &ref, PG_SOURCE_JOINED,
 		    NULL, e);
 	pg_arena_reset(&m->scratch);

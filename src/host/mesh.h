@@ -50,12 +50,14 @@ PG_FN struct pg_value *pg_mesh_self(struct pg_mesh *m, struct pg_arena *a);
  * since. */
 PG_FN struct pg_value *pg_mesh_greeting(struct pg_mesh *m,
     const struct pg_member *h, bool everything, struct pg_arena *a);
-/* Such a greeting has come from an authenticated caller. *answer is what it
- * gets: all hosts, or, if it said `since` or `digest`, what is new to it.
+/* The reference alone, without what only peers have to know. */
+PG_FN struct pg_value *pg_mesh_card(struct pg_mesh *m, struct pg_arena *a);
+/* Such a greeting has come from an authenticated caller; near: one on this
+ * machine, who may have a loopback address. *answer is what it gets: all hosts, or, if it said `since` or `digest`, what is new to it.
  * PG_E_HOST for a malformed reference, PG_E_BUSY in a full table; one of
  * another code version is left out without an error (PROTOCOL section 9). */
 PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *body,
-    struct pg_arena *a, struct pg_value **answer, struct pg_err *e);
+    bool near, struct pg_arena *a, struct pg_value **answer, struct pg_err *e);
 /* The answer that h gave to our greeting. Whether it agrees with us on who is
  * there. */
 PG_FN bool pg_mesh_answered(struct pg_mesh *m, struct pg_member *h,

@@ -610,6 +610,17 @@ registry_by_boot(const struct pg_registry *r, struct pg_str boot)
 	return NULL;
 }
 
+/* Whether the reference leads to somebody else's loopback address. */
+static bool
+registry_elsewhere(const struct pg_registry *r, const struct pg_hostref *ref,
+    enum pg_source from)
+{
+	struct pg_hostref self = { .url = r->host->address };
+
+	return (from == PG_SOURCE_LISTED || from == PG_SOURCE_BEACON) &&
+	    pg_hostref_is_loopback(ref) && !pg_hostref_is_loopback(&self);
+}
+
 static size_t
 registry_strangers(const struct pg_registry *r)
 {
@@ -629,8 +640,9 @@ registry_admit(struct pg_registry *r, const struct pg_hostref *ref,
 
 	*out = NULL;
 	/* A stranger who is gone is no news: else it would be taken back from
-	 * whoever has not forgotten it yet. */
-	if ((from == PG_SOURCE_LISTED && (!ref->online ||
+	 * whoever has not forgotten it yet. A loopback address is of use on
+	 * the machine only where it was found. */
+	if (registry_elsewhere(r, ref, from) || (from == PG_SOURCE_LISTED && (!ref->online ||
 	    ref->doubt >= PG_MAX(ref->beat, 1))) ||
 	    (moved != NULL && moved->beat >= ref->beat) ||
 	    (from == PG_SOURCE_BEACON && !r->seal.set &&

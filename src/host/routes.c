@@ -134,8 +134,8 @@ routes_join(struct pg_api *r)
 	struct pg_value *answer;
 	struct pg_err e = { 0 };
 
-	if (pg_mesh_join(r->host->mesh, r->body, &r->x->arena, &answer,
-	    &e) < 0)
+	if (pg_mesh_join(r->host->mesh, r->body,
+	    pg_addr_is_loopback(&r->x->peer), &r->x->arena, &answer, &e) < 0)
 		pg_api_fail(r, &e);
 	else
 		pg_api_reply(r, answer);
