@@ -47,6 +47,7 @@
 #include "src/os/file.c"
 #include "src/os/rand.c"
 #include "src/os/sock.c"
+#include "src/os/iface.c"
 #include "src/os/loop.c"
 #include "src/os/work.c"
 #include "src/os/proc.c"
