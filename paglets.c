@@ -48,6 +48,7 @@
 #include "src/os/rand.c"
 #include "src/os/sock.c"
 #include "src/os/iface.c"
+#include "src/os/udp.c"
 #include "src/os/loop.c"
 #include "src/os/work.c"
 #include "src/os/proc.c"
