@@ -99,6 +99,7 @@
 #include "src/host/inactive.c"
 #include "src/host/transfer.c"
 #include "src/host/mesh.c"
+#include "src/host/beacon.c"
 #include "src/host/remote.c"
 #include "src/host/message.c"
 #include "src/host/arrive.c"
