@@ -974,4 +974,69 @@ pg_mesh_free(struct pg_mesh *m)
 	free(m);
 }
 
+/* ---- doors of the discovery ------------------------------------------- */
+
+static void
+mesh_stub_give(struct pg_mesh *m, struct pg_str url)
+{
+	struct mesh_peer *p = &m->given[m->ngiven];
+	size_t i;
+
+	for (i = 0; i < m->ngiven; i++)
+		if (pg_str_eq(m->given[i].url, url))
+			return;
+	if (m->ngiven == PG_HOST_LISTS_MAX)
+		return;
+	*p = (struct mesh_peer){ .mesh = m, .given = true };
+	if (pg_url_normalise(&m->arena, url, &p->url, NULL) == 0)
+		m->ngiven++;
+}
+
+PG_FN void
+pg_mesh_heard(struct pg_mesh *m, const struct pg_value *ref)
+{
+	mesh_stub_give(m, pg_value_text(pg_value_get(ref, "url"),
+	    PG_STR_NULL));
+}
+
+PG_FN void
+pg_mesh_found(struct pg_mesh *m, struct pg_str url)
+{
+	mesh_stub_give(m, url);
+}
+
+PG_FN void
+pg_mesh_given(struct pg_mesh *m, struct pg_str name,
+    const struct pg_str *urls, size_t n)
+{
+	(void)name;
+	while (n-- > 0)
+		mesh_stub_give(m, urls[n]);
+}
+
+PG_FN bool
+pg_mesh_alone(const struct pg_mesh *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nhosts; i++)
+		if (mesh_online(m->hosts[i], NULL))
+			return false;
+	return true;
+}
+
+PG_FN size_t
+pg_mesh_ports(struct pg_mesh *m, uint16_t *out, size_t max)
+{
+	struct pg_url u;
+	size_t n = 0;
+
+	if (n < max)
+		out[n++] = PG_DEFAULT_PORT;
+	if (n < max && pg_url_parse(m->host->address, &u, NULL) == 0 &&
+	    u.port != PG_DEFAULT_PORT)
+		out[n++] = u.port;
+	return n;
+}
+
 #undef MESH_TREE_MAX

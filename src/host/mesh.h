@@ -57,4 +57,16 @@ PG_FN void pg_mesh_named(struct pg_mesh *m, struct pg_str text);
 PG_FN void pg_mesh_alias(struct pg_mesh *m, struct pg_str url,
     struct pg_str address);
 
+/* A HostRef record from a beacon. */
+PG_FN void pg_mesh_heard(struct pg_mesh *m, const struct pg_value *ref);
+/* A URL where a probe found something: visited without the key. */
+PG_FN void pg_mesh_found(struct pg_mesh *m, struct pg_str url);
+/* What --peer dns:NAME stands for now. */
+PG_FN void pg_mesh_given(struct pg_mesh *m, struct pg_str name,
+    const struct pg_str *urls, size_t n);
+/* No other host is known to be online. */
+PG_FN bool pg_mesh_alone(const struct pg_mesh *m);
+/* Ports to probe, each once. */
+PG_FN size_t pg_mesh_ports(struct pg_mesh *m, uint16_t *out, size_t max);
+
 #endif
