@@ -130,9 +130,8 @@ beacon_is_number(struct pg_str host)
 	return true;
 }
 
-/* Whether whoever visits that URL visits himself. */
-static bool
-beacon_is_inward(struct pg_str url)
+PG_FN bool
+pg_beacon_is_inward(struct pg_str url)
 {
 	static const struct in6_addr any = IN6ADDR_ANY_INIT;
 	struct pg_url u;
@@ -303,7 +302,7 @@ static void
 beacon_hear(struct pg_beacon *b, struct pg_str datagram,
     const struct pg_udp_from *from)
 {
-	struct pg_value *host;
+	struct pg_value *host = NULL;
 	struct pg_hostref ref;
 	bool local;
 
@@ -311,7 +310,7 @@ beacon_hear(struct pg_beacon *b, struct pg_str datagram,
 		return;
 	if (pg_beacon_read(datagram, &b->arena, &host, &ref, NULL) == 0) {
 		local = beacon_from_here(b, &from->addr);
-		if (local || !beacon_is_inward(ref.url))
+		if (local || !pg_beacon_is_inward(ref.url))
 			b->ops->on_ref(b->arg, host, &ref, local);
 	}
 	pg_arena_reset(&b->arena);

@@ -37,6 +37,9 @@ PG_FN void pg_beacon_write(struct pg_buf *b, const struct pg_value *ref);
 PG_FN int pg_beacon_read(struct pg_str datagram, struct pg_arena *a,
     struct pg_value **host, struct pg_hostref *ref, struct pg_err *e);
 
+/* Whether whoever visits that URL visits his own machine. */
+PG_FN bool pg_beacon_is_inward(struct pg_str url);
+
 /* ---- the sockets ------------------------------------------------------ */
 
 struct pg_beacon;

@@ -7,6 +7,7 @@
 #include "api.h"
 #include "calls.h"
 #include "checkpoint.h"
+#include "discovery.h"
 #include "inactive.h"
 #include "mesh.h"
 #include "message.h"
@@ -28,7 +29,7 @@ pg_host_config_init(struct pg_host_config *cfg)
 	cfg->bind = PG_STR("127.0.0.1");
 	cfg->port = PG_DEFAULT_PORT;
 	cfg->code_version = PG_STR(PG_WIRE_VERSION);
-	cfg->mesh = true;
+	cfg->mesh = cfg->multicast = cfg->lan = true;
 	cfg->body_json_max = PG_BODY_JSON_MAX;
 	cfg->body_move_max = PG_BODY_MOVE_MAX;
 }
@@ -177,6 +178,7 @@ pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 	if (host_recover(h, e) < 0)
 		goto fail;
 	pg_mesh_start(h->mesh);
+	h->discovery = pg_discovery_new(h);
 	pg_host_event(h, "context-start", NULL, NULL, NULL);
 	pg_recover_resume(h);
 	return h;
@@ -190,6 +192,7 @@ pg_host_free(struct pg_host *h)
 {
 	if (h == NULL)
 		return;
+	pg_discovery_free(h->discovery);
 	pg_mesh_free(h->mesh);
 	pg_moves_free(h->moves);
 	if (h->server != NULL)

@@ -4,7 +4,7 @@
  *
  * The host is a pretended one, which notes how it was told to be.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock host/wire cli/forms cli/args cli/show cli/cli cli/serve */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock os/loop os/work net/lookup host/wire host/seeds cli/forms cli/args cli/show cli/cli cli/serve */
 /* wrap: pg_host_config_init pg_host_serve */
 #include "base/log.h"
 #include "cli/cli.h"
