@@ -20,10 +20,10 @@
 #define PG_BEACON_GROUP6 "ff12::ef2a:4a35"
 #define PG_BEACON_PORT 48765
 #define PG_BEACON_INTERVAL PG_SEC
-#define PG_BEACON_LOOKS 3    /* intervals from one look at the links to the next */
+#define PG_BEACON_LOOKS 3 /* intervals between looks at the links */
 #define PG_BEACON_MAX (32 * 1024) /* bytes; room for every PG_HOSTREF_MAX */
 #define PG_BEACON_LINKS_MAX 64 /* interfaces, of each family */
-#define PG_BEACON_TURN_MAX 32  /* datagrams read before others have their turn */
+#define PG_BEACON_TURN_MAX 32  /* datagrams read in one turn of the loop */
 #define PG_BEACON_RATE_MAX 256 /* and in one interval; further ones are lost */
 
 /* ---- the codec -------------------------------------------------------- */

@@ -158,7 +158,8 @@ refuses_what_is_wrong(void **state)
 	static const char *const bad[] = { "--port=65536", "--port=-1",
 		"--host=example.org", "--host=1.2.3", "--peer=ftp://x",
 		"--peer=", "--peer=dns:", "--peer=dns:a b", "--peer=dns:a:b",
-		"--peer=::1", "--peer=[::1", "--property=novalue", "--property==v",
+		"--peer=::1", "--peer=[::1", "--property=novalue",
+		"--property==v",
 		"--durability=often", "--log-level=loud", "--max-body=much",
 		"--public-url=http://a b" };
 	size_t i;
