@@ -91,6 +91,14 @@ lookup_unlink_running(struct pg_lookup *u)
 
 static void lookup_on_done(struct pg_job *j);
 
+/* The workers are gone, and a name server that does not answer is no reason
+ * to wait for this one. */
+static void
+lookup_drop(struct pg_job *j)
+{
+	free(PG_CONTAINER(j, struct pg_lookup, job));
+}
+
 /* Give waiting look-ups to workers, as many as may run. */
 static void
 lookup_feed(struct pg_lookups *q)
@@ -100,7 +108,7 @@ lookup_feed(struct pg_lookups *q)
 
 	while (q->nrunning < most && (u = q->waiting) != NULL) {
 		u->job = (struct pg_job){ .run = lookup_run,
-			.done = lookup_on_done };
+			.done = lookup_on_done, .drop = lookup_drop };
 		/* Full queue: those that run will come by here again. */
 		if (pg_work_submit(q->work, &u->job, &u->err) < 0)
 			return;
