@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "host/beacon.h"
 #include "host/discovery.h"
-#include "host/mesh.h"
+#include "host/gossip.h"
 #include "host/probe.h"
 #include "host/seeds.h"
 
@@ -205,6 +205,7 @@ setup(void **state)
 	memset(&host, 0, sizeof(host));
 	host.loop = pg_loop_new(NULL);
 	host.mesh = (struct pg_mesh *)(void *)&a_mesh;
+	host.gossip = (struct pg_gossip *)(void *)&a_mesh;
 	host.address = PG_STR("http://me:1");
 	snprintf(host.boot, sizeof(host.boot), "my-boot");
 	host.cfg.mesh = host.cfg.multicast = host.cfg.lan = true;
