@@ -951,6 +951,12 @@ pg_mesh_start(struct pg_mesh *m)
 }
 
 PG_FN void
+pg_mesh_readdress(struct pg_mesh *m)
+{
+	(void)m;
+}
+
+PG_FN void
 pg_mesh_free(struct pg_mesh *m)
 {
 	size_t i;

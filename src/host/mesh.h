@@ -56,5 +56,7 @@ PG_FN void pg_mesh_named(struct pg_mesh *m, struct pg_str text);
  * port, and url gets the key, then so does address from now on. */
 PG_FN void pg_mesh_alias(struct pg_mesh *m, struct pg_str url,
     struct pg_str address);
+/* h->address has changed. */
+PG_FN void pg_mesh_readdress(struct pg_mesh *m);
 
 #endif
