@@ -3,7 +3,7 @@
  * an operation nobody knows breaks the protocol.
  */
 /* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire host/calls */
-/* wrap: pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order */
+/* wrap: pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_agent_find pg_bind_was pg_forward_url pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order */
 #include "codec/pickle.h"
 #include "host/agent.h"
 #include "host/calls.h"
