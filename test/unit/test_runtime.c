@@ -216,6 +216,12 @@ busy_upgrade(struct paglets_call *c, int64_t from,
 	return paglets_set(c, state, "steps", paglets_get(state, "count"));
 }
 
+static int
+busy_where(struct paglets_call *c)
+{
+	return paglets_reply_text(c, "url", paglets_host_address(c));
+}
+
 static const struct paglets_class busy_class = {
 	PAGLETS_CLASS("demo.busy:BusyAgent", struct busy, busy_fields),
 	.schema = 2,
@@ -225,7 +231,7 @@ static const struct paglets_class busy_class = {
 		{ "mute", busy_mute }, { "log", busy_log },
 		{ "extend", busy_extend }, { "long", busy_long },
 		{ "types", busy_types }, { "sleep", busy_sleep },
-		{ "steps", busy_steps }, { 0 } },
+		{ "steps", busy_steps }, { "where", busy_where }, { 0 } },
 	.hooks = (struct paglets_hook[]){ { "disposing", busy_hook },
 		{ "arrival", busy_hook }, { "dispatching", busy_hook },
 		{ "dispatch_failed", busy_failed_hook }, { 0 } },
@@ -786,6 +792,20 @@ test_clone(void **state)
 	lab_expect(t, PG_FRAME_REPLY, t->id, "{\"error_type\": "
 	    "\"RemoteHostError\", \"error\": \"late\", \"code\": "
 	    "\"timeout\"}", "");
+}
+
+/* The address that the host has now, with the message; then it holds. */
+static void
+test_address(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, BUSY);
+	lab_ask(t, "where", "{}", "{\"url\": \"http://a:1\"}");
+	lab_say(t, PG_FRAME_MESSAGE, 5, "{\"host_address\": "
+	    "\"http://a:2\"}", "{\"kind\": \"where\"}");
+	lab_expect(t, PG_FRAME_REPLY, 5, "", "{\"url\": \"http://a:2\"}");
+	lab_ask(t, "where", "{}", "{\"url\": \"http://a:2\"}");
 }
 
 static void
@@ -1433,6 +1453,7 @@ main(void)
 		T(test_pause),
 		T(test_deactivate_without_a_reason),
 		T(test_clone),
+		T(test_address),
 		T(test_send),
 		T(test_other_calls),
 		T(test_first_hook_may_not_leave),

@@ -1072,6 +1072,54 @@ test_listener_limit(void **state)
 	assert_int_equal(e.code, PG_E_HOST);
 }
 
+static int
+reach(const struct pg_addr *a)
+{
+	int rc, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	rc = connect(fd, &a->u.sa, a->len);
+	close(fd);
+	return rc;
+}
+
+/* Of two listeners one is closed: what it has accepted, and what only waited
+ * for that, goes on; the other, and a new one in its place, serve. */
+static void
+test_unlisten(void **state)
+{
+	struct fix *f = *state;
+	struct fix waits = { .loop = f->loop, .fd = -1 };
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_addr any, other, again;
+	int i;
+
+	pg_addr_parse(PG_STR("127.0.0.2"), 0, &any);
+	assert_int_equal(pg_server_listen(f->server, &any, &other, &e), 0);
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	waits.addr = f->addr;
+	peer_open(&waits);
+	pg_server_unlisten(f->server, &f->addr);
+	pg_server_unlisten(f->server, &f->addr); /* is nothing */
+	assert_int_equal(reach(&f->addr), -1);
+	assert_int_equal(reach(&other), 0);
+	answer(f->held, "last");
+	await(f, "\r\n\r\nlast");
+	say(&waits, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(&waits, "</a >");
+	/* Its place is free again, whatever came and went. */
+	for (i = 0; i < 2 * PG_SERVER_LISTEN_MAX; i++) {
+		assert_int_equal(pg_server_listen(f->server, &any, &again,
+		    &e), 0);
+		assert_int_equal(reach(&again), 0);
+		pg_server_unlisten(f->server, &again);
+		assert_int_equal(reach(&again), -1);
+	}
+	assert_int_equal(reach(&other), 0);
+	close(waits.fd);
+	pg_buf_fini(&waits.got);
+}
+
 static void
 test_drain(void **state)
 {
@@ -1395,6 +1443,7 @@ main(void)
 		TEST(test_turned_away_limit),
 		TEST(test_many_at_a_time),
 		TEST(test_listener_limit),
+		TEST(test_unlisten),
 		TEST(test_drain),
 		TEST(test_stream),
 		TEST(test_stream_for_http_1_0),
