@@ -30,7 +30,7 @@ void __wrap_pg_durable_property(struct pg_host *h, struct pg_str name,
 int __wrap_pg_mesh_resolve(struct pg_mesh *m, struct pg_str text,
     struct pg_arena *a, struct pg_str *url, struct pg_err *e);
 struct pg_msg *__wrap_pg_message_from_agent(const struct pg_value *record,
-    struct pg_agent *a, struct pg_err *e);
+    const struct pg_agent *a, struct pg_err *e);
 void __wrap_pg_message_deliver(struct pg_host *h, struct pg_str to,
     struct pg_msg *m);
 void __wrap_pg_message_remote(struct pg_host *h, struct pg_str url,
@@ -104,7 +104,7 @@ __wrap_pg_mesh_resolve(struct pg_mesh *m, struct pg_str text,
 
 struct pg_msg *
 __wrap_pg_message_from_agent(const struct pg_value *record,
-    struct pg_agent *a, struct pg_err *e)
+    const struct pg_agent *a, struct pg_err *e)
 {
 	(void)record;
 	(void)a;
