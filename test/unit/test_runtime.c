@@ -375,7 +375,7 @@ lab_hear(struct lab *t)
 	int rc;
 
 	while ((rc = pg_frame_next(&t->in, &t->f, &e)) == 0) {
-		assert_int_equal(poll(&p, 1, 10000), 1);
+		assert_int_equal(poll(&p, 1, 60000), 1);
 		if (pg_frame_fill(&t->in, t->sock) <= 0)
 			return false;
 	}
@@ -818,7 +818,7 @@ test_send(void **state)
 	double timeout;
 
 	lab_start(t, BUSY);
-	lab_say(t, PG_FRAME_MESSAGE, 5, "{\"timeout\": 2.5}",
+	lab_say(t, PG_FRAME_MESSAGE, 5, "{\"timeout\": 1000.5}",
 	    "{\"kind\": \"send\", \"args\": {\"to\": \"b-1\", \"with\": "
 	    "{\"n\": 1}}}");
 	assert_true(lab_hear(t));
@@ -826,7 +826,7 @@ test_send(void **state)
 	assert_int_equal(pg_pickle_read_value(t->f.body, &t->a, 0, &v, &t->e),
 	    0);
 	assert_true(pg_value_number(pg_value_get(v, "timeout"), &timeout));
-	assert_true(timeout > 1 && timeout <= 2.5);
+	assert_true(timeout > 900 && timeout <= 1000.5);
 	assert_true(pg_str_eqz(pg_value_text(pg_value_get(v, "agent_id"),
 	    PG_STR_NULL), "b-1"));
 	assert_null(pg_value_get(v, "host_url"));
@@ -1486,6 +1486,6 @@ main(void)
 
 	lab_classes[0] = pg_counter_class();
 	pg_runtime_set_classes(lab_classes);
-	alarm(60);
+	alarm(110);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ wait_for(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 }
 
 static int
