@@ -295,6 +295,17 @@ serve_durability(struct pg_cli *c, struct pg_host_config *cfg,
 	    "arrival or message", PG_STR_ARG(word));
 }
 
+/* Set to something that says yes. */
+static bool
+serve_env_on(const char *name)
+{
+	struct pg_str v = pg_str_trim(pg_str(getenv(name)));
+
+	return v.n > 0 && !pg_str_eqz(v, "0") && !pg_str_ieq(v,
+	    PG_STR("false")) && !pg_str_ieq(v, PG_STR("no")) &&
+	    !pg_str_ieq(v, PG_STR("off"));
+}
+
 /* Everything that can be wrong with the command line, in one place; nothing
  * has been opened yet. */
 static int
@@ -307,6 +318,8 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	serve_text(c, "name", &cfg->name);
 	serve_text(c, "mesh-version", &cfg->code_version);
 	cfg->mesh = serve_switch(c, "mesh", "no-mesh");
+	cfg->trust_unsigned = pg_args_has(&c->args, "trust-unsigned");
+	cfg->mesh_debug = serve_env_on("PAGLETS_MESH_DEBUG");
 	cfg->insecure = pg_args_has(&c->args, "insecure-no-auth");
 	if (pg_args_int(&c->args, "port", 0, UINT16_MAX, &port, e) < 0 ||
 	    pg_args_size(&c->args, "max-body", &cfg->body_json_max, e) < 0 ||
@@ -380,6 +393,9 @@ static const struct pg_option serve_options[] = {
 	{ "mesh-lan-discovery", 0, NULL, NULL, "find peers by probing the "
 	    "LAN (not yet)" },
 	{ "no-mesh-lan-discovery", 0, NULL, NULL, "do not" },
+	{ "trust-unsigned", 0, NULL, NULL, "send the API key to every host of "
+	    "the mesh, as Python hosts do, also to one that has not shown "
+	    "that it has the key itself" },
 	PG_CLI_KEY_OPTIONS,
 	{ "insecure-no-auth", 0, NULL, NULL, "let other machines in without "
 	    "an API key" },

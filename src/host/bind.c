@@ -8,7 +8,7 @@
 
 #include "../base/log.h"
 #include "../os/iface.h"
-#include "mesh.h"
+#include "gossip.h"
 #include "wire.h"
 
 #include <unistd.h>
@@ -358,7 +358,7 @@ bind_rebind(struct pg_bind *b)
 	bind_close(b, &was, &b->now);
 	pg_log(PG_LOG_INFO, "bind: %s is now %s", old.p, h->address.p);
 	if (!pg_str_eq(old, h->address))
-		pg_mesh_readdress(h->mesh);
+		pg_gossip_readdress(h->gossip);
 	bind_event(b, old, h->address, NULL);
 }
 

@@ -34,6 +34,7 @@
 
 struct pg_agent;
 struct pg_bind;
+struct pg_gossip;
 struct pg_host;
 struct pg_mesh;
 struct pg_moves;
@@ -42,6 +43,7 @@ struct pg_outcome;
 struct pg_forwards;
 struct pg_transfers;
 struct pg_store;
+struct pg_rejoin;
 struct pg_route;
 struct pg_streams;
 struct pg_value;
@@ -73,6 +75,10 @@ struct pg_host_config {
 	struct { struct pg_str key, value; } properties[PG_HOST_LISTS_MAX];
 	size_t nproperties;
 	bool mesh;                /* gossip with peers */
+	bool multicast;           /* beacons */
+	bool lan;                 /* probes of the own network */
+	bool trust_unsigned;      /* the key goes to whoever is in the mesh */
+	bool mesh_debug;          /* its details are logged at level info */
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
 	const char *state_dir; /* NULL: nothing is kept on disk */
@@ -135,6 +141,8 @@ struct pg_host {
 	struct pg_map properties;            /* struct host_property, by key */
 	struct pg_bind *bind;
 	struct pg_mesh *mesh;
+	struct pg_gossip *gossip;
+	struct pg_rejoin *rejoin; /* NULL: nothing is kept on disk */
 	struct pg_moves *moves;
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;

@@ -6,11 +6,11 @@
  * machine has, and which of them can be listened at.
  */
 /* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock os/loop host/wire host/bind */
-/* wrap: pg_iface_list pg_iface_outward pg_server_listen pg_server_unlisten pg_mesh_readdress pg_host_event pg_log gethostname */
+/* wrap: pg_iface_list pg_iface_outward pg_server_listen pg_server_unlisten pg_gossip_readdress pg_host_event pg_log gethostname */
 #include "codec/json.h"
 #include "base/log.h"
 #include "host/bind.h"
-#include "host/mesh.h"
+#include "host/gossip.h"
 #include "os/iface.h"
 
 #include <setjmp.h>
@@ -27,7 +27,7 @@ int __wrap_pg_server_listen(struct pg_server *s, const struct pg_addr *a,
     struct pg_addr *bound, struct pg_err *e);
 void __wrap_pg_server_unlisten(struct pg_server *s,
     const struct pg_addr *bound);
-void __wrap_pg_mesh_readdress(struct pg_mesh *m);
+void __wrap_pg_gossip_readdress(struct pg_gossip *g);
 void __wrap_pg_host_event(struct pg_host *h, const char *kind,
     const struct pg_agent *a, const struct pg_value *data,
     const struct pg_err *err);
@@ -116,9 +116,9 @@ __wrap_pg_server_unlisten(struct pg_server *s, const struct pg_addr *bound)
 }
 
 void
-__wrap_pg_mesh_readdress(struct pg_mesh *m)
+__wrap_pg_gossip_readdress(struct pg_gossip *g)
 {
-	(void)m;
+	(void)g;
 	readdressed++;
 }
 
