@@ -79,6 +79,8 @@ build/one/test_%: test/unit/test_%.c paglets.c build/san/libmbedcrypto.a
 	$(Q)$(CC) $(STD) $(SAN) -w -DPG_TEST -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka -lm
 build/tools/ring: test/tools/ring.c libpaglets.a
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -o $@ $^
+build/tools/skewed: test/tools/skewed.c build/musl/paglets.o build/musl/libmbedcrypto.a
+	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -Wl,--wrap=clock_gettime -o $@ $^
 build/tools/%: test/tools/%.c
 	$(Q)$(CC) $(STD) $(WARN) -MF $@.d -DPG_TEST -o $@ $< $(patsubst %,src/%.c,$(call line,parts,$<)) -lm
 build/fuzz/fuzz_%: test/fuzz/fuzz_%.c build/glibc/libmbedcrypto.a

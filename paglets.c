@@ -108,6 +108,7 @@
 #include "src/host/probe.c"
 #include "src/host/seeds.c"
 #include "src/host/discovery.c"
+#include "src/host/bind.c"
 #include "src/host/remote.c"
 #include "src/host/message.c"
 #include "src/host/arrive.c"

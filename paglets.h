@@ -221,6 +221,7 @@ PG_API void *paglets_state(struct paglets_call *c);
 /* Of this paglet; NUL-terminated, valid as long as the process. */
 PG_API const char *paglets_agent_id(struct paglets_call *c);
 PG_API const char *paglets_host_name(struct paglets_call *c);
+/* It may be another when the next message is handled. */
 PG_API const char *paglets_host_address(struct paglets_call *c);
 /* The name of the hook, NULL outside hooks. */
 PG_API const char *paglets_hook_name(struct paglets_call *c);

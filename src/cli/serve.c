@@ -150,9 +150,11 @@ serve_log_level(const struct pg_cli *c, struct pg_err *e)
 	return 0;
 }
 
-/* The address to listen on, without the brackets of a URL. */
+/* An address to listen on, without the brackets of a URL. *loopback becomes
+ * false when others can reach it. */
 static int
-serve_bind(struct pg_str *bind, bool *loopback, struct pg_err *e)
+serve_address(const char *option, struct pg_str *bind, bool *loopback,
+    struct pg_err *e)
 {
 	struct pg_addr addr;
 	struct pg_str text = *bind;
@@ -162,12 +164,46 @@ serve_bind(struct pg_str *bind, bool *loopback, struct pg_err *e)
 	if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
 		text = (struct pg_str){ text.p + 1, text.n - 2 };
 	if (pg_addr_parse(text, 0, &addr) < 0)
-		return pg_fail(e, PG_E_USAGE, "--host: '%.*s' is no numeric "
-		    "address; write 127.0.0.1, 0.0.0.0, ::1 or one of this "
-		    "machine", PG_STR_ARG(*bind));
+		return pg_fail(e, PG_E_USAGE, "--%s: '%.*s' is no numeric "
+		    "address; write auto, 0.0.0.0, ::1 or one of this "
+		    "machine", option, PG_STR_ARG(*bind));
 	*bind = text;
-	*loopback = pg_addr_is_loopback(&addr);
+	*loopback = *loopback && pg_addr_is_loopback(&addr);
 	return 0;
+}
+
+/* auto is whatever address others can reach, hence public. */
+static int
+serve_public(struct pg_host_config *cfg, struct pg_str text, bool *loopback,
+    struct pg_err *e)
+{
+	if (cfg->npublics == PG_BIND_MAX)
+		return pg_fail(e, PG_E_USAGE, "--bind-public: over %d of them",
+		    PG_BIND_MAX);
+	if (pg_str_ieq(text, PG_STR(PG_BIND_AUTO)))
+		*loopback = false;
+	else if (serve_address("bind-public", &text, loopback, e) < 0)
+		return -1;
+	cfg->publics[cfg->npublics++] = text;
+	return 0;
+}
+
+static int
+serve_binds(struct pg_cli *c, struct pg_host_config *cfg, bool *loopback,
+    struct pg_err *e)
+{
+	struct pg_str text = PG_STR_NULL;
+	size_t at = 0;
+
+	while (pg_args_next(&c->args, "bind-public", &at, &text))
+		if (serve_public(cfg, text, loopback, e) < 0)
+			return -1;
+	text = cfg->bind;
+	serve_text(c, "host", &text);
+	if (pg_str_ieq(text, PG_STR(PG_BIND_AUTO)))
+		return serve_public(cfg, text, loopback, e);
+	cfg->bind = text;
+	return serve_address("host", &cfg->bind, loopback, e);
 }
 
 static int
@@ -188,16 +224,21 @@ static int
 serve_check_key(const struct pg_host_config *cfg, bool loopback,
     struct pg_err *e)
 {
+	struct pg_str who = cfg->bind;
+
 	if (cfg->api_key.n > 0 && cfg->api_key.n < PG_KEY_WEAK)
 		pg_log(PG_LOG_WARN, "serve: the API key has %zu bytes; under "
 		    "%d it can be guessed", cfg->api_key.n, PG_KEY_WEAK);
 	if (cfg->api_key.n > 0 || cfg->insecure ||
 	    (loopback && cfg->public_url.n == 0))
 		return 0;
+	if (cfg->public_url.n > 0)
+		who = cfg->public_url;
+	else if (cfg->npublics > 0)
+		who = cfg->publics[0];
 	return pg_fail(e, PG_E_FORBIDDEN, "%.*s can be reached from other "
 	    "machines and there is no API key; set PAGLETS_API_KEY, use "
-	    "--api-key-file, or say --insecure-no-auth",
-	    PG_STR_ARG(cfg->public_url.n > 0 ? cfg->public_url : cfg->bind));
+	    "--api-key-file, or say --insecure-no-auth", PG_STR_ARG(who));
 }
 
 /* ---- where it keeps what is to survive --------------------------------- */
@@ -289,11 +330,10 @@ static int
 serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 {
 	int64_t port = PG_DEFAULT_PORT;
-	bool loopback = false;
+	bool loopback = true;
 
 	pg_host_config_init(cfg);
 	serve_text(c, "name", &cfg->name);
-	serve_text(c, "host", &cfg->bind);
 	serve_text(c, "mesh-version", &cfg->code_version);
 	cfg->mesh = serve_switch(c, "mesh", "no-mesh");
 	cfg->multicast = serve_switch(c, "mesh-multicast",
@@ -308,7 +348,7 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	    pg_args_size(&c->args, "max-move", &cfg->body_move_max, e) < 0 ||
 	    serve_log_level(c, e) < 0 || serve_peers(c, cfg, e) < 0 ||
 	    serve_tags(c, cfg, e) < 0 || serve_properties(c, cfg, e) < 0 ||
-	    serve_bind(&cfg->bind, &loopback, e) < 0 ||
+	    serve_binds(c, cfg, &loopback, e) < 0 ||
 	    serve_public_url(c, cfg, e) < 0 ||
 	    serve_durability(c, cfg, e) < 0 ||
 	    pg_cli_key(c, &cfg->api_key, e) < 0)
@@ -346,6 +386,9 @@ static const struct pg_option serve_options[] = {
 	    "machine's)" },
 	{ "host", 0, "ADDR", "PAGLETS_HOST", "address to listen on; beyond "
 	    "loopback it needs an API key (127.0.0.1)" },
+	{ "bind-public", 0, "ADDR", NULL, "one more, which others are told; "
+	    "auto: that of this machine in its network, also when it "
+	    "changes; repeatable" },
 	{ "port", 0, "N", "PAGLETS_PORT", "port, 0 for any free one (8765)" },
 	{ "public-url", 0, "URL", "PAGLETS_PUBLIC_URL", "URL that others "
 	    "reach it by; it needs an API key" },

@@ -1,7 +1,7 @@
 /* bench: what the parts of `make bench` offer each other.
  *
- * bench.c and disk.c run the workloads, table.c prints what came of them;
- * load.c makes requests and takes times; host.c runs the host to be measured;
+ * bench.c, disk.c and mesh.c run the workloads, table.c prints what came of
+ * them; load.c makes requests and takes times; host.c runs the host to be measured;
  * floor.c, spawn.c, copy.c and sync.c are the floors: the least that Linux
  * needs for the same work, with nothing of ours in between. All of it is one static program, so that the
  * children of spawn.c start as cheaply as agents do.
@@ -33,6 +33,10 @@ double create_floor(void);
 /* ---- disk.c: the workloads that leave something in folder ---- */
 
 void bench_disk(const char *folder);
+
+/* ---- mesh.c: many hosts that find one another ---- */
+
+void bench_mesh(void);
 
 /* ---- table.c ---- */
 
@@ -86,6 +90,11 @@ struct host {
 
 /* What starts a host, and a folder for all of them. Borrowed. */
 void host_setup(const char *folder, char *const *command);
+/* The options that the word MESH stands for: --no-mesh, unless said here.
+ * Borrowed; ended by NULL. */
+void host_mesh(const char *const *options);
+/* Become the host. */
+_Noreturn void host_exec(const struct host *h, int cpu);
 /* Start one; state NULL: it has nothing on disk. */
 void host_start(struct host *h, const char *state, int cpu);
 /* Start it again, at the same port, after host_kill. */
@@ -112,6 +121,8 @@ void host_message(struct host *h, const char *id, const char *kind,
 /* Private memory of a process in kB, and that of its page tables. */
 double process_private_kb(pid_t pid);
 double process_tables_kb(pid_t pid);
+/* Its time on processors, in ticks of the kernel. */
+double process_ticks(pid_t pid);
 
 /* ---- The floors ---- */
 
@@ -139,6 +150,7 @@ double sync_run(size_t n);
 int listen_any(uint16_t *port);
 /* A connection to loopback, without Nagle's delay. */
 int connect_to(uint16_t port);
+int connect_try(uint16_t port); /* -1 if nobody listens */
 /* Write all of it to a blocking descriptor. */
 void write_all(int fd, const void *p, size_t n);
 void kill_and_wait(pid_t pid);

@@ -28,6 +28,8 @@
 
 static const char *host_folder;
 static char *const *host_command;
+static const char *const host_alone[] = { "--no-mesh", NULL };
+static const char *const *host_options = host_alone; /* for MESH */
 
 /* ---- Sockets and processes ---- */
 
@@ -54,9 +56,8 @@ listen_any(uint16_t *port)
 	return fd;
 }
 
-/* -1 if nobody listens. */
-static int
-try_connect(uint16_t port)
+int
+connect_try(uint16_t port)
 {
 	struct sockaddr_in a = loopback(port);
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -73,7 +74,7 @@ try_connect(uint16_t port)
 int
 connect_to(uint16_t port)
 {
-	int fd = try_connect(port);
+	int fd = connect_try(port);
 
 	if (fd < 0)
 		die_sys("connect");
@@ -113,29 +114,50 @@ host_setup(const char *folder, char *const *command)
 	host_command = command;
 }
 
+void
+host_mesh(const char *const *options)
+{
+	host_options = options;
+}
+
+static int
+host_words_mesh(char **argv, int n)
+{
+	int i;
+
+	for (i = 0; host_options[i] != NULL && n < COMMAND_MAX; i++)
+		argv[n++] = (char *)(uintptr_t)host_options[i];
+	return n;
+}
+
 /* The command, filled in with what is h's; in memory that nobody frees: it is
  * for exec. */
 static void
 host_words(const struct host *h, char *argv[COMMAND_MAX + 1])
 {
 	char *words[3][2] = { { "PORT" }, { "NAME" }, { "STATE", "none" } };
-	int i, k;
+	int i, k, n = 0;
 
 	if (asprintf(&words[0][1], "%u", h->port) < 0 ||
 	    asprintf(&words[1][1], "bench-%u", h->port) < 0 ||
 	    (h->state != NULL && asprintf(&words[2][1], "%s/%s", host_folder,
 	    h->state) < 0))
 		die("memory for a command");
-	for (i = 0; host_command[i] != NULL && i < COMMAND_MAX; i++) {
-		argv[i] = host_command[i];
+	for (i = 0; host_command[i] != NULL && n < COMMAND_MAX; i++) {
+		if (strcmp(host_command[i], "MESH") == 0) {
+			n = host_words_mesh(argv, n);
+			continue;
+		}
+		argv[n] = host_command[i];
 		for (k = 0; k < 3; k++)
-			if (strcmp(argv[i], words[k][0]) == 0)
-				argv[i] = words[k][1];
+			if (strcmp(argv[n], words[k][0]) == 0)
+				argv[n] = words[k][1];
+		n++;
 	}
-	argv[i] = NULL;
+	argv[n] = NULL;
 }
 
-static _Noreturn void
+_Noreturn void
 host_exec(const struct host *h, int cpu)
 {
 	char *argv[COMMAND_MAX + 1];
@@ -158,7 +180,7 @@ host_await(struct host *h, double began)
 {
 	const struct timespec moment = { 0, 50 * 1000 };
 
-	while ((h->fd = try_connect(h->port)) < 0) {
+	while ((h->fd = connect_try(h->port)) < 0) {
 		if (waitpid(h->pid, NULL, WNOHANG) != 0)
 			die("host ended at its start (BENCH_LOG=1 shows why)");
 		if (now_ms() > began + READY_TIME_MS)
@@ -360,4 +382,27 @@ double
 process_tables_kb(pid_t pid)
 {
 	return process_sum(pid, "status", "VmPTE");
+}
+
+double
+process_ticks(pid_t pid)
+{
+	char path[64], line[512], *at = NULL;
+	double ticks = 0;
+	int field;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (f == NULL || fgets(line, sizeof(line), f) == NULL)
+		die_sys(path);
+	fclose(f);
+	/* After the name, which may hold anything; that is field 2. */
+	at = strrchr(line, ')');
+	for (field = 3; at != NULL && field <= 15; field++) {
+		at = strchr(at + 1, ' ');
+		if (at != NULL && field >= 14)
+			ticks += strtod(at + 1, NULL);
+	}
+	return ticks;
 }

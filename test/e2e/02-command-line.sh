@@ -124,7 +124,7 @@ exits 3 call "$second" fail error_type=InvalidAgentError
 exits 4 call "$second" fail error_type=AuthenticationError
 exits 7 call "$second" fail error_type=ForbiddenError
 exits 5 health --entry http://127.0.0.1:9
-exits 6 call "$second" sleep seconds:=0.5 --timeout 100ms
+exits 6 call "$second" sleep seconds:=5 --timeout 100ms
 exits 7 create $counter --id "$second"
 like "the id is taken" "*$second*" "$err"
 

@@ -162,7 +162,7 @@ follow last
 eventually "it follows the new one" grep -q context-start "$work/last"
 took stop alpha
 is "the host stops" 0 $code
-below "without waiting for listeners (ms)" 2000 $ms
+below "without waiting for listeners (ms)" 2800 $ms
 wait $follower
 is "and its follower ends" 5 $?
 finish

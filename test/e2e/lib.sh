@@ -10,7 +10,7 @@ TOOLS=${TOOLS:-$root/build/tools}
 DATA=$root/test/data
 counter=paglets_demo.counter:CounterPaglet
 work=$(mktemp -d)
-started=() failed=0
+started=() failed=0 inside=() patience=60
 declare -A url=() pid=() running=()
 unset "${!PAGLETS_@}"
 export NO_COLOR=1 XDG_STATE_HOME=$work/.kept
@@ -22,8 +22,10 @@ cleanup() {
 		kill "$p" 2>/dev/null
 	done
 	wait 2>/dev/null
+	cleanup_more
 	rm -rf "$work"
 }
+cleanup_more() { :; }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
@@ -39,23 +41,31 @@ background() {
 	started+=($!)
 }
 
-# host NAME [OPTION...]: a host of that name; ${url[NAME]}, ${pid[NAME]}. Its
-# standard error is in $work/NAME.err. PROGRAM is another program to run.
-host() {
+# launch NAME COMMAND...: a program that prints the URL of a host of that name
+# when it is ready; ${url[NAME]}, ${pid[NAME]}. Its standard error is in
+# $work/NAME.err. It runs where $inside says, words in front of a command.
+launch() {
 	local name=$1 i
 	shift
 	: >"$work/$name.out"
-	background "${PROGRAM:-$PAGLETS}" serve --name "$name" --port 0 \
-		--no-mesh-multicast --no-mesh-lan-discovery "$@" \
-		>"$work/$name.out" 2>"$work/$name.err"
+	background "${inside[@]}" "$@" >"$work/$name.out" 2>"$work/$name.err"
 	pid[$name]=$! running[$name]=1
-	for ((i = 0; i < 500; i++)); do
+	for ((i = 0; i < 6000; i++)); do
 		[ -s "$work/$name.out" ] && break
 		kill -0 "${pid[$name]}" 2>/dev/null || break
 		sleep 0.01
 	done
 	url[$name]=$(grep -o 'http://[^ ]*' "$work/$name.out") ||
 		die "host $name did not start: $(cat "$work/$name.err")"
+}
+
+# host NAME [OPTION...]: a host of that name. PROGRAM is another program to
+# run.
+host() {
+	local name=$1
+	shift
+	launch "$name" "${PROGRAM:-$PAGLETS}" serve --name "$name" --port 0 \
+		--no-mesh-multicast --no-mesh-lan-discovery "$@"
 }
 
 # stop NAME [SIGNAL]: end a host and wait for it; its exit code is in $code.
@@ -68,7 +78,7 @@ stop() {
 
 # p WORD...: run paglets; $code, $out and $err tell how that went.
 p() {
-	"$PAGLETS" "$@" >"$work/p.out" 2>"$work/p.err"
+	"${inside[@]}" "$PAGLETS" "$@" >"$work/p.out" 2>"$work/p.err"
 	code=$?
 	out=$(<"$work/p.out") err=$(<"$work/p.err")
 }
@@ -87,7 +97,7 @@ raw() {
 raw_file() {
 	local to=${1#http://} file=$2
 	shift 2
-	out=$("$TOOLS/rawhttp" "$@" "${to%:*}" "${to##*:}" <"$file" |
+	out=$("${inside[@]}" "$TOOLS/rawhttp" "$@" "${to%:*}" "${to##*:}" <"$file" |
 		tr -d '\0'; exit "${PIPESTATUS[0]}")
 	code=$?
 }
@@ -176,22 +186,58 @@ below() {
 	fi
 }
 
-# eventually WHAT COMMAND...: it succeeds within 5 seconds.
+# eventually WHAT COMMAND...: it succeeds within $patience seconds, or within
+# ten tries on a slow machine. $ms is how long that took.
 eventually() {
-	local what=$1 i
+	local what=$1 i from=${EPOCHREALTIME/./}
 	shift
-	for ((i = 0; i < 250; i++)); do
-		"$@" && ok "$what" && return
+	for ((i = ms = 0; i < 10 || ms < patience * 1000; i++)); do
+		if "$@"; then
+			ms=$(((${EPOCHREALTIME/./} - from) / 1000))
+			ok "$what ($ms ms)"
+			return
+		fi
 		sleep 0.02
+		ms=$(((${EPOCHREALTIME/./} - from) / 1000))
 	done
-	bad "$what: not within 5 s"
+	bad "$what: not within $patience s"
 }
 
-# Milliseconds that a command takes; $code and the like are set as by it.
+# freeze ID: the process of an agent stands still: the next message keeps it
+# busy until thaw. On the host asked by default.
+freeze() {
+	p info "$1" --json
+	frozen=$(pick pid)
+	kill -STOP "$frozen"
+}
+
+thaw() {
+	kill -CONT "$frozen"
+}
+
+# Messages in the hands of agent ID, and those that wait: held ID 1 2.
+held() {
+	p info "$1" --json && [ "$(pick mailbox.in_flight_count)" = "$2" ] &&
+		[ "$(pick mailbox.queued_count)" = "$3" ]
+}
+
+# Milliseconds that a command takes; $code and the like are set as by it. What
+# they are compared with is far from what they are if nothing is wrong: the
+# machine may be busy.
 took() {
 	local from=${EPOCHREALTIME/./}
 	"$@"
 	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
+}
+
+# quickest COMMAND...: the least that it takes of ten times.
+quickest() {
+	local i least=
+	for ((i = 0; i < 10; i++)); do
+		took "$@"
+		least=$((ms < ${least:-ms + 1} ? ms : least))
+	done
+	ms=$least
 }
 
 # kB of memory that host $1 has; $2 says of which kind: RssAnon is its own.

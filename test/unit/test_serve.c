@@ -22,6 +22,7 @@ int __wrap_pg_host_serve(const struct pg_host_config *cfg,
 
 static struct pg_host_config seen;
 static char first_peer[100], first_dns[100];
+static char bound[100], public[100];
 static int nserved;
 static struct pg_err last;
 static char *words[PG_HOST_LISTS_MAX * 2 + 10];
@@ -50,6 +51,10 @@ __wrap_pg_host_serve(const struct pg_host_config *cfg,
 	if (cfg->ndns > 0)
 		snprintf(first_dns, sizeof(first_dns), "%.*s",
 		    PG_STR_ARG(cfg->dns[0]));
+	/* The words end before the test looks. */
+	snprintf(bound, sizeof(bound), "%.*s", PG_STR_ARG(cfg->bind));
+	snprintf(public, sizeof(public), "%.*s",
+	    PG_STR_ARG(cfg->publics[0]));
 	nserved++;
 	return 0;
 }
@@ -153,13 +158,61 @@ tags_with_commas_count_each(void **state)
 }
 
 static void
+public_addresses_have_a_number(void **state)
+{
+	int i, n;
+
+	(void)state;
+	for (n = PG_BIND_MAX - 1; n <= PG_BIND_MAX + 1; n++) {
+		word("--insecure-no-auth");
+		for (i = 0; i < n; i++)
+			word("--bind-public=auto");
+		assert_int_equal(serves(), n <= PG_BIND_MAX);
+		if (n > PG_BIND_MAX)
+			assert_int_equal(last.code, PG_E_USAGE);
+		else
+			assert_int_equal(seen.npublics, n);
+	}
+}
+
+static void
+addresses_are_taken_as_they_are_written(void **state)
+{
+	static const struct {
+		const char *words[2], *bind, *public;
+	} rows[] = {
+		{ { "--host=localhost" }, "127.0.0.1", NULL },
+		{ { "--host=[::1]" }, "::1", NULL },
+		{ { "--host=auto" }, "127.0.0.1", "auto" },
+		{ { "--bind-public=[fd00::1]" }, "127.0.0.1", "fd00::1" },
+		{ { "--bind-public=10.0.0.1", "--host=::1" }, "::1",
+		    "10.0.0.1" },
+	};
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(rows); i++) {
+		word("--insecure-no-auth");
+		for (j = 0; j < 2 && rows[i].words[j] != NULL; j++)
+			word(rows[i].words[j]);
+		assert_true(serves());
+		assert_string_equal(bound, rows[i].bind);
+		assert_int_equal(seen.npublics, rows[i].public != NULL);
+		if (rows[i].public != NULL)
+			assert_string_equal(public, rows[i].public);
+	}
+}
+
+static void
 refuses_what_is_wrong(void **state)
 {
 	static const char *const bad[] = { "--port=65536", "--port=-1",
-		"--host=example.org", "--host=1.2.3", "--peer=ftp://x",
-		"--peer=", "--peer=dns:", "--peer=dns:a b", "--peer=dns:a:b",
-		"--peer=::1", "--peer=[::1", "--property=novalue",
-		"--property==v",
+		"--host=example.org", "--host=1.2.3", "--host=",
+		"--bind-public=example.org", "--bind-public=",
+		"--bind-public=--mesh", "--bind-public=1.2.3.4:80",
+		"--peer=ftp://x", "--peer=", "--peer=dns:", "--peer=dns:a b",
+		"--peer=dns:a:b", "--peer=::1", "--peer=[::1",
+		"--property=novalue", "--property==v",
 		"--durability=often", "--log-level=loud", "--max-body=much",
 		"--public-url=http://a b" };
 	size_t i;
@@ -224,9 +277,12 @@ static void
 who_can_be_reached_has_a_key(void **state)
 {
 	static const char *const open[] = { "--host=0.0.0.0", "--host=::",
-		"--host=[::]", "--host=10.1.2.3", "--public-url=http://h:1" };
+		"--host=[::]", "--host=10.1.2.3", "--public-url=http://h:1",
+		"--host=auto", "--bind-public=auto", "--bind-public=::",
+		"--bind-public=10.1.2.3" };
 	static const char *const closed[] = { "--host=127.0.0.1",
-		"--host=127.9.9.9", "--host=::1", "--host=localhost" };
+		"--host=127.9.9.9", "--host=::1", "--host=localhost",
+		"--bind-public=127.0.0.2" };
 	size_t i;
 
 	(void)state;
@@ -255,6 +311,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(lists_have_a_length),
 		T(tags_with_commas_count_each),
+		T(public_addresses_have_a_number),
+		T(addresses_are_taken_as_they_are_written),
 		T(refuses_what_is_wrong),
 		T(peers_are_urls_or_names),
 		T(finds_peers_unless_told_not_to),
