@@ -480,7 +480,7 @@ one_that_was_listened_at_already_is_just_told(void **state)
 	ntaken = -1;
 	follow();
 	assert_at("http://" B ":8765", B ":8765 127.0.0.1:8765 ");
-	assert_int_equal(++beaconed, readdressed);
+	assert_int_equal(readdressed, 1);
 }
 
 static void
@@ -646,7 +646,7 @@ a_host_may_begin_before_its_network(void **state)
 	outward = A;
 	follow();
 	assert_at("http://" A ":8765", "127.0.0.1:8765 " A ":8765 ");
-	assert_int_equal(++beaconed, readdressed);
+	assert_int_equal(readdressed, 1);
 }
 
 static void
