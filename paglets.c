@@ -110,16 +110,28 @@
 #include "src/host/routes.c"
 #include "src/host/host.c"
 
+/* client: hosts and agents as others see them: the half of paglets.h that is
+ * for programs which are no host. Knows no host from inside. */
+#include "src/client/address.c"
+#include "src/client/session.c"
+#include "src/client/locate.c"
+#include "src/client/future.c"
+#include "src/client/entry.c"
+#include "src/client/place.c"
+#include "src/client/many.c"
+#include "src/client/find.c"
+#include "src/client/proxy.c"
+#include "src/client/admin.c"
+#include "src/client/journey.c"
+
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
- * hosts by their API only, but for `serve` and `state --offline`. */
+ * hosts by the client only, but for `serve` and `state --offline`. */
 #include "src/cli/forms.c"
 #include "src/cli/args.c"
 #include "src/cli/show.c"
 #include "src/cli/cli.c"
 #include "src/cli/ask.c"
-#include "src/cli/follow.c"
 #include "src/cli/hosts.c"
-#include "src/cli/locate.c"
 #include "src/cli/offline.c"
 #include "src/cli/agents.c"
 #include "src/cli/life.c"

@@ -3,11 +3,9 @@
 #include "hosts.h"
 
 #include "../agent/runtime.h"
-#include "../codec/json.h"
 #include "../host/event.h"
 #include "../host/wire.h"
 #include "ask.h"
-#include "follow.h"
 #include "show.h"
 
 #include <time.h>
@@ -18,17 +16,17 @@
 /* ---- health ----------------------------------------------------------- */
 
 static int
+hosts_show_health(struct pg_ask *r, struct pg_value *health,
+    struct pg_err *e)
+{
+	return pg_table_of(&r->cli->arena, health, e);
+}
+
+static int
 hosts_health(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_value *reply;
-	struct pg_place at;
-
-	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
-	    pg_ask_get(r, &at, "/health", &reply, e) < 0)
-		return -1;
-	if (r->cli->json)
-		return pg_show_json(reply, e);
-	return pg_table_of(&r->cli->arena, reply, e);
+	return pg_ask_show(r, paglets_client_health(r->client,
+	    pg_ask_word(r, 0)), hosts_show_health, e);
 }
 
 PG_FN int
@@ -78,25 +76,25 @@ hosts_row(struct pg_table *t, const struct pg_value *h)
 }
 
 static int
-hosts_list(struct pg_ask *r, struct pg_err *e)
+hosts_show(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
 {
 	static const char *const heads[] = { "NAME", "URL", "STATUS", "SEEN",
 		"ACTIVE", "INACTIVE", "VERSION", "TAGS", "ERROR", NULL };
-	struct pg_value *reply, *list;
-	struct pg_place at;
+	const struct pg_value *list = pg_value_get(reply, "hosts");
 	struct pg_table t;
 	uint32_t i;
 
-	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
-	    pg_ask_get(r, &at, "/hosts", &reply, e) < 0)
-		return -1;
-	if (r->cli->json)
-		return pg_show_json(reply, e);
-	list = pg_value_get(reply, "hosts");
 	pg_table_init(&t, &r->cli->arena, heads);
 	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
 		hosts_row(&t, list->u.items[i]);
 	return pg_table_show(&t, e);
+}
+
+static int
+hosts_list(struct pg_ask *r, struct pg_err *e)
+{
+	return pg_ask_show(r, paglets_client_hosts(r->client,
+	    pg_ask_word(r, 0)), hosts_show, e);
 }
 
 PG_FN int
@@ -113,10 +111,12 @@ pg_hosts_run(struct pg_cli *c, struct pg_err *e)
 /* Progress through the events of one host. */
 struct hosts_events {
 	struct pg_ask *r;
-	struct pg_place at;
+	const char *at; /* NULL: the entry host */
 	int64_t since, limit;
 	bool tail; /* show the last `limit` of what there is, not the first */
 	struct pg_table table;
+	struct pg_arena arena; /* of what is shown */
+	struct pg_err *e;      /* of a stream */
 };
 
 /* A host without all that it can do. */
@@ -189,23 +189,32 @@ hosts_show_events(struct pg_ask *r, struct hosts_events *s,
 }
 
 /* The wire's limit keeps the oldest: for the last ones we take them all. */
-static int
-hosts_get_events(struct pg_ask *r, const struct hosts_events *s,
-    struct pg_value **reply, struct pg_err *e)
+static const struct pg_value *
+hosts_get_events(struct hosts_events *s, struct pg_err *e)
 {
-	return pg_ask(r, &s->at, "GET", pg_arena_printf(&r->arena,
-	    "/events?since=%" PRId64 "&limit=%" PRId64, s->since,
-	    s->tail ? (int64_t)PG_EVENTS_MAX : s->limit), NULL, reply, e);
+	const struct paglets_value *v = paglets_client_events(s->r->client,
+	    s->at, s->since, s->tail ? PG_EVENTS_MAX : s->limit);
+
+	if (v == NULL)
+		pg_ask_failed(s->r, e);
+	return pg_value_inner(v);
+}
+
+/* What was shown is past. */
+static void
+hosts_go_on(struct hosts_events *s)
+{
+	pg_table_go_on(&s->table);
+	pg_arena_reset(&s->arena);
 }
 
 /* Until interrupted, or until the host does not answer. */
 static void
-hosts_pause(struct pg_ask *r)
+hosts_pause(void)
 {
 	static const struct timespec pause = { HOSTS_FOLLOW_TIME / PG_SEC,
 		HOSTS_FOLLOW_TIME % PG_SEC };
 
-	pg_ask_forget(r);
 	nanosleep(&pause, NULL);
 }
 
@@ -213,15 +222,14 @@ hosts_pause(struct pg_ask *r)
 static int
 hosts_look(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
 {
-	struct pg_value *reply;
+	const struct pg_value *reply = hosts_get_events(s, e);
 
-	if (hosts_get_events(r, s, &reply, e) < 0 ||
-	    hosts_show_events(r, s, pg_value_get(reply, "events"), true,
-	    e) < 0)
+	if (reply == NULL || hosts_show_events(r, s, pg_value_get(reply,
+	    "events"), true, e) < 0)
 		return -1;
 	s->tail = false;
-	pg_table_go_on(&s->table);
-	pg_ask_forget(r);
+	hosts_go_on(s);
+	paglets_client_forget(r->client);
 	return 0;
 }
 
@@ -240,30 +248,24 @@ hosts_gap_row(struct pg_table *t, const struct pg_value *gap)
 }
 
 static int
-hosts_on_event(void *arg, const struct pg_sse *sse, struct pg_err *e)
+hosts_on_event(void *arg, int64_t event_id, const struct paglets_value *v)
 {
 	struct hosts_events *s = arg;
-	struct pg_arena *a = &s->r->arena;
-	const struct pg_value *id;
-	struct pg_value *ev;
+	const struct pg_value *ev = pg_value_inner(v);
 	int rc;
 
-	if (pg_json_read(pg_buf_str(&sse->data), a, &ev, e) < 0)
-		return pg_wrap(e, "%.*s: event", PG_STR_ARG(s->at.url));
-	id = pg_value_decimal(a, pg_buf_str(&sse->id));
-	if (pg_value_is(id, PG_T_INT))
-		s->since = id->u.i;
+	if (event_id > 0)
+		s->since = event_id;
 	if (s->r->cli->json) {
-		rc = pg_show_json(ev, e);
+		rc = pg_show_json(ev, s->e);
 	} else {
-		if (pg_str_eqz(pg_buf_str(&sse->kind), "gap"))
+		if (pg_value_get(ev, "missed") != NULL)
 			hosts_gap_row(&s->table, ev);
 		else
 			hosts_event_row(&s->table, ev);
-		rc = pg_table_show(&s->table, e);
+		rc = pg_table_show(&s->table, s->e);
 	}
-	pg_table_go_on(&s->table);
-	pg_ask_forget(s->r);
+	hosts_go_on(s);
 	return rc;
 }
 
@@ -277,24 +279,29 @@ hosts_no_route(const struct pg_err *e)
 static int
 hosts_follow(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
 {
+	int rc;
+
+	s->e = e;
 	if (hosts_look(r, s, e) < 0)
 		return -1;
-	while (pg_follow(r, &s->at, pg_arena_printf(&r->arena,
-	    "/events/stream?since=%" PRId64, s->since), hosts_on_event, s,
-	    e) == 0)
-		hosts_pause(r);
+	while ((rc = paglets_client_follow(r->client, s->at, s->since,
+	    hosts_on_event, s)) == 0)
+		hosts_pause();
+	/* 1: it could not be shown, e says why. */
+	if (rc < 0)
+		pg_ask_failed(r, e);
 	if (!hosts_no_route(e))
 		return -1;
 	do
-		hosts_pause(r);
+		hosts_pause();
 	while (hosts_look(r, s, e) == 0);
 	return -1;
 }
 
 /* The one document of --json: as the host said it, cut to the last ones. */
 static int
-hosts_events_document(const struct hosts_events *s, struct pg_value *reply,
-    struct pg_err *e)
+hosts_events_document(const struct hosts_events *s,
+    const struct pg_value *reply, struct pg_err *e)
 {
 	struct pg_value *list = pg_value_get(reply, "events");
 
@@ -305,29 +312,41 @@ hosts_events_document(const struct hosts_events *s, struct pg_value *reply,
 	return pg_show_json(reply, e);
 }
 
+/* Once, or until interrupted. */
+static int
+hosts_events_run(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
+{
+	const struct pg_value *reply;
+
+	if (pg_args_has(&r->cli->args, "follow"))
+		return hosts_follow(r, s, e);
+	reply = hosts_get_events(s, e);
+	if (reply == NULL)
+		return -1;
+	if (r->cli->json)
+		return hosts_events_document(s, reply, e);
+	return hosts_show_events(r, s, pg_value_get(reply, "events"), false,
+	    e);
+}
+
 static int
 hosts_events(struct pg_ask *r, struct pg_err *e)
 {
 	static const char *const heads[] = { "ID", "TIME", "KIND", "AGENT",
 		"DETAIL", NULL };
 	const struct pg_args *args = &r->cli->args;
-	struct hosts_events s = { .r = r, .limit = 100 };
-	struct pg_value *reply;
+	struct hosts_events s = { .r = r, .at = pg_ask_word(r, 0),
+		.limit = 100 };
+	int rc;
 
 	s.tail = !pg_args_has(args, "since");
 	if (pg_args_int(args, "since", 0, INT64_MAX, &s.since, e) < 0 ||
-	    pg_args_int(args, "limit", 0, PG_EVENTS_MAX, &s.limit, e) < 0 ||
-	    pg_ask_place_word(r, 0, &s.at, e) < 0)
+	    pg_args_int(args, "limit", 0, PG_EVENTS_MAX, &s.limit, e) < 0)
 		return -1;
-	pg_table_init(&s.table, &r->arena, heads);
-	if (pg_args_has(args, "follow"))
-		return hosts_follow(r, &s, e);
-	if (hosts_get_events(r, &s, &reply, e) < 0)
-		return -1;
-	if (r->cli->json)
-		return hosts_events_document(&s, reply, e);
-	return hosts_show_events(r, &s, pg_value_get(reply, "events"), false,
-	    e);
+	pg_table_init(&s.table, &s.arena, heads);
+	rc = hosts_events_run(r, &s, e);
+	pg_arena_fini(&s.arena);
+	return rc;
 }
 
 PG_FN int
@@ -351,7 +370,7 @@ pg_events_run(struct pg_cli *c, struct pg_err *e)
 /* ---- classes ---------------------------------------------------------- */
 
 static int
-hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
+hosts_show_classes(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
 {
 	static const char *const heads[] = { "CLASS", "STATE", "RUN",
 		"MESSAGES", NULL };
@@ -359,9 +378,7 @@ hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
 	struct pg_table t;
 	uint32_t i;
 
-	if (c->json)
-		return pg_show_json(reply, e);
-	pg_table_init(&t, &c->arena, heads);
+	pg_table_init(&t, &r->cli->arena, heads);
 	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++) {
 		class = list->u.items[i];
 		run = pg_value_get(class, "run");
@@ -379,16 +396,13 @@ hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
 static int
 hosts_classes(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_value *reply;
-	struct pg_place at;
+	const struct paglets_value *v;
 
 	if (pg_args_has(&r->cli->args, "local"))
-		return hosts_show_classes(r->cli,
-		    pg_runtime_list(&r->cli->arena), e);
-	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
-	    pg_ask_get(r, &at, "/classes", &reply, e) < 0)
-		return -1;
-	return hosts_show_classes(r->cli, reply, e);
+		v = pg_value_outer(pg_runtime_list(&r->cli->arena));
+	else
+		v = paglets_client_classes(r->client, pg_ask_word(r, 0));
+	return pg_ask_show(r, v, hosts_show_classes, e);
 }
 
 PG_FN int
