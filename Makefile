@@ -77,7 +77,7 @@ $(TESTS:%=build/unit/%) $(FUZZERS:%=build/unit/%): build/unit/%: build/unit/%.o 
 	$(Q)$(CC) $(SAN) $(WRAP) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lcmocka -lm
 build/one/test_%: test/unit/test_%.c paglets.c build/san/libmbedcrypto.a
 	$(Q)$(CC) $(STD) $(SAN) -w -DPG_TEST -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka -lm
-build/tools/ring: test/tools/ring.c libpaglets.a
+build/tools/ring build/tools/outside: build/tools/%: test/tools/%.c libpaglets.a
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -o $@ $^
 build/tools/%: test/tools/%.c
 	$(Q)$(CC) $(STD) $(WARN) -MF $@.d -DPG_TEST -o $@ $< $(patsubst %,src/%.c,$(call line,parts,$<)) -lm

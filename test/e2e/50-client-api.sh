@@ -1,0 +1,19 @@
+#!/bin/bash
+# Goal: a program that is no host, made with paglets.h and libpaglets.a, does
+# with hosts and agents all that the command line can; its key goes where it
+# points and nowhere else.
+. "$(dirname "$0")/lib.sh"
+
+host alpha --state-dir "$work/alpha"
+host beta --peer "${url[alpha]}" --tag gpu --state-dir "$work/beta"
+dead=http://127.0.0.1:9
+export PAGLETS_ENTRY=${url[alpha]}
+is_known() {
+	p hosts --json && [ "$(pick hosts.#)" = 2 ]
+}
+eventually "the hosts know each other" is_known
+
+out=$("$TOOLS/outside" "${url[alpha]}" "${url[beta]}" $dead 2>&1)
+is "all that a client can do" 0 $?
+is "and nothing went wrong" "" "$out"
+finish
