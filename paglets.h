@@ -530,7 +530,8 @@ PG_API const struct paglets_value *paglets_client_agents_many(
     struct paglets_client *c, const char *const *hosts, const char *state,
     int64_t timeout_ms, size_t *failed);
 PG_API const struct paglets_value *paglets_client_services_many(
-    struct paglets_client *c, const char *const *hosts, int64_t timeout_ms,
+    struct paglets_client *c, const char *const *hosts, const char *name,
+    const char *capability, const char *scope, int64_t timeout_ms,
     size_t *failed);
 
 /* Events of a host as they happen, from the first one after `since` that it

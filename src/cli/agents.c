@@ -39,15 +39,40 @@ agents_status(const struct pg_value *agent)
 	return "";
 }
 
-/* Resources and counters are for `info`. since: those that sleep are among
- * them. */
+/* What the table shows beside the plain columns. */
+struct agents_table {
+	struct pg_table t;
+	bool host;  /* which one it is on */
+	bool since; /* those that sleep are among them */
+};
+
 static void
-agents_row(struct pg_table *t, const struct pg_value *agent, bool since)
+agents_table_init(struct agents_table *t, struct pg_ask *r, bool host)
 {
+	static const char *const heads[] = { "HOST", "ID", "CLASS", "STATUS",
+		"PID", "QUEUED", "ERROR", NULL };
+	static const char *const all_heads[] = { "HOST", "ID", "CLASS",
+		"STATUS", "SINCE", "PID", "QUEUED", "ERROR", NULL };
+
+	t->host = host;
+	t->since = pg_args_has(&r->cli->args, "all");
+	pg_table_init(&t->t, &r->cli->arena, (t->since ? all_heads : heads) +
+	    !host);
+}
+
+/* Resources and counters are for `info`. */
+static void
+agents_row(struct agents_table *at, struct pg_str host,
+    const struct pg_value *agent)
+{
+	struct pg_table *t = &at->t;
+
+	if (at->host)
+		pg_table_put(t, host);
 	pg_table_put_value(t, pg_value_get(agent, "agent_id"));
 	pg_table_put_value(t, pg_value_get(agent, "class_name"));
 	pg_table_put(t, pg_str(agents_status(agent)));
-	if (since)
+	if (at->since)
 		pg_table_put_time(t, pg_value_get(agent, "deactivated_at"));
 	pg_table_put_value(t, pg_value_get(agent, "pid"));
 	pg_table_put_value(t, pg_value_get(pg_value_get(agent, "mailbox"),
@@ -55,30 +80,57 @@ agents_row(struct pg_table *t, const struct pg_value *agent, bool since)
 	pg_table_put_value(t, pg_value_get(agent, "error"));
 }
 
+static void
+agents_rows(struct agents_table *t, struct pg_str host,
+    const struct pg_value *list)
+{
+	uint32_t i;
+
+	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
+		agents_row(t, host, list->u.items[i]);
+}
+
 static int
 agents_show(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
 {
-	static const char *const heads[] = { "ID", "CLASS", "STATUS", "PID",
-		"QUEUED", "ERROR", NULL };
-	static const char *const all_heads[] = { "ID", "CLASS", "STATUS",
-		"SINCE", "PID", "QUEUED", "ERROR", NULL };
-	bool all = pg_args_has(&r->cli->args, "all");
-	const struct pg_value *list = pg_value_get(reply, "agents");
-	struct pg_table t;
+	struct agents_table t;
+
+	agents_table_init(&t, r, false);
+	agents_rows(&t, PG_STR_NULL, pg_value_get(reply, "agents"));
+	return pg_table_show(&t.t, e);
+}
+
+static int
+agents_show_all(struct pg_ask *r, struct pg_value *rows, struct pg_err *e)
+{
+	const struct pg_value *row;
+	struct agents_table t;
 	uint32_t i;
 
-	pg_table_init(&t, &r->cli->arena, all ? all_heads : heads);
-	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
-		agents_row(&t, list->u.items[i], all);
-	return pg_table_show(&t, e);
+	agents_table_init(&t, r, true);
+	for (i = 0; i < rows->n; i++) {
+		row = rows->u.items[i];
+		agents_rows(&t, pg_value_text(pg_value_get(row, "name"),
+		    PG_STR_NULL), pg_value_get(row, "agents"));
+	}
+	return pg_table_show(&t.t, e);
 }
 
 static int
 agents_list(struct pg_ask *r, struct pg_err *e)
 {
+	const char *state = pg_args_has(&r->cli->args, "all") ? "all" : NULL;
+	int all = pg_ask_all_hosts(r, e);
+	size_t failed;
+
+	if (all < 0)
+		return -1;
+	if (all)
+		return pg_ask_show_many(r, paglets_client_agents_many(
+		    r->client, NULL, state, 0, &failed), &failed,
+		    agents_show_all, e);
 	return pg_ask_show(r, paglets_client_agents(r->client,
-	    pg_ask_word(r, 0), pg_args_has(&r->cli->args, "all") ? "all" :
-	    NULL), agents_show, e);
+	    pg_ask_word(r, 0), state), agents_show, e);
 }
 
 PG_FN int
@@ -87,11 +139,12 @@ pg_agents_run(struct pg_cli *c, struct pg_err *e)
 	static const struct pg_option options[] = {
 		{ "all", 'a', NULL, NULL, "also those that sleep (inactive, "
 		    "and since when), are starting, or are moving" },
+		PG_ASK_ALL_HOSTS,
 		{ .name = NULL }
 	};
-	static const struct pg_spec spec = { "[HOST]", 0, 1, options,
-		"Lists the agents on a host: those that are active or have "
-		"crashed." };
+	static const struct pg_spec spec = { "[HOST | --all-hosts]", 0, 1,
+		options, "Lists the agents on a host, or on all: those that "
+		"are active or have crashed." };
 
 	return pg_ask_run(c, &spec, agents_list, e);
 }
@@ -350,8 +403,9 @@ PG_FN int
 pg_create_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = {
-		{ "on", 0, "HOST", NULL, "the host it is to live on (the "
-		    "entry host)" },
+		{ "on", 0, "HOST", NULL, "the host it is to live on; tag:TAG: "
+		    "of those that have the tag the one with the fewest "
+		    "active agents (the entry host)" },
 		{ "id", 0, "ID", NULL, "its id (the host chooses one)" },
 		{ "init", 0, "JSON", NULL, "what its creation hook is told" },
 		{ "restart", 0, "WHEN", NULL, "on-crash: when its process "

@@ -27,7 +27,20 @@ pg_ask_failed(struct pg_ask *r, struct pg_err *e)
 }
 
 PG_FN int
-pg_ask_partly(const struct pg_value *rows, size_t failed, struct pg_err *e)
+pg_ask_show(struct pg_ask *r, const struct paglets_value *v,
+    int (*show)(struct pg_ask *r, struct pg_value *v, struct pg_err *e),
+    struct pg_err *e)
+{
+	if (v == NULL)
+		return pg_ask_failed(r, e);
+	if (r->cli->json)
+		return pg_show_json(pg_value_inner(v), e);
+	return show != NULL ? show(r, pg_value_inner(v), e) : 0;
+}
+
+/* Name the rows that failed. */
+static int
+ask_partly(const struct pg_value *rows, size_t failed, struct pg_err *e)
 {
 	const struct pg_value *row, *why;
 	uint32_t i;
@@ -47,15 +60,29 @@ pg_ask_partly(const struct pg_value *rows, size_t failed, struct pg_err *e)
 }
 
 PG_FN int
-pg_ask_show(struct pg_ask *r, const struct paglets_value *v,
-    int (*show)(struct pg_ask *r, struct pg_value *v, struct pg_err *e),
-    struct pg_err *e)
+pg_ask_show_many(struct pg_ask *r, const struct paglets_value *rows,
+    const size_t *failed, int (*show)(struct pg_ask *r, struct pg_value *v,
+    struct pg_err *e), struct pg_err *e)
 {
-	if (v == NULL)
+	struct paglets_call *v = paglets_client_values(r->client);
+	struct paglets_value *d = paglets_dict(v);
+
+	if (rows == NULL)
 		return pg_ask_failed(r, e);
-	if (r->cli->json)
-		return pg_show_json(pg_value_inner(v), e);
-	return show != NULL ? show(r, pg_value_inner(v), e) : 0;
+	paglets_set(v, d, "hosts", rows);
+	if (r->cli->json ? pg_show_json(pg_value_inner(d), e) < 0 :
+	    show(r, pg_value_inner(rows), e) < 0)
+		return -1;
+	return ask_partly(pg_value_inner(rows), *failed, e);
+}
+
+PG_FN int
+pg_ask_all_hosts(struct pg_ask *r, struct pg_err *e)
+{
+	if (!pg_args_has(&r->cli->args, "all-hosts"))
+		return 0;
+	return pg_ask_word(r, 0) == NULL ? 1 : pg_fail(e, PG_E_USAGE,
+	    "say either HOST or --all-hosts");
 }
 
 /* ---- words and options ------------------------------------------------ */

@@ -32,13 +32,24 @@ PG_FN int pg_ask_duration(struct pg_ask *r, const char *name, int64_t *ms,
 /* The agent that the first word names, not yet looked for; NULL with e. */
 PG_FN struct paglets_proxy *pg_ask_agent(struct pg_ask *r, struct pg_err *e);
 
-/* Fail with PG_E_PARTLY if some of `rows` failed (paglets_client_*_many), and
- * name them on stderr. */
-PG_FN int pg_ask_partly(const struct pg_value *rows, size_t failed,
-    struct pg_err *e);
-/* Show an answer if one came and it is wanted; -1 with e if none came. */
+/* Show an answer as JSON or with show (NULL: not at all); -1 with e for
+ * NULL, which stands for a failure of the client. */
 PG_FN int pg_ask_show(struct pg_ask *r, const struct paglets_value *v,
     int (*show)(struct pg_ask *r, struct pg_value *v, struct pg_err *e),
     struct pg_err *e);
+/* The same for a list that paglets_client_*_many gave: those that failed are
+ * named on stderr, and then it fails with PG_E_PARTLY. As JSON it is the list
+ * "hosts" of a dict. */
+PG_FN int pg_ask_show_many(struct pg_ask *r, const struct paglets_value *rows,
+    const size_t *failed, int (*show)(struct pg_ask *r, struct pg_value *v,
+    struct pg_err *e), struct pg_err *e);
+
+/* Of commands that ask one host or all. 1: all; 0: the first word; -1: both
+ * were given. */
+PG_FN int pg_ask_all_hosts(struct pg_ask *r, struct pg_err *e);
+#define PG_ASK_ALL_HOSTS                                                  \
+	{ "all-hosts", 0, NULL, NULL, "ask all hosts that the entry host " \
+	    "knows, at once; those that fail are named, and the exit "     \
+	    "status is 8" }
 
 #endif

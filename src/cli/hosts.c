@@ -1,5 +1,5 @@
-/* hosts: commands about hosts: health, hosts, events, classes. */
-
+/* hosts: commands about what hosts tell: health, events, services, classes.
+ */
 #include "hosts.h"
 
 #include "../agent/runtime.h"
@@ -22,9 +22,53 @@ hosts_show_health(struct pg_ask *r, struct pg_value *health,
 	return pg_table_of(&r->cli->arena, health, e);
 }
 
+/* One host among all. */
+static void
+hosts_health_row(struct pg_table *t, const struct pg_value *row)
+{
+	const struct pg_value *h = pg_value_get(row, "health");
+	double ms;
+
+	pg_table_put_value(t, pg_value_get(row, "name"));
+	pg_table_put_value(t, pg_value_get(row, "url"));
+	pg_table_put(t, pg_str(h != NULL ? "ok" : pg_value_get(row,
+	    "latency_ms") != NULL ? "refused" : "unreachable"));
+	pg_table_put(t, pg_value_number(pg_value_get(row, "latency_ms"), &ms) ?
+	    pg_arena_printf(t->arena, "%.1f ms", ms) : PG_STR_NULL);
+	pg_table_put_value(t, pg_value_get(h, "active_count"));
+	pg_table_put_value(t, pg_value_get(h, "inactive_count"));
+	pg_table_put_value(t, pg_value_get(h, "code_version"));
+	pg_table_put_value(t, pg_value_get(h, "tags"));
+	pg_table_put_value(t, pg_value_get(row, "error"));
+}
+
+static int
+hosts_show_healths(struct pg_ask *r, struct pg_value *rows, struct pg_err *e)
+{
+	static const char *const heads[] = { "NAME", "URL", "STATUS",
+		"LATENCY", "ACTIVE", "INACTIVE", "VERSION", "TAGS", "ERROR",
+		NULL };
+	struct pg_table t;
+	uint32_t i;
+
+	pg_table_init(&t, &r->cli->arena, heads);
+	for (i = 0; i < rows->n; i++)
+		hosts_health_row(&t, rows->u.items[i]);
+	return pg_table_show(&t, e);
+}
+
 static int
 hosts_health(struct pg_ask *r, struct pg_err *e)
 {
+	int all = pg_ask_all_hosts(r, e);
+	size_t failed;
+
+	if (all < 0)
+		return -1;
+	if (all)
+		return pg_ask_show_many(r, paglets_client_health_many(
+		    r->client, NULL, 0, &failed), &failed,
+		    hosts_show_healths, e);
 	return pg_ask_show(r, paglets_client_health(r->client,
 	    pg_ask_word(r, 0)), hosts_show_health, e);
 }
@@ -32,78 +76,13 @@ hosts_health(struct pg_ask *r, struct pg_err *e)
 PG_FN int
 pg_health_run(struct pg_cli *c, struct pg_err *e)
 {
-	static const struct pg_spec spec = { "[HOST]", 0, 1, NULL,
-		"Tells how a host is and what it can do." };
+	static const struct pg_option options[] = { PG_ASK_ALL_HOSTS,
+		{ .name = NULL } };
+	static const struct pg_spec spec = { "[HOST | --all-hosts]", 0, 1,
+		options, "Tells how a host is and what it can do, or how all "
+		"are and how fast they answer." };
 
 	return pg_ask_run(c, &spec, hosts_health, e);
-}
-
-/* ---- hosts ------------------------------------------------------------ */
-
-/* How long ago a time on the wire was; nothing for none. */
-static struct pg_str
-hosts_age(struct pg_arena *a, const struct pg_value *seen)
-{
-	double then;
-	int64_t age;
-
-	if (!pg_value_number(seen, &then))
-		return PG_STR_NULL;
-	age = PG_MAX(pg_now_wall() - pg_from_seconds(then), 0) / PG_SEC;
-	if (age < 120)
-		return pg_arena_printf(a, "%" PRId64 "s", age);
-	if (age < 120 * 60)
-		return pg_arena_printf(a, "%" PRId64 "m", age / 60);
-	return pg_arena_printf(a, "%" PRId64 "h", age / 3600);
-}
-
-/* A reference that does not say is online (PROTOCOL section 4). */
-static void
-hosts_row(struct pg_table *t, const struct pg_value *h)
-{
-	const struct pg_value *online = pg_value_get(h, "online");
-	bool off = pg_value_is(online, PG_T_BOOL) && online->u.i == 0;
-
-	pg_table_put_value(t, pg_value_get(h, "name"));
-	pg_table_put_value(t, pg_value_get(h, "url"));
-	pg_table_put(t, pg_str(off ? "offline" : "online"));
-	pg_table_put(t, hosts_age(t->arena, pg_value_get(h, "last_seen")));
-	pg_table_put_value(t, pg_value_get(h, "active_count"));
-	pg_table_put_value(t, pg_value_get(h, "inactive_count"));
-	pg_table_put_value(t, pg_value_get(h, "code_version"));
-	pg_table_put_value(t, pg_value_get(h, "tags"));
-	pg_table_put_value(t, pg_value_get(h, "error"));
-}
-
-static int
-hosts_show(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
-{
-	static const char *const heads[] = { "NAME", "URL", "STATUS", "SEEN",
-		"ACTIVE", "INACTIVE", "VERSION", "TAGS", "ERROR", NULL };
-	const struct pg_value *list = pg_value_get(reply, "hosts");
-	struct pg_table t;
-	uint32_t i;
-
-	pg_table_init(&t, &r->cli->arena, heads);
-	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
-		hosts_row(&t, list->u.items[i]);
-	return pg_table_show(&t, e);
-}
-
-static int
-hosts_list(struct pg_ask *r, struct pg_err *e)
-{
-	return pg_ask_show(r, paglets_client_hosts(r->client,
-	    pg_ask_word(r, 0)), hosts_show, e);
-}
-
-PG_FN int
-pg_hosts_run(struct pg_cli *c, struct pg_err *e)
-{
-	static const struct pg_spec spec = { "[HOST]", 0, 1, NULL,
-		"Lists the hosts that a host knows, itself among them." };
-
-	return pg_ask_run(c, &spec, hosts_list, e);
 }
 
 /* ---- events ----------------------------------------------------------- */
@@ -365,6 +344,92 @@ pg_events_run(struct pg_cli *c, struct pg_err *e)
 		"all that it tells." };
 
 	return pg_ask_run(c, &spec, hosts_events, e);
+}
+
+/* ---- services --------------------------------------------------------- */
+
+static void
+hosts_service_rows(struct pg_table *t, const struct pg_value *list)
+{
+	const struct pg_value *s;
+	uint32_t i;
+
+	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++) {
+		s = list->u.items[i];
+		pg_table_put_value(t, pg_value_get(s, "name"));
+		pg_table_put_value(t, pg_value_get(s, "host_name"));
+		pg_table_put_value(t, pg_value_get(pg_value_get(s, "proxy"),
+		    "agent_id"));
+		pg_table_put_value(t, pg_value_get(s, "scope"));
+		pg_table_put_time(t, pg_value_get(s, "expires_at"));
+		pg_table_put_value(t, pg_value_get(s, "capabilities"));
+	}
+}
+
+static const char *const hosts_service_heads[] = { "NAME", "HOST", "AGENT",
+	"SCOPE", "EXPIRES", "CAPABILITIES", NULL };
+
+static int
+hosts_show_services(struct pg_ask *r, struct pg_value *reply,
+    struct pg_err *e)
+{
+	struct pg_table t;
+
+	pg_table_init(&t, &r->cli->arena, hosts_service_heads);
+	hosts_service_rows(&t, pg_value_get(reply, "services"));
+	return pg_table_show(&t, e);
+}
+
+static int
+hosts_show_all_services(struct pg_ask *r, struct pg_value *rows,
+    struct pg_err *e)
+{
+	struct pg_table t;
+	uint32_t i;
+
+	pg_table_init(&t, &r->cli->arena, hosts_service_heads);
+	for (i = 0; i < rows->n; i++)
+		hosts_service_rows(&t, pg_value_get(rows->u.items[i],
+		    "services"));
+	return pg_table_show(&t, e);
+}
+
+static int
+hosts_services(struct pg_ask *r, struct pg_err *e)
+{
+	const char *name = pg_ask_option(r, "name");
+	const char *capability = pg_ask_option(r, "capability");
+	const char *scope = pg_ask_option(r, "scope");
+	int all = pg_ask_all_hosts(r, e);
+	size_t failed;
+
+	if (all < 0)
+		return -1;
+	if (all)
+		return pg_ask_show_many(r, paglets_client_services_many(
+		    r->client, NULL, name, capability, scope, 0, &failed),
+		    &failed, hosts_show_all_services, e);
+	return pg_ask_show(r, paglets_client_services(r->client,
+	    pg_ask_word(r, 0), name, capability, scope), hosts_show_services,
+	    e);
+}
+
+PG_FN int
+pg_services_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_option options[] = {
+		PG_ASK_ALL_HOSTS,
+		{ "name", 0, "TEXT", NULL, "only services of this name" },
+		{ "capability", 0, "TEXT", NULL, "only those that have it" },
+		{ "scope", 0, "SCOPE", NULL, "mesh: only those offered to the "
+		    "whole mesh" },
+		{ .name = NULL }
+	};
+	static const struct pg_spec spec = { "[HOST | --all-hosts]", 0, 1,
+		options, "Lists the services that agents on a host, or on all, "
+		"offer." };
+
+	return pg_ask_run(c, &spec, hosts_services, e);
 }
 
 /* ---- classes ---------------------------------------------------------- */

@@ -111,10 +111,11 @@ pg_dispatch_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = { TRAVEL_TICKET_OPTIONS };
 	static const struct pg_spec spec = { "AGENT TARGET", 2, 2, options,
-		"Sends an agent to another host, by name or URL, with its "
-		"state. It stays where\nit is if it cannot get there; when "
-		"that cannot be known it is listed as moving\nuntil it can, "
-		"see `paglets help resolve`. Prints its new address. "
+		"Sends an agent to another host with its state: by name, "
+		"URL, or tag:TAG: of\nthose that have the tag the one with the "
+		"fewest active agents. It stays where it\nis if it cannot get "
+		"there; when that cannot be known it is listed as moving\nuntil "
+		"it can, see `paglets help resolve`. Prints its new address. "
 		"--timeout is\nfor one attempt; all of them together may take "
 		"longer." };
 

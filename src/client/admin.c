@@ -80,14 +80,30 @@ admin_get_buf(struct paglets_client *c, const char *host, struct pg_buf *b)
 	return v;
 }
 
+PG_FN void
+pg_admin_agents(struct pg_buf *b, const char *state)
+{
+	pg_buf_putz(b, "/agents");
+	admin_query(b, "state", state);
+}
+
+PG_FN void
+pg_admin_services(struct pg_buf *b, const char *name, const char *capability,
+    const char *scope)
+{
+	pg_buf_putz(b, "/services");
+	admin_query(b, "name", name);
+	admin_query(b, "capability", capability);
+	admin_query(b, "scope", scope);
+}
+
 PG_API const struct paglets_value *
 paglets_client_agents(struct paglets_client *c, const char *host,
     const char *state)
 {
 	struct pg_buf b = PG_BUF_INIT(0);
 
-	pg_buf_putz(&b, "/agents");
-	admin_query(&b, "state", state);
+	pg_admin_agents(&b, state);
 	return admin_get_buf(c, host, &b);
 }
 
@@ -97,10 +113,7 @@ paglets_client_services(struct paglets_client *c, const char *host,
 {
 	struct pg_buf b = PG_BUF_INIT(0);
 
-	pg_buf_putz(&b, "/services");
-	admin_query(&b, "name", name);
-	admin_query(&b, "capability", capability);
-	admin_query(&b, "scope", scope);
+	pg_admin_services(&b, name, capability, scope);
 	return admin_get_buf(c, host, &b);
 }
 

@@ -7,7 +7,6 @@
 
 #include "../host/ticket.h"
 #include "../host/wire.h"
-#include "admin.h"
 #include "place.h"
 #include "proxy.h"
 

@@ -6,6 +6,7 @@
 #include "many.h"
 
 #include "../host/wire.h"
+#include "admin.h"
 #include "entry.h"
 #include "place.h"
 
@@ -187,18 +188,27 @@ paglets_client_agents_many(struct paglets_client *c,
     const char *const *hosts, const char *state, int64_t timeout_ms,
     size_t *failed)
 {
-	struct pg_str path = PG_STR("/agents");
+	struct pg_buf b = PG_BUF_INIT(0);
+	const struct paglets_value *v;
 
-	if (state != NULL)
-		path = pg_arena_printf(&c->arena, "/agents?state=%.*s",
-		    PG_STR_ARG(pg_percent_encode(&c->arena, pg_str(state))));
-	return many_answers(c, hosts, path, "agents", timeout_ms, failed);
+	pg_admin_agents(&b, state);
+	v = many_answers(c, hosts, pg_buf_str(&b), "agents", timeout_ms,
+	    failed);
+	pg_buf_fini(&b);
+	return v;
 }
 
 PG_API const struct paglets_value *
 paglets_client_services_many(struct paglets_client *c,
-    const char *const *hosts, int64_t timeout_ms, size_t *failed)
+    const char *const *hosts, const char *name, const char *capability,
+    const char *scope, int64_t timeout_ms, size_t *failed)
 {
-	return many_answers(c, hosts, PG_STR("/services"), "services",
-	    timeout_ms, failed);
+	struct pg_buf b = PG_BUF_INIT(0);
+	const struct paglets_value *v;
+
+	pg_admin_services(&b, name, capability, scope);
+	v = many_answers(c, hosts, pg_buf_str(&b), "services", timeout_ms,
+	    failed);
+	pg_buf_fini(&b);
+	return v;
 }

@@ -182,6 +182,22 @@ proxy_start(struct paglets_proxy *p, const char *method, const char *tail,
 	return f;
 }
 
+/* Look for the agent that p means. -1: there is none; of two reasons the one
+ * that says where it went is the better one. */
+static int
+proxy_search(struct paglets_proxy *p, struct pg_found *found)
+{
+	struct paglets_client *c = p->client;
+	struct pg_err said = c->err;
+
+	if (pg_find(c, p->anywhere ? PG_STR_NULL : p->url, p->id, found) == 0)
+		return 0;
+	if (c->err.code == PG_E_INVALID_AGENT &&
+	    strstr(said.msg, "has moved") != NULL)
+		c->err = said;
+	return -1;
+}
+
 /* An agent that is not there may only be meant, or be elsewhere. 0: p has
  * changed; -1: it has not, and the client's error says why. */
 static int
@@ -191,8 +207,7 @@ proxy_mend(struct paglets_proxy *p, const struct paglets_future *f)
 	struct pg_err said = c->err;
 	struct pg_found found;
 
-	if (!p->loose || !f->absent || pg_find(c, p->anywhere ? PG_STR_NULL :
-	    p->url, p->id, &found) < 0)
+	if (!p->loose || !f->absent || proxy_search(p, &found) < 0)
 		return -1;
 	/* It is there: what it said about an invalid agent stands. */
 	if (pg_str_eq(found.id, p->id) && pg_str_eq(found.url, p->url)) {

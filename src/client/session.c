@@ -13,13 +13,12 @@
 
 /* ---- one request ------------------------------------------------------ */
 
-/* Whether a host says no more than that an agent is not there. */
+/* Whether a host says that it does not have an agent. */
 static bool
 session_is_absent(const struct pg_err *e)
 {
 	return e->code == PG_E_INVALID_AGENT &&
-	    pg_str_starts(pg_str(e->msg), PG_STR("No ")) &&
-	    strstr(e->msg, "has moved") == NULL;
+	    pg_str_starts(pg_str(e->msg), PG_STR("No "));
 }
 
 /* Whether the type of an error tells more than its text, which an agent may

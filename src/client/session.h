@@ -62,7 +62,7 @@ struct paglets_future {
 	bool done;
 	bool read;    /* the request changes nothing */
 	bool has_key;
-	bool absent;  /* the answer: no such agent, and not where it went */
+	bool absent;  /* the answer: no such agent here */
 	struct paglets_failure failure;
 	struct pg_err err; /* code PG_E_OK: none */
 };

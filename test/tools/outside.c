@@ -327,7 +327,8 @@ many(struct outside *o)
 	    "agents of all");
 	list = paglets_client_agents_many(o->c, all, NULL, 0, &failed);
 	holds(o, paglets_count(list) == 4 && failed == 2, "of some");
-	holds(o, paglets_client_services_many(o->c, NULL, 0, NULL) != NULL,
+	holds(o, paglets_client_services_many(o->c, NULL, NULL, NULL,
+	    "mesh", 0, NULL) != NULL,
 	    "services of all");
 }
 
