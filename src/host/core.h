@@ -27,6 +27,8 @@
 #endif
 
 struct pg_agent;
+struct pg_discovery;
+struct pg_gossip;
 struct pg_host;
 struct pg_mesh;
 struct pg_moves;
@@ -35,6 +37,7 @@ struct pg_outcome;
 struct pg_forwards;
 struct pg_transfers;
 struct pg_store;
+struct pg_rejoin;
 struct pg_route;
 struct pg_streams;
 struct pg_value;
@@ -57,11 +60,17 @@ struct pg_host_config {
 	struct pg_str api_key;    /* empty: none */
 	struct pg_str peers[PG_HOST_LISTS_MAX];
 	size_t npeers;
+	struct pg_str dns[PG_HOST_LISTS_MAX]; /* NAME[:PORT]: peers as well */
+	size_t ndns;
 	struct pg_str tags[PG_HOST_LISTS_MAX];
 	size_t ntags;
 	struct { struct pg_str key, value; } properties[PG_HOST_LISTS_MAX];
 	size_t nproperties;
 	bool mesh;                /* gossip with peers */
+	bool multicast;           /* beacons */
+	bool lan;                 /* probes of the own network */
+	bool trust_unsigned;      /* the key goes to whoever is in the mesh */
+	bool mesh_debug;          /* its details are logged at level info */
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
 	const char *state_dir; /* NULL: nothing is kept on disk */
@@ -122,6 +131,9 @@ struct pg_host {
 	size_t nchildren;                    /* processes not yet reaped */
 	struct pg_map properties;            /* struct host_property, by key */
 	struct pg_mesh *mesh;
+	struct pg_gossip *gossip;
+	struct pg_rejoin *rejoin; /* NULL: nothing is kept on disk */
+	struct pg_discovery *discovery; /* NULL: without mesh */
 	struct pg_moves *moves;
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;

@@ -7,11 +7,13 @@
 #include "api.h"
 #include "calls.h"
 #include "checkpoint.h"
+#include "discovery.h"
+#include "gossip.h"
 #include "inactive.h"
-#include "mesh.h"
 #include "message.h"
 #include "move.h"
 #include "recover.h"
+#include "rejoin.h"
 #include "routes.h"
 #include "stream.h"
 #include "transfer.h"
@@ -28,7 +30,7 @@ pg_host_config_init(struct pg_host_config *cfg)
 	cfg->bind = PG_STR("127.0.0.1");
 	cfg->port = PG_DEFAULT_PORT;
 	cfg->code_version = PG_STR(PG_WIRE_VERSION);
-	cfg->mesh = true;
+	cfg->mesh = cfg->multicast = cfg->lan = true;
 	cfg->body_json_max = PG_BODY_JSON_MAX;
 	cfg->body_move_max = PG_BODY_MOVE_MAX;
 }
@@ -130,7 +132,7 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	h->forwards = pg_forwards_new(h);
 	h->transfers = pg_transfers_new(h);
 	h->moves = pg_moves_new(h);
-	h->mesh = pg_mesh_new(h);
+	h->gossip = pg_gossip_new(h);
 	return 0;
 }
 
@@ -176,7 +178,10 @@ pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 	h->events.host_address = h->address;
 	if (host_recover(h, e) < 0)
 		goto fail;
-	pg_mesh_start(h->mesh);
+	if (h->store != NULL && h->cfg.mesh)
+		h->rejoin = pg_rejoin_new(h);
+	pg_gossip_start(h->gossip);
+	h->discovery = pg_discovery_new(h);
 	pg_host_event(h, "context-start", NULL, NULL, NULL);
 	pg_recover_resume(h);
 	return h;
@@ -190,7 +195,8 @@ pg_host_free(struct pg_host *h)
 {
 	if (h == NULL)
 		return;
-	pg_mesh_free(h->mesh);
+	pg_discovery_free(h->discovery);
+	pg_gossip_stop(h->gossip);
 	pg_moves_free(h->moves);
 	if (h->server != NULL)
 		pg_server_close(h->server);
@@ -203,6 +209,8 @@ pg_host_free(struct pg_host *h)
 	/* Workers read what the store and exchanges own. */
 	if (h->work != NULL)
 		pg_work_free(h->work);
+	pg_rejoin_free(h->rejoin);
+	pg_gossip_free(h->gossip);
 	if (h->store != NULL)
 		pg_store_close(h->store);
 	if (h->server != NULL)
@@ -275,6 +283,7 @@ pg_host_stop(struct pg_host *h)
 	h->draining = true;
 	pg_host_event(h, "context-shutdown", NULL, NULL, NULL);
 	pg_moves_shutdown(h);
+	pg_gossip_leave(h->gossip);
 	pg_server_drain(h->server);
 	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_SLEEP_TIME;
 	host_check_stopped(&h->stop_timer);

@@ -6,6 +6,7 @@
 
 #include "../base/clock.h"
 #include "../codec/url.h"
+#include "../os/sock.h"
 
 static int
 hostref_limit(const char *field, struct pg_str s, size_t max, struct pg_err *e)
@@ -214,7 +215,7 @@ pg_hostref_fits(const struct pg_hostref *ref, struct pg_err *e)
 	return 0;
 }
 
-/* boot and beat are of use only together. */
+/* boot and beat are of use only together, the rest only with them. */
 static int
 hostref_boot(const struct pg_value *v, struct pg_hostref *ref,
     struct pg_err *e)
@@ -222,10 +223,21 @@ hostref_boot(const struct pg_value *v, struct pg_hostref *ref,
 	bool has_beat = pg_value_is(pg_value_get(v, "beat"), PG_T_INT);
 
 	if (pg_field_str_opt(v, "boot", &ref->boot, e) < 0 ||
-	    pg_field_int_opt(v, "beat", &ref->beat, e) < 0)
+	    pg_field_int_opt(v, "beat", &ref->beat, e) < 0 ||
+	    pg_field_int_opt(v, "suspect", &ref->doubt, e) < 0 ||
+	    pg_field_str_opt(v, "sig", &ref->sig, e) < 0)
 		return -1;
-	if (!has_beat)
-		ref->boot = PG_STR_NULL;
+	if (ref->sig.n > 0 && ref->sig.n != PG_HOSTREF_SIG_LEN)
+		return pg_fail(e, PG_E_HOST, "field 'sig' is not %d "
+		    "characters long", PG_HOSTREF_SIG_LEN);
+	if (PG_MAX(ref->beat, ref->doubt) > PG_HOSTREF_BEAT_MAX ||
+	    PG_MIN(ref->beat, ref->doubt) < 0)
+		return pg_fail(e, PG_E_HOST, "fields 'beat' and 'suspect' "
+		    "must be from 0 to %" PRId64, PG_HOSTREF_BEAT_MAX);
+	if (!has_beat || ref->boot.n == 0) {
+		ref->boot = ref->sig = PG_STR_NULL;
+		ref->beat = ref->doubt = 0;
+	}
 	return hostref_check("boot", ref->boot, PG_HOSTREF_BOOT_MAX, e);
 }
 
@@ -257,4 +269,16 @@ pg_hostref_read(const struct pg_value *v, struct pg_arena *a,
 	if (hostref_boot(v, ref, e) < 0)
 		return -1;
 	return pg_hostref_fits(ref, e);
+}
+
+PG_FN bool
+pg_hostref_is_loopback(const struct pg_hostref *ref)
+{
+	struct pg_url url;
+	struct pg_addr addr;
+
+	return pg_url_parse(ref->url, &url, NULL) == 0 &&
+	    (pg_str_ieq(url.host, PG_STR("localhost")) ||
+	    (pg_addr_parse(url.host, 0, &addr) == 0 &&
+	    pg_addr_is_loopback(&addr)));
 }

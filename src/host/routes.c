@@ -54,7 +54,7 @@ static struct pg_value *
 routes_health_value(struct pg_host *h, struct pg_arena *a)
 {
 	struct pg_value *d = pg_value_dict(a);
-	struct pg_value *self = pg_mesh_self(h->mesh, a);
+	struct pg_value *self = pg_mesh_self(h->mesh, a), *refused;
 
 	pg_put_str(a, d, "name", h->name);
 	pg_put_str(a, d, "address", h->address);
@@ -68,6 +68,9 @@ routes_health_value(struct pg_host *h, struct pg_arena *a)
 	pg_put_bool(a, d, "auto_update_restart_scheduled", false);
 	pg_put_strz(a, d, "build", PG_BUILD);
 	pg_put_bool(a, d, "settle", true);
+	refused = pg_mesh_refused(h->mesh, a);
+	if (refused != NULL && refused->n > 0)
+		pg_put(a, d, "refused", refused);
 	return d;
 }
 
@@ -115,22 +118,27 @@ routes_ready(struct pg_api *r)
 static void
 routes_hosts(struct pg_api *r)
 {
-	struct pg_value *d = pg_value_dict(&r->x->arena);
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a);
+	struct pg_value *refused = pg_mesh_refused(r->host->mesh, a);
 
-	pg_put(&r->x->arena, d, "hosts", pg_mesh_list(r->host->mesh,
-	    &r->x->arena));
+	pg_put(a, d, "hosts", pg_mesh_list(r->host->mesh, a));
+	if (refused != NULL && refused->n > 0)
+		pg_put(a, d, "refused", refused);
 	pg_api_reply(r, d);
 }
 
 static void
 routes_join(struct pg_api *r)
 {
+	struct pg_value *answer;
 	struct pg_err e = { 0 };
 
-	if (pg_mesh_join(r->host->mesh, r->body, &e) < 0)
+	if (pg_mesh_join(r->host->mesh, r->body,
+	    pg_addr_is_loopback(&r->x->peer), &r->x->arena, &answer, &e) < 0)
 		pg_api_fail(r, &e);
 	else
-		routes_hosts(r);
+		pg_api_reply(r, answer);
 }
 
 static void

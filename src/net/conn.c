@@ -281,17 +281,36 @@ conn_after_refusal(const struct pg_conn *c)
 	return CONN_SKIP;
 }
 
-/* Answer with an error, though no handler has the request. */
 static void
-conn_refuse(struct pg_conn *c, const struct pg_err *e, enum conn_phase after)
+conn_refuse_with(struct pg_conn *c, const struct pg_err *e,
+    struct pg_str fields, enum conn_phase after)
 {
 	struct pg_buf body = PG_BUF_INIT(CONN_FAIL_MAX);
 
 	pg_log(PG_LOG_DEBUG, "conn: %d refused: %s", c->io.fd, e->msg);
 	pg_exchange_put_error(&body, e);
-	conn_answer(c, pg_code_status(e->code), conn_error_fields(e), &body,
-	    after);
+	conn_answer(c, pg_code_status(e->code), fields, &body, after);
 	pg_buf_fini(&body);
+}
+
+/* Answer with an error, though no handler has the request. */
+static void
+conn_refuse(struct pg_conn *c, const struct pg_err *e, enum conn_phase after)
+{
+	conn_refuse_with(c, e, conn_error_fields(e), after);
+}
+
+/* The same for one that the handler did not want. */
+static void
+conn_refuse_request(struct pg_conn *c, const struct pg_err *e)
+{
+	struct pg_exchange *x = &c->slot->x;
+	struct pg_str fields = conn_error_fields(e);
+
+	if (x->refusal.n > 0)
+		fields = pg_arena_printf(&x->arena, "%.*s%.*s",
+		    PG_STR_ARG(fields), PG_STR_ARG(x->refusal));
+	conn_refuse_with(c, e, fields, conn_after_refusal(c));
 }
 
 /* ---- Requests ---- */
@@ -344,7 +363,7 @@ conn_begin(struct pg_conn *c)
 		return;
 	}
 	if (conn_admit(c, &e) < 0) {
-		conn_refuse(c, &e, conn_after_refusal(c));
+		conn_refuse_request(c, &e);
 		return;
 	}
 	c->phase = CONN_BODY;

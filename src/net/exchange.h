@@ -29,6 +29,9 @@ struct pg_exchange {
 	struct pg_addr peer;
 	struct pg_conn *conn; /* NULL once the peer has gone */
 	void *user;           /* the handler's */
+	/* Set by an on_head that refuses: more header lines for that answer,
+	 * each ending in CRLF; lives as long as the arena. */
+	struct pg_str refusal;
 	/* Called (if set) when the peer goes away before the answer; the
 	 * exchange must still be answered. For an answer in pieces also when
 	 * the server drains: it must be ended. */

@@ -1,16 +1,16 @@
-/* test_mesh: shows which references are taken and how they are listed, that
+/* test_gossip: shows which references are taken and how they are listed, that
  * our clock alone decides who is alive, that old news keeps nobody alive,
  * what names resolve to, whom gossip visits and when, who gets the key, and
  * who gives way in a full table.
  *
  * The client is a pretended one: it keeps the requests, and the test answers.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/loop host/wire host/hostref host/mesh */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 codec/http1 os/file os/loop host/wire host/hostref host/seal host/named host/registry host/mesh host/gossip */
 /* wrap: pg_client_start pg_call_cancel */
 #include "base/log.h"
 #include "codec/json.h"
 #include "host/hostref.h"
-#include "host/mesh.h"
+#include "host/gossip.h"
 
 #include <setjmp.h>
 
@@ -36,6 +36,7 @@ static struct pg_call calls[128];
 static size_t ncalls;
 static struct pg_host host;
 static struct pg_mesh *mesh;
+static struct pg_gossip *gossip;
 static struct pg_arena arena;
 static int64_t now;
 
@@ -100,8 +101,8 @@ teardown(void **state)
 	size_t i;
 
 	(void)state;
-	pg_mesh_free(mesh);
-	mesh = NULL;
+	pg_gossip_free(gossip);
+	gossip = NULL;
 	for (i = 0; i < ncalls; i++)
 		assert_false(calls[i].open);
 	pg_map_fini(&host.agents);
@@ -114,7 +115,8 @@ teardown(void **state)
 static void
 begin(void)
 {
-	mesh = pg_mesh_new(&host);
+	gossip = pg_gossip_new(&host);
+	mesh = host.mesh;
 }
 
 static struct pg_value *
@@ -129,7 +131,9 @@ read_json(const char *text)
 static int
 join(const char *text, struct pg_err *e)
 {
-	return pg_mesh_join(mesh, read_json(text), e);
+	struct pg_value *answer;
+
+	return pg_mesh_join(mesh, read_json(text), &arena, &answer, e);
 }
 
 static void
@@ -226,7 +230,7 @@ static void
 start(void)
 {
 	begin();
-	pg_mesh_start(mesh);
+	pg_gossip_start(gossip);
 	turn(1);
 }
 
@@ -564,7 +568,7 @@ listed_hosts_give_way(void **state)
 	lists_many("http://given:1/hosts/join", 2);
 	pass(PG_SEC);
 	/* One too many: the last of the list has no place. */
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	answer("http://given:1/health", 200, HEALTH("given:1", "v1"));
 	lists_many("http://given:1/hosts/join", PG_MESH_HOSTS_MAX - 1);
 	assert_int_equal(pg_mesh_list(mesh, &arena)->n,
@@ -664,7 +668,7 @@ old_news_keeps_nobody_alive(void **state)
 		    "\"code_version\": \"v1\", \"beat\": 2}, "
 		    "{\"name\": \"o\", \"url\": \"o\", "
 		    "\"code_version\": \"v1\"}");
-		turn(PG_MESH_INTERVAL);
+		turn(PG_GOSSIP_INTERVAL);
 	}
 	assert_true(is_online("http://h:1"));
 	assert_error("http://p", "stale mesh peer");
@@ -683,7 +687,7 @@ forgets_who_is_long_silent(void **state)
 	    "\"code_version\": \"v1\"}");
 	turn(PG_MESH_FORGET_AFTER);
 	assert_non_null(listed("http://h:2"));
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	assert_null(listed("http://h:2"));
 	assert_non_null(listed("http://h:1"));
 }
@@ -829,7 +833,7 @@ key_is_for_whom_users_name(void **state)
 	pg_mesh_named(mesh, PG_STR(" http://x/ "));
 	assert_true(gets_key("http://x"));
 	/* Gossip has it from then on too. */
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	call = open_call("http://x/health");
 	assert_non_null(call);
 	assert_string_equal(call->bearer, "secret");
@@ -864,7 +868,7 @@ named_urls_have_limits(void **state)
 	(void)state;
 	host.cfg.api_key = PG_STR("secret");
 	begin();
-	for (i = 0; i < PG_MESH_NAMED_MAX; i++)
+	for (i = 0; i < PG_NAMED_MAX; i++)
 		pg_mesh_named(mesh, pg_arena_printf(&arena, "h:%zu", i + 1));
 	assert_true(gets_key("http://h:1"));
 	pg_mesh_named(mesh, PG_STR("h:1"));
@@ -900,7 +904,7 @@ visits_and_learns(void **state)
 	assert_non_null(call);
 	assert_string_equal(call->method, "POST");
 	assert_non_null(strstr(call->body, "\"name\": \"alpha\""));
-	assert_true(call->timeout == PG_MESH_VISIT_TIME - PG_SEC);
+	assert_true(call->timeout == PG_GOSSIP_VISIT_TIME - PG_SEC);
 	answer(call->url, 200, "{\"hosts\": [{\"name\": \"beta\", "
 	    "\"url\": \"127.0.0.1:2\", \"code_version\": \"v1\", "
 	    "\"boot\": \"b\", \"beat\": 3}, {\"bad\": 1}, "
@@ -914,32 +918,32 @@ visits_and_learns(void **state)
 	assert_null(listed("http://localhost:2"));
 	assert_null(listed("http://127.0.0.1:4"));
 	/* Next round: the peer given, by its URL alone, and who is new. */
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	assert_non_null(open_call("http://localhost:2/health"));
 	assert_non_null(open_call("http://127.0.0.1:3/health"));
 	assert_null(open_call("http://127.0.0.1:2/health"));
 	/* Visits that are under way are not begun again. */
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	assert_int_equal(ncalls, 4);
 }
 
 static void
 failures_are_told_and_back_off(void **state)
 {
-	int64_t pause = PG_MESH_INTERVAL;
+	int64_t pause = PG_GOSSIP_INTERVAL;
 	size_t visits = 0, before;
 
 	(void)state;
 	host.cfg.peers[0] = PG_STR("h:9");
 	host.cfg.npeers = 1;
 	start();
-	while (pause < 2 * PG_MESH_PAUSE_MAX) {
+	while (pause < 2 * PG_GOSSIP_PAUSE_MAX) {
 		answer("http://h:9/health", 0, "Could not reach h:9");
 		visits = 0;
 		for (before = ncalls; ncalls == before; visits++)
-			turn(PG_MESH_INTERVAL);
-		assert_int_equal(visits, PG_MIN(pause, PG_MESH_PAUSE_MAX) /
-		    PG_MESH_INTERVAL);
+			turn(PG_GOSSIP_INTERVAL);
+		assert_int_equal(visits, PG_MIN(pause, PG_GOSSIP_PAUSE_MAX) /
+		    PG_GOSSIP_INTERVAL);
 		pause *= 2;
 	}
 	assert_error("http://h:9", "Could not reach h:9");
@@ -948,12 +952,12 @@ failures_are_told_and_back_off(void **state)
 	answer("http://h:9/health", 500, "{\"error_type\": \"HostError\", "
 	    "\"error\": \"broken\"}");
 	assert_error("http://h:9", "http://h:9 answered 500: broken");
-	turn(PG_MESH_PAUSE_MAX);
+	turn(PG_GOSSIP_PAUSE_MAX);
 	answer("http://h:9/health", 200, "[]");
 	assert_error("http://h:9",
 	    "a host reference must be dict, not list");
 	/* It is at another address, and well. */
-	turn(PG_MESH_PAUSE_MAX);
+	turn(PG_GOSSIP_PAUSE_MAX);
 	visited("http://h:9", HEALTH("h:10", "v1"), "");
 	assert_true(is_online("http://h:10"));
 	assert_null(listed("http://h:9"));
@@ -971,7 +975,7 @@ names_both_versions(void **state)
 	answer("http://h:1/health", 200, HEALTH("h:1", "v2"));
 	assert_error("http://h:1",
 	    "code version 'v2' differs from ours, 'v1'");
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	answer("http://h:2/health", 200, HEALTH("h:2", "v2"));
 	assert_null(listed("http://h:2"));
 	visited("http://h:1", HEALTH("h:1", "v1"), "");
@@ -989,14 +993,14 @@ given_host_of_another_version_stays(void **state)
 	start();
 	joins("{\"name\": \"x\", \"url\": \"h:2\", "
 	    "\"code_version\": \"v1\"}");
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	answer("http://h:1/health", 200, HEALTH("h:2", "v1"));
 	answer("http://h:2/health", 200, HEALTH("h:2", "v2"));
 	assert_error("http://h:2",
 	    "code version 'v2' differs from ours, 'v1'");
 	answer("http://h:1/hosts/join", 200, "{\"hosts\": []}");
 	/* The peer refers to it, and then to another. */
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	visited("http://h:1", HEALTH("h:3", "v1"), "");
 	assert_true(is_online("http://h:3"));
 	assert_false(is_online("http://h:2"));
@@ -1009,7 +1013,7 @@ nobody_speaks_for_another(void **state)
 	start();
 	joins("{\"name\": \"x\", \"url\": \"h:2\", "
 	    "\"code_version\": \"v1\"}");
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	answer("http://h:2/health", 200, HEALTH("h:3", "v1"));
 	assert_null(listed("http://h:3"));
 	assert_error("http://h:2", "http://h:2 calls itself http://h:3");
@@ -1028,7 +1032,7 @@ key_goes_where_it_may(void **state)
 	assert_string_equal(open_call("http://h:1/health")->bearer, "secret");
 	visited("http://h:1", HEALTH("h:1", "v1"), "{\"name\": \"s\", "
 	    "\"url\": \"127.0.0.1:3\", \"code_version\": \"v1\"}");
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	assert_string_equal(open_call("http://h:2/health")->bearer, "secret");
 	assert_string_equal(open_call("http://127.0.0.1:3/health")->bearer,
 	    "");
@@ -1055,14 +1059,14 @@ rounds_cost_the_same(void **state)
 		joins(text);
 	}
 	for (i = 1; i <= 2; i++) {
-		turn(PG_MESH_INTERVAL);
-		assert_int_equal(ncalls, i * PG_MESH_VISITS_MAX);
+		turn(PG_GOSSIP_INTERVAL);
+		assert_int_equal(ncalls, i * PG_GOSSIP_VISITS_MAX);
 	}
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	assert_int_equal(ncalls, 20);
 	answer("http://h19:1/health", 200, HEALTH("h19:1", "v1"));
 	answer("http://h19:1/hosts/join", 200, "{\"hosts\": []}");
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	assert_non_null(open_call("http://h19:1/health"));
 	assert_true(is_online("http://h19:1"));
 }
@@ -1077,7 +1081,7 @@ without_mesh_nobody_is_visited(void **state)
 	start();
 	joins("{\"name\": \"x\", \"url\": \"h:2\", "
 	    "\"code_version\": \"v1\"}");
-	turn(PG_MESH_INTERVAL);
+	turn(PG_GOSSIP_INTERVAL);
 	assert_int_equal(ncalls, 0);
 	assert_resolves("x", "http://h:2");
 }
