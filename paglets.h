@@ -427,9 +427,10 @@ PG_API void paglets_log(struct paglets_call *c, enum paglets_level level,
  * returns live until paglets_client_forget; each future has its own.
  *
  * A host is a text: a URL, "host:port", or a name, which the entry host is
- * asked for; NULL is the entry host. The key goes to the entry host and to
- * URLs that you pass as a text, and to no other: do not pass on URLs that a
- * host told of, but names, or the value that it told them in.
+ * asked for; NULL is the entry host. The key goes to URLs that you pass as a
+ * text, to http://127.0.0.1:8765 if it is the entry host, and to hosts that
+ * have signed their URL with the same key; to no other: do not pass on URLs
+ * that a host told of, but names, or the value that it told them in.
  *
  * Answers of hosts are dicts as PROTOCOL sections 3 and 4 have them. */
 struct paglets_client;
@@ -438,10 +439,11 @@ struct paglets_future; /* one answer that is on its way */
 
 struct paglets_client_config {
 	const char *entry;   /* URL or name; NULL: the host at
-	                      * 127.0.0.1:8765, else what can be found */
+	                      * 127.0.0.1:8765, else one that is found: at
+	                      * this machine's own address, by its beacon, or
+	                      * by asking around in the network */
 	const char *api_key; /* NULL: none */
 	int64_t timeout;     /* ms for each request; 0: 10,000 */
-	bool no_search;      /* look for an entry host nowhere else */
 };
 
 /* Asks nobody yet. Texts are copied. NULL (errno): no memory, no descriptors.

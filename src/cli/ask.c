@@ -132,8 +132,9 @@ pg_ask_agent(struct pg_ask *r, struct pg_err *e)
 static const struct pg_option ask_options[] = {
 	PG_CLI_JSON_OPTION,
 	{ "entry", 0, "HOST", "PAGLETS_ENTRY", "the host to ask: its URL, or "
-	    "a name that the host at http://127.0.0.1:8765 knows (that "
-	    "one)" },
+	    "its name if it can be found (the one at http://127.0.0.1:8765, "
+	    "else one that is found: at this machine's own address, by its "
+	    "beacon, by asking around in the network)" },
 	{ "timeout", 0, "TIME", NULL, "how long to wait for an answer: 5s, "
 	    "250ms, 2m, 1h, none (10s)" },
 	PG_CLI_KEY_OPTIONS,

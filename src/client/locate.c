@@ -65,6 +65,7 @@ locate_may_be(struct locate *l, const struct pg_value *host,
 	const struct pg_value *online = pg_value_get(host, "online");
 
 	*url = pg_value_text(pg_value_get(host, "url"), PG_STR_NULL);
+	pg_session_trust(l->c, host, l->home);
 	return (online == NULL || locate_true(online)) &&
 	    pg_url_normalise(l->arena, *url, url, NULL) == 0 &&
 	    !pg_str_eq(*url, l->home);

@@ -49,6 +49,7 @@ many_add(struct pg_many *m, const struct pg_value *ref)
 	const struct pg_value *online = pg_value_get(ref, "online");
 
 	row->ref = ref;
+	pg_session_trust(m->c, ref, m->c->entry);
 	row->name = pg_value_text(pg_value_get(ref, "name"), PG_STR_NULL);
 	if (pg_place_told(m->c, pg_value_get(ref, "url"), &row->url) < 0)
 		row->err = m->c->err;

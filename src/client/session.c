@@ -4,12 +4,13 @@
  * thread and a loop of its own is not disturbed. An answer, with what it
  * borrows from, belongs to the future that asked for it; those that nobody
  * holds are kept in a list until the client forgets. A key is only sent where
- * the user pointed: a URL that a host told us is asked without it.
+ * the user pointed, and to hosts that have signed their very URL with it.
  */
 #include "session.h"
 
 #include "../codec/json.h"
 #include "../host/remote.h"
+#include "../os/rand.h"
 
 /* ---- one request ------------------------------------------------------ */
 
@@ -51,6 +52,31 @@ session_explain(struct paglets_future *f)
 		    "write this URL yourself", e->msg);
 }
 
+/* A host that wants a key may show that it has ours: by a reference to itself,
+ * at the URL where it was asked. */
+static void
+session_on_refusal(struct paglets_future *f, const struct pg_response *resp)
+{
+	struct pg_str field = resp->head != NULL ?
+	    pg_http1_field(resp->head, "x-paglets-ref") : PG_STR_NULL;
+	struct pg_arena a = { 0 };
+	struct pg_value *ref = NULL;
+	struct pg_str url;
+	char *json;
+	ssize_t n;
+
+	if (f->has_key || field.n == 0)
+		return;
+	json = pg_arena_alloc(&a, field.n);
+	n = pg_base64_decode(field, json);
+	if (n > 0 && pg_json_read((struct pg_str){ json, (size_t)n }, &a,
+	    &ref, NULL) == 0 &&
+	    pg_url_normalise(&a, pg_value_text(pg_value_get(ref, "url"),
+	    PG_STR_NULL), &url, NULL) == 0 && pg_str_eq(url, f->url))
+		pg_session_trust(f->client, ref, f->url);
+	pg_arena_fini(&a);
+}
+
 /* Decodes at once, since the response is gone after this call. */
 static void
 session_on_done(void *arg, const struct pg_response *resp)
@@ -66,6 +92,8 @@ session_on_done(void *arg, const struct pg_response *resp)
 	f->failure.answered = resp->status != 0;
 	f->failure.maybe_done = resp->status == 0 && resp->maybe_sent &&
 	    !f->read;
+	if (resp->status == 401)
+		session_on_refusal(f, resp);
 	/* Who has a key that is not sent there needs no hint how to give
 	 * one. */
 	if (pg_remote_answer(resp, f->client->key.n > 0, &f->arena, &f->reply,
@@ -256,15 +284,15 @@ paglets_client_forget(struct paglets_client *c)
 
 /* ---- who gets the key ------------------------------------------------- */
 
+/* Owner: the client's arena. */
+struct pg_session_url {
+	struct pg_str url;
+};
+
 PG_FN bool
 pg_session_is_named(const struct paglets_client *c, struct pg_str url)
 {
-	const struct pg_session_url *n;
-
-	for (n = c->named; n != NULL; n = n->next)
-		if (pg_str_eq(n->url, url))
-			return true;
-	return false;
+	return pg_map_get(&c->named, url) != NULL;
 }
 
 PG_FN void
@@ -276,8 +304,23 @@ pg_session_name(struct paglets_client *c, struct pg_str url)
 		return;
 	n = pg_arena_zalloc(&c->own, sizeof(*n));
 	n->url = pg_arena_str(&c->own, url);
-	n->next = c->named;
-	c->named = n;
+	pg_map_put(&c->named, n->url, n);
+}
+
+PG_FN void
+pg_session_trust(struct paglets_client *c, const struct pg_value *ref,
+    struct pg_str teller)
+{
+	const struct pg_hostref from = { .url = teller };
+	struct pg_arena a = { 0 };
+	struct pg_hostref r;
+
+	if (c->seal.set && pg_value_get(ref, "sig") != NULL &&
+	    pg_hostref_read(ref, &a, &r, NULL) == 0 &&
+	    !pg_session_is_named(c, r.url) && pg_seal_check(&c->seal, &r) &&
+	    (!pg_hostref_is_loopback(&r) || pg_hostref_is_loopback(&from)))
+		pg_session_name(c, r.url);
+	pg_arena_fini(&a);
 }
 
 /* ---- a client --------------------------------------------------------- */
@@ -287,13 +330,16 @@ paglets_client_new(const struct paglets_client_config *config)
 {
 	struct paglets_client *c = pg_alloc(sizeof(*c));
 	struct pg_err e = { 0 };
+	uint64_t seed[2];
 
+	pg_rand(seed, sizeof(seed));
+	pg_map_init(&c->named, seed);
 	pg_arena_init(&c->arena, PG_SESSION_VALUES_MAX);
 	c->values.arena = &c->arena;
 	c->key = pg_arena_str(&c->own, pg_str(config->api_key));
+	pg_seal_init(&c->seal, c->key);
 	if (config->entry != NULL)
 		c->entry_text = pg_arena_str(&c->own, pg_str(config->entry));
-	c->no_search = config->no_search;
 	c->timeout = config->timeout > 0 ? pg_session_ns(config->timeout)
 					 : PG_SESSION_TIMEOUT;
 	c->loop = pg_loop_new(&e);
@@ -320,6 +366,7 @@ paglets_client_free(struct paglets_client *c)
 		pg_work_free(c->work);
 	if (c->loop != NULL)
 		pg_loop_free(c->loop);
+	pg_map_fini(&c->named);
 	pg_arena_fini(&c->arena);
 	pg_arena_fini(&c->own);
 	free(c);

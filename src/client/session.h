@@ -8,6 +8,8 @@
 #define PG_SESSION_H
 
 #include "../agent/call.h"
+#include "../base/map.h"
+#include "../host/seal.h"
 #include "../net/client.h"
 
 #define PG_SESSION_TIMEOUT (10 * PG_SEC) /* of one request, default */
@@ -15,13 +17,6 @@
 #define PG_SESSION_REPLY_MAX ((size_t)256 << 20) /* bytes of an answer */
 #define PG_SESSION_VALUES_MAX ((size_t)2 << 30)  /* bytes, once decoded */
 #define PG_SESSION_PATIENCE PG_SEC /* then on_slow tells what we wait for */
-
-/* A URL that the user named: only these get the API key (DESIGN section
- * 7). */
-struct pg_session_url {
-	struct pg_session_url *next;
-	struct pg_str url; /* normalised */
-};
 
 /* Owner: whoever called paglets_client_new. */
 struct paglets_client {
@@ -31,10 +26,10 @@ struct paglets_client {
 	struct pg_arena own; /* of what lives as long as the client */
 	struct pg_str key;
 	int64_t timeout; /* ns, of a request that does not say */
-	struct pg_session_url *named;
+	struct pg_seal seal;
+	struct pg_map named; /* URLs that get the key: of struct pg_session_url */
 	struct pg_str entry_text; /* as configured; p NULL: not */
 	struct pg_str entry;      /* URL; p NULL until it is needed */
-	bool no_search;
 	struct pg_arena arena;       /* of the next two; until forgotten */
 	struct paglets_call values;
 	struct paglets_future *kept; /* answers, the newest first */
@@ -103,9 +98,15 @@ PG_FN int64_t pg_session_ns(int64_t ms);
 PG_FN const char *pg_session_text(struct paglets_client *c,
     struct pg_str s);
 
-/* The user names this URL, which is normalised. */
+/* This URL, which is normalised, gets the key (DESIGN section 7): the user
+ * names it, or whoever is there has shown that he has the key himself. */
 PG_FN void pg_session_name(struct paglets_client *c, struct pg_str url);
 PG_FN bool pg_session_is_named(const struct paglets_client *c,
     struct pg_str url);
+/* A reference that the host at `teller` told of: if its signature is right,
+ * the URL that it names gets the key. One of the teller's machine alone
+ * (loopback) must come from this machine. */
+PG_FN void pg_session_trust(struct paglets_client *c,
+    const struct pg_value *ref, struct pg_str teller);
 
 #endif

@@ -4,7 +4,7 @@
  * table; every question takes 50 ms of a clock that only they move.
  */
 /* parts: base/err base/mem base/buf base/map base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire client/locate */
-/* wrap: pg_session_get pg_session_forget pg_session_turn */
+/* wrap: pg_session_get pg_session_forget pg_session_turn pg_session_trust */
 #include "client/locate.h"
 #include "host/wire.h"
 
@@ -36,6 +36,8 @@ struct pg_value *__wrap_pg_session_get(struct paglets_client *c,
 void __wrap_pg_session_forget(struct paglets_client *c,
     struct paglets_future *mark);
 int __wrap_pg_session_turn(struct paglets_client *c, int64_t until);
+void __wrap_pg_session_trust(struct paglets_client *c,
+    const struct pg_value *ref, struct pg_str teller);
 
 static struct pg_value *
 list_hosts(struct pg_arena *a)
@@ -94,6 +96,14 @@ __wrap_pg_session_forget(struct paglets_client *c,
 {
 	assert_null(mark);
 	pg_arena_reset(&c->arena);
+}
+
+void
+__wrap_pg_session_trust(struct paglets_client *c, const struct pg_value *ref,
+    struct pg_str teller)
+{
+	(void)c, (void)ref;
+	assert_true(pg_str_eqz(teller, "http://home:1"));
 }
 
 /* The pause between two rounds. */
