@@ -1,4 +1,5 @@
-/* paglets: how a paglet is written in C, and how a program becomes a host.
+/* paglets: how a paglet is written in C, and how a program becomes a host, or a
+ * client of hosts (further below).
  *
  * A paglet is a struct (its state), a table of the struct's fields, a table
  * of handlers by message kind, and perhaps hooks and a run step:
@@ -484,7 +485,7 @@ PG_API const struct paglets_value *paglets_client_request(
 
 /* ---- A client: hosts ---- */
 
-/* The URL of a host. NULL also (PG code not_found): nobody has that name. */
+/* The URL of a host. A name that nobody has: "not_found". */
 PG_API const char *paglets_client_resolve(struct paglets_client *c,
     const char *host);
 /* The reference that the entry host has of a host, by name or URL. */
@@ -593,9 +594,10 @@ enum paglets_status {
 	PAGLETS_STARTING = 16,
 	PAGLETS_MOVING = 32
 };
-/* 0: cannot be known, see the error. */
+/* As a summary says. */
 PG_API enum paglets_status paglets_status_of(
     const struct paglets_value *summary);
+/* As its host says; 0: it cannot be known, see the error. */
 PG_API enum paglets_status paglets_proxy_status(struct paglets_proxy *p);
 /* 1, 0, or -1 when it cannot be known. states: one or more of the above. */
 PG_API int paglets_proxy_is_state(struct paglets_proxy *p, unsigned states);

@@ -1,7 +1,7 @@
 /* agents: commands about agents: list, look at, create, call.
  *
- * Each is one table of options and one function that asks through a client. What
- * moves an agent is in travel.c, what ends or wakes one in life.c.
+ * Each is one table of options and one function that asks through a client;
+ * moves are in travel.c, sleep and end in life.c.
  */
 #include "agents.h"
 
