@@ -89,7 +89,8 @@ is "and remembers how" '["creation@alpha", "cloning@alpha", "cloned@alpha", "clo
 	"$(pick history)"
 exits 0 call first increment --json
 is "its old address still works" 10 "$(pick count)"
-exits 3 info first
+exits 3 info "${url[alpha]}/first"
+exits 0 info first
 exits 0 retract first
 is "retract prints the new address" "${url[alpha]}/agents/first" "$out"
 exits 0 call first get --json

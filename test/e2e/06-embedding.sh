@@ -83,6 +83,6 @@ eventually "run began anew" more_steps
 p info child --json
 child=$(pick pid)
 p call child end
-exits 3 info child
+exits 3 info "${url[alpha]}/child"
 eventually "its process is gone" gone "$child"
 finish
