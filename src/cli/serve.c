@@ -7,6 +7,7 @@
 
 #include "../base/log.h"
 #include "../host/host.h"
+#include "../host/seeds.h"
 #include "../host/wire.h"
 #include "show.h"
 
@@ -21,6 +22,25 @@ serve_full(const char *option, struct pg_err *e)
 	    PG_HOST_LISTS_MAX);
 }
 
+static int
+serve_peer(struct pg_cli *c, struct pg_host_config *cfg, struct pg_str text,
+    struct pg_err *e)
+{
+	struct pg_str dns = PG_STR(PG_SEEDS_PREFIX), name;
+	uint16_t port;
+
+	if (!pg_str_starts(text, dns)) {
+		if (cfg->npeers == PG_HOST_LISTS_MAX)
+			return serve_full("peer", e);
+		return pg_url_normalise(&c->arena, text,
+		    &cfg->peers[cfg->npeers++], e);
+	}
+	if (cfg->ndns == PG_HOST_LISTS_MAX)
+		return serve_full("peer", e);
+	cfg->dns[cfg->ndns] = pg_str_skip(text, dns.n);
+	return pg_seeds_parse(cfg->dns[cfg->ndns++], &name, &port, e);
+}
+
 /* Checked and normalised here, so that a slip is told before anything runs. */
 static int
 serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
@@ -28,15 +48,13 @@ serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	struct pg_str text;
 	size_t at = 0;
 
-	while (pg_args_next(&c->args, "peer", &at, &text)) {
-		if (cfg->npeers == PG_HOST_LISTS_MAX)
-			return serve_full("peer", e);
-		if (pg_url_normalise(&c->arena, text,
-		    &cfg->peers[cfg->npeers++], e) < 0) {
+	while (pg_args_next(&c->args, "peer", &at, &text))
+		if (serve_peer(c, cfg, pg_str_trim(text), e) < 0) {
+			if (e->code == PG_E_USAGE)
+				return -1;
 			e->code = PG_E_USAGE;
 			return pg_wrap(e, "--peer");
 		}
-	}
 	return 0;
 }
 
@@ -318,6 +336,10 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	serve_text(c, "name", &cfg->name);
 	serve_text(c, "mesh-version", &cfg->code_version);
 	cfg->mesh = serve_switch(c, "mesh", "no-mesh");
+	cfg->multicast = serve_switch(c, "mesh-multicast",
+	    "no-mesh-multicast");
+	cfg->lan = serve_switch(c, "mesh-lan-discovery",
+	    "no-mesh-lan-discovery");
 	cfg->trust_unsigned = pg_args_has(&c->args, "trust-unsigned");
 	cfg->mesh_debug = serve_env_on("PAGLETS_MESH_DEBUG");
 	cfg->insecure = pg_args_has(&c->args, "insecure-no-auth");
@@ -370,7 +392,9 @@ static const struct pg_option serve_options[] = {
 	{ "port", 0, "N", "PAGLETS_PORT", "port, 0 for any free one (8765)" },
 	{ "public-url", 0, "URL", "PAGLETS_PUBLIC_URL", "URL that others "
 	    "reach it by; it needs an API key" },
-	{ "peer", 0, "URL", NULL, "URL of a host to join; repeatable" },
+	{ "peer", 0, "URL", NULL, "URL of a host to join, or "
+	    PG_SEEDS_PREFIX "NAME[:PORT] for all addresses of that name; "
+	    "repeatable" },
 	{ "mesh-version", 0, "TEXT", "PAGLETS_MESH_VERSION", "only hosts of "
 	    "the same one are peers (" PG_WIRE_VERSION ")" },
 	{ "tag", 0, "TAG", NULL, "a tag to be found by; repeatable, or "
@@ -387,11 +411,11 @@ static const struct pg_option serve_options[] = {
 	    "debug (info)" },
 	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },
 	{ "no-mesh", 0, NULL, NULL, "do not" },
-	{ "mesh-multicast", 0, NULL, NULL, "find peers by multicast (not "
-	    "yet)" },
+	{ "mesh-multicast", 0, NULL, NULL, "find peers by multicast (the "
+	    "default)" },
 	{ "no-mesh-multicast", 0, NULL, NULL, "do not" },
 	{ "mesh-lan-discovery", 0, NULL, NULL, "find peers by probing the "
-	    "LAN (not yet)" },
+	    "LAN while none is known (the default)" },
 	{ "no-mesh-lan-discovery", 0, NULL, NULL, "do not" },
 	{ "trust-unsigned", 0, NULL, NULL, "send the API key to every host of "
 	    "the mesh, as Python hosts do, also to one that has not shown "

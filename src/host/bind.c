@@ -8,6 +8,7 @@
 
 #include "../base/log.h"
 #include "../os/iface.h"
+#include "discovery.h"
 #include "gossip.h"
 #include "wire.h"
 
@@ -357,8 +358,10 @@ bind_rebind(struct pg_bind *b)
 	b->pending = b->failed = false;
 	bind_close(b, &was, &b->now);
 	pg_log(PG_LOG_INFO, "bind: %s is now %s", old.p, h->address.p);
-	if (!pg_str_eq(old, h->address))
+	if (!pg_str_eq(old, h->address)) {
 		pg_gossip_readdress(h->gossip);
+		pg_discovery_now(h->discovery);
+	}
 	bind_event(b, old, h->address, NULL);
 }
 

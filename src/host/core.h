@@ -34,6 +34,7 @@
 
 struct pg_agent;
 struct pg_bind;
+struct pg_discovery;
 struct pg_gossip;
 struct pg_host;
 struct pg_mesh;
@@ -70,6 +71,8 @@ struct pg_host_config {
 	struct pg_str api_key;    /* empty: none */
 	struct pg_str peers[PG_HOST_LISTS_MAX];
 	size_t npeers;
+	struct pg_str dns[PG_HOST_LISTS_MAX]; /* NAME[:PORT]: peers as well */
+	size_t ndns;
 	struct pg_str tags[PG_HOST_LISTS_MAX];
 	size_t ntags;
 	struct { struct pg_str key, value; } properties[PG_HOST_LISTS_MAX];
@@ -143,6 +146,7 @@ struct pg_host {
 	struct pg_mesh *mesh;
 	struct pg_gossip *gossip;
 	struct pg_rejoin *rejoin; /* NULL: nothing is kept on disk */
+	struct pg_discovery *discovery; /* NULL: without mesh */
 	struct pg_moves *moves;
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;

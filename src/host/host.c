@@ -8,6 +8,7 @@
 #include "bind.h"
 #include "calls.h"
 #include "checkpoint.h"
+#include "discovery.h"
 #include "gossip.h"
 #include "inactive.h"
 #include "message.h"
@@ -139,6 +140,7 @@ pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 	if (h->store != NULL && h->cfg.mesh)
 		h->rejoin = pg_rejoin_new(h);
 	pg_gossip_start(h->gossip);
+	h->discovery = pg_discovery_new(h);
 	pg_bind_watch(h->bind);
 	pg_host_event(h, "context-start", NULL, NULL, NULL);
 	pg_recover_resume(h);
@@ -153,6 +155,7 @@ pg_host_free(struct pg_host *h)
 {
 	if (h == NULL)
 		return;
+	pg_discovery_free(h->discovery);
 	pg_gossip_stop(h->gossip);
 	pg_moves_free(h->moves);
 	if (h->server != NULL)

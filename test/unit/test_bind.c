@@ -6,10 +6,11 @@
  * machine has, and which of them can be listened at.
  */
 /* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock os/loop host/wire host/bind */
-/* wrap: pg_iface_list pg_iface_outward pg_server_listen pg_server_unlisten pg_gossip_readdress pg_host_event pg_log gethostname */
+/* wrap: pg_iface_list pg_iface_outward pg_server_listen pg_server_unlisten pg_gossip_readdress pg_discovery_now pg_host_event pg_log gethostname */
 #include "codec/json.h"
 #include "base/log.h"
 #include "host/bind.h"
+#include "host/discovery.h"
 #include "host/gossip.h"
 #include "os/iface.h"
 
@@ -28,6 +29,7 @@ int __wrap_pg_server_listen(struct pg_server *s, const struct pg_addr *a,
 void __wrap_pg_server_unlisten(struct pg_server *s,
     const struct pg_addr *bound);
 void __wrap_pg_gossip_readdress(struct pg_gossip *g);
+void __wrap_pg_discovery_now(struct pg_discovery *d);
 void __wrap_pg_host_event(struct pg_host *h, const char *kind,
     const struct pg_agent *a, const struct pg_value *data,
     const struct pg_err *err);
@@ -45,7 +47,7 @@ static int nlistening, most;  /* at one time */
 static const char *taken;    /* cannot be listened at, */
 static int ntaken;           /* so many times */
 static uint16_t next_port;
-static int readdressed, nevents, warnings, errors;
+static int readdressed, beaconed, nevents, warnings, errors;
 static char event[1000], reason[400];
 
 int
@@ -122,6 +124,14 @@ __wrap_pg_gossip_readdress(struct pg_gossip *g)
 	readdressed++;
 }
 
+/* The new address goes out when the mesh knows it. */
+void
+__wrap_pg_discovery_now(struct pg_discovery *d)
+{
+	assert_null(d);
+	assert_int_equal(++beaconed, readdressed);
+}
+
 void
 __wrap_pg_host_event(struct pg_host *h, const char *kind,
     const struct pg_agent *a, const struct pg_value *data,
@@ -170,7 +180,7 @@ setup(void **state)
 	other = taken = NULL;
 	listening[0] = event[0] = reason[0] = '\0';
 	next_port = 1000;
-	nlistening = most = readdressed = nevents = warnings = errors = 0;
+	nlistening = most = beaconed = readdressed = nevents = warnings = errors = 0;
 	err = (struct pg_err){ 0 };
 	return host.loop == NULL ? -1 : 0;
 }

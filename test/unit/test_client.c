@@ -87,8 +87,10 @@ __wrap_getaddrinfo(const char *node, const char *service,
 		    name_address("127.0.0.1", NULL));
 		return 0;
 	}
-	if (strcmp(node, "many.test") == 0) {
-		for (*out = NULL, i = 0; i < PG_LOOKUP_ADDRS_MAX + 1; i++)
+	/* The last of so many is the right one. */
+	if (strncmp(node, "many-", 5) == 0) {
+		*out = name_address("127.0.0.1", NULL);
+		for (i = (int)strtol(node + 5, NULL, 10); i > 1; i--)
 			*out = name_address("127.0.0.3", *out);
 		return 0;
 	}
@@ -728,11 +730,31 @@ test_names(void **state)
 	answer_hello(f);
 	await_done(f, 3);
 	assert_int_equal(f->status, 200);
-	snprintf(url, sizeof(url), "http://many.test:%u/",
-	    (unsigned)pg_addr_port(&f->addr));
-	call_url(f, url);
-	await_done(f, 4);
-	expect_failure(f, PG_E_UNREACHABLE, "refused");
+}
+
+static void
+test_many_addresses(void **state)
+{
+	struct fix *f = *state;
+	char url[100];
+	int n;
+
+	for (n = PG_CLIENT_ADDRS_MAX - 1; n <= PG_CLIENT_ADDRS_MAX; n++) {
+		snprintf(url, sizeof(url), "http://many-%d.test:%u/", n,
+		    (unsigned)pg_addr_port(&f->addr));
+		call_url(f, url);
+		peer_accept(f);
+		answer_hello(f);
+		await_done(f, n - PG_CLIENT_ADDRS_MAX + 2);
+		assert_int_equal(f->status, 200);
+	}
+	for (; n <= PG_LOOKUP_ADDRS_MAX + 1; n += 56) {
+		snprintf(url, sizeof(url), "http://many-%d.test:%u/", n,
+		    (unsigned)pg_addr_port(&f->addr));
+		call_url(f, url);
+		await_done(f, n < 64 ? 3 : 4);
+		expect_failure(f, PG_E_UNREACHABLE, "refused");
+	}
 }
 
 static void
@@ -1209,6 +1231,7 @@ main(void)
 		TEST(test_bad_requests),
 		TEST(test_nobody_there),
 		TEST(test_names),
+		TEST(test_many_addresses),
 		TEST(test_name_too_long),
 		TEST(test_slow_name_server),
 		TEST(test_silent_peer),

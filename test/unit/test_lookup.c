@@ -264,9 +264,9 @@ static void
 keeps_some_addresses(void **state)
 {
 	static const struct { const char *name; size_t n; } rows[] = {
-		{ "many-7", PG_LOOKUP_ADDRS_MAX - 1 },
-		{ "many-8", PG_LOOKUP_ADDRS_MAX },
-		{ "many-9", PG_LOOKUP_ADDRS_MAX },
+		{ "many-63", PG_LOOKUP_ADDRS_MAX - 1 },
+		{ "many-64", PG_LOOKUP_ADDRS_MAX },
+		{ "many-65", PG_LOOKUP_ADDRS_MAX },
 		{ "many-5000", PG_LOOKUP_ADDRS_MAX },
 	};
 	struct told t;
@@ -322,6 +322,23 @@ asks_for_few_at_a_time(void **state)
 	assert_int_equal(most, PG_LOOKUP_RUNNING_MAX);
 	assert_int_equal(asked, PG_COUNT(told));
 	assert_int_equal(lookups.nrunning, 0);
+}
+
+/* As many as its owner says. */
+static void
+asks_for_one_at_a_time(void **state)
+{
+	struct told told[3];
+	size_t i;
+
+	(void)state;
+	lookups.most = 1;
+	for (i = 0; i < PG_COUNT(told); i++)
+		start("many-1", &told[i]);
+	for (i = 0; i < PG_COUNT(told); i++)
+		wait_told(&told[i]);
+	assert_int_equal(most, 1);
+	assert_int_equal(asked, PG_COUNT(told));
 }
 
 static void
@@ -386,6 +403,7 @@ main(void)
 		T(keeps_some_addresses),
 		T(names_have_a_length),
 		T(asks_for_few_at_a_time),
+		T(asks_for_one_at_a_time),
 		T(can_be_cancelled_anywhere),
 		T(can_end_at_any_time),
 	};

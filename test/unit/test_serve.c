@@ -4,7 +4,7 @@
  *
  * The host is a pretended one, which notes how it was told to be.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock host/wire cli/forms cli/args cli/show cli/cli cli/serve */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock os/loop os/work net/lookup host/wire host/seeds cli/forms cli/args cli/show cli/cli cli/serve */
 /* wrap: pg_host_config_init pg_host_serve */
 #include "base/log.h"
 #include "cli/cli.h"
@@ -21,6 +21,7 @@ int __wrap_pg_host_serve(const struct pg_host_config *cfg,
     void *arg, struct pg_err *e);
 
 static struct pg_host_config seen;
+static char first_peer[100], first_dns[100];
 static char bound[100], public[100];
 static int nserved;
 static struct pg_err last;
@@ -42,6 +43,14 @@ __wrap_pg_host_serve(const struct pg_host_config *cfg,
 	(void)arg;
 	(void)e;
 	seen = *cfg;
+	first_peer[0] = '\0';
+	if (cfg->npeers > 0)
+		snprintf(first_peer, sizeof(first_peer), "%.*s",
+		    PG_STR_ARG(cfg->peers[0]));
+	first_dns[0] = '\0';
+	if (cfg->ndns > 0)
+		snprintf(first_dns, sizeof(first_dns), "%.*s",
+		    PG_STR_ARG(cfg->dns[0]));
 	/* The words end before the test looks. */
 	snprintf(bound, sizeof(bound), "%.*s", PG_STR_ARG(cfg->bind));
 	snprintf(public, sizeof(public), "%.*s",
@@ -109,7 +118,7 @@ lists_have_a_length(void **state)
 {
 	static const struct { const char *option, *value; } rows[] = {
 		{ "peer", "http://peer:1/" }, { "tag", "t" },
-		{ "property", "k=" },
+		{ "property", "k=" }, { "peer", "dns:name" },
 	};
 	size_t i, n;
 
@@ -125,7 +134,7 @@ lists_have_a_length(void **state)
 			}
 			assert_true(serves());
 			assert_int_equal(seen.npeers + seen.ntags +
-			    seen.nproperties, n);
+			    seen.nproperties + seen.ndns, n);
 		}
 }
 
@@ -200,8 +209,10 @@ refuses_what_is_wrong(void **state)
 	static const char *const bad[] = { "--port=65536", "--port=-1",
 		"--host=example.org", "--host=1.2.3", "--host=",
 		"--bind-public=example.org", "--bind-public=",
-		"--bind-public=--mesh", "--bind-public=1.2.3.4:80", "--peer=ftp://x",
-		"--peer=", "--property=novalue", "--property==v",
+		"--bind-public=--mesh", "--bind-public=1.2.3.4:80",
+		"--peer=ftp://x", "--peer=", "--peer=dns:", "--peer=dns:a b",
+		"--peer=dns:a:b", "--peer=::1", "--peer=[::1",
+		"--property=novalue", "--property==v",
 		"--durability=often", "--log-level=loud", "--max-body=much",
 		"--public-url=http://a b" };
 	size_t i;
@@ -216,6 +227,50 @@ refuses_what_is_wrong(void **state)
 	word("--port=65535");
 	assert_true(serves());
 	assert_int_equal(seen.port, 65535);
+}
+
+static void
+assert_peer(const char *text, const char *url, const char *dns)
+{
+	word("--peer");
+	word(text);
+	if (!serves())
+		fail_msg("%s: %s", text, last.msg);
+	assert_string_equal(first_peer, url);
+	assert_string_equal(first_dns, dns);
+}
+
+static void
+peers_are_urls_or_names(void **state)
+{
+	(void)state;
+	assert_peer("host:1", "http://host:1", "");
+	assert_peer("[::1]:8765", "http://[::1]:8765", "");
+	assert_peer("http://[::1]", "http://[::1]", "");
+	assert_peer("dns:hosts", "", "hosts");
+	assert_peer(" dns:hosts:90 ", "", "hosts:90");
+	assert_peer("dns:[::1]:90", "", "[::1]:90");
+}
+
+static void
+finds_peers_unless_told_not_to(void **state)
+{
+	(void)state;
+	assert_true(serves());
+	assert_true(seen.mesh && seen.multicast && seen.lan);
+	word("--no-mesh-multicast");
+	assert_true(serves());
+	assert_true(seen.mesh && !seen.multicast && seen.lan);
+	word("--no-mesh-lan-discovery");
+	assert_true(serves());
+	assert_true(seen.mesh && seen.multicast && !seen.lan);
+	word("--no-mesh");
+	assert_true(serves());
+	assert_false(seen.mesh);
+	word("--no-mesh-multicast");
+	word("--mesh-multicast");
+	assert_true(serves());
+	assert_true(seen.multicast);
 }
 
 static void
@@ -259,6 +314,8 @@ main(void)
 		T(public_addresses_have_a_number),
 		T(addresses_are_taken_as_they_are_written),
 		T(refuses_what_is_wrong),
+		T(peers_are_urls_or_names),
+		T(finds_peers_unless_told_not_to),
 		T(who_can_be_reached_has_a_key),
 	};
 #undef T

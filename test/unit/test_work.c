@@ -1,6 +1,7 @@
 /* test_work: shows that jobs run on other threads, beside each other and with
  * signals blocked, and come back on the loop's thread exactly once; that the
- * queue has its limit; that ending waits for what runs and drops the rest.
+ * queue has its limit; that ending waits for what runs, unless that permits
+ * otherwise, and drops the rest.
  */
 /* parts: base/err base/mem base/clock base/log os/loop os/work */
 /* wrap: pthread_join */
@@ -251,6 +252,54 @@ test_ending(void **state)
 	work = NULL;
 }
 
+/* A byte for each job that has begun, and for each dropped. */
+static int begun[2], dropped[2];
+
+static void
+run_begin_and_wait(struct pg_job *j)
+{
+	(void)!write(begun[1], "", 1);
+	run_wait(j);
+}
+
+static void
+on_drop(struct pg_job *j)
+{
+	free(PG_CONTAINER(j, struct task, job));
+	(void)!write(dropped[1], "", 1);
+}
+
+/* Whoever ends does not wait for those that may be dropped; they end when they
+ * like to, and nobody is told. */
+static void
+test_leaving(void **state)
+{
+	struct task *t, plain;
+	char c;
+	int i;
+
+	(void)state;
+	assert_int_equal(pipe(begun) + pipe(dropped), 0);
+	for (i = 0; i < 2; i++) {
+		t = calloc(1, sizeof(*t));
+		t->job = (struct pg_job){ .run = run_begin_and_wait,
+			.done = on_done, .drop = on_drop };
+		assert_int_equal(pg_work_submit(work, &t->job, NULL), 0);
+		assert_int_equal(read(begun[0], &c, 1), 1);
+	}
+	task_submit(&plain, run_slowly);
+	pg_work_free(work);
+	work = NULL;
+	open_gate();
+	for (i = 0; i < 2; i++)
+		assert_int_equal(read(dropped[0], &c, 1), 1);
+	assert_int_equal(ndone, 0);
+	for (i = 0; i < 2; i++) {
+		close(begun[i]);
+		close(dropped[i]);
+	}
+}
+
 #define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -262,6 +311,7 @@ main(void)
 		WORK_TEST(test_submit_from_done),
 		WORK_TEST(test_queue_limit),
 		WORK_TEST(test_ending),
+		WORK_TEST(test_leaving),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
