@@ -117,7 +117,7 @@ post_file() {
 			"$(stat -c %s "$2")"
 		cat "$2"
 	} >"$work/raw.in"
-	raw_file "http://${at%%/*}" "$work/raw.in" -t 15
+	raw_file "http://${at%%/*}" "$work/raw.in" -t 60
 	split
 }
 
@@ -230,10 +230,10 @@ took() {
 	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
 }
 
-# quickest COMMAND...: the least that it takes of ten times.
+# quickest COMMAND...: the least that it takes of five times.
 quickest() {
 	local i least=
-	for ((i = 0; i < 10; i++)); do
+	for ((i = 0; i < 5; i++)); do
 		took "$@"
 		least=$((ms < ${least:-ms + 1} ? ms : least))
 	done
