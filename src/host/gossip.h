@@ -32,7 +32,7 @@ PG_FN void pg_gossip_stop(struct pg_gossip *g);
 PG_FN void pg_gossip_free(struct pg_gossip *g);
 /* Begin to visit the peers of the configuration. The host has its address. */
 PG_FN void pg_gossip_start(struct pg_gossip *g);
-/* Tell some others that this host goes. */
+/* Tell some others that this host, which is draining, goes. */
 PG_FN void pg_gossip_leave(struct pg_gossip *g);
 /* The address of this host has changed: tell others. */
 PG_FN void pg_gossip_readdress(struct pg_gossip *g);

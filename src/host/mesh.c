@@ -24,12 +24,12 @@ mesh_beat(struct pg_mesh *m)
 	    PG_MS;
 
 	/* Others think that they missed us: what we say must be newer. */
-	if (m->registry.accused >= beat &&
-	    m->registry.accused < PG_HOSTREF_BEAT_MAX - 1) {
+	if (m->registry.accused >= beat) {
 		m->beat += m->registry.accused + 1 - beat;
 		beat = m->registry.accused + 1;
 	}
 	m->registry.accused = 0;
+	m->registry.spoken = beat;
 	return beat;
 }
 
@@ -52,13 +52,15 @@ pg_mesh_self(struct pg_mesh *m, struct pg_arena *a)
 	pg_put_str(a, d, "name", self.name);
 	pg_put_str(a, d, "url", self.url);
 	pg_put_str(a, d, "code_version", self.version);
-	pg_put_bool(a, d, "online", true);
+	pg_put_bool(a, d, "online", !m->host->draining);
 	pg_put_float(a, d, "last_seen", pg_to_seconds(pg_now_wall()));
 	/* Those crashed and starting are counted too (QUIRKS section 3). */
 	pg_put_int(a, d, "active_count", (int64_t)m->host->agents.n);
 	pg_put_int(a, d, "inactive_count", 0);
 	pg_put(a, d, "tags", self.tags);
 	pg_put(a, d, "properties", self.properties);
+	if (m->host->draining)
+		pg_put_strz(a, d, "error", "shut down");
 	pg_put_str(a, d, "boot", self.boot);
 	pg_put_int(a, d, "beat", self.beat);
 	pg_seal_sign(&m->registry.seal, &self, sig);
@@ -248,14 +250,15 @@ mesh_put_changes(struct pg_mesh *m, int64_t since, struct pg_value *list,
 
 	for (; h != NULL && (int64_t)h->changed > since; h = h->older) {
 		from = h;
-		if (since == 0 && ++n == PG_MESH_CHANGES_MAX)
+		if (since == 0 && (n += !h->stranger) == PG_MESH_CHANGES_MAX)
 			break;
 	}
-	for (n = 0; from != NULL && n < PG_MESH_CHANGES_MAX; n++) {
+	for (n = 0; from != NULL && n < PG_MESH_CHANGES_MAX;
+	    from = from->newer) {
+		if (from->stranger)
+			continue;
 		pg_value_add(a, list, pg_member_value(r, from, a));
-		if (from->newer == NULL)
-			return r->changes;
-		from = from->newer;
+		n++;
 	}
 	return from != NULL ? from->changed - 1 : r->changes;
 }
@@ -270,6 +273,9 @@ mesh_put_new(struct pg_mesh *m, const struct pg_value *body, int64_t since,
 	    PG_STR_NULL), ours;
 	uint64_t next = m->registry.changes;
 
+	/* A number of another run of ours, whose clock was ahead. */
+	if (since > (int64_t)next)
+		since = 0;
 	mesh_put_digest(m, d, a);
 	ours = pg_value_text(pg_value_get(d, "digest"), PG_STR_NULL);
 	pg_value_add(a, list, pg_mesh_self(m, a));
@@ -354,7 +360,7 @@ pg_mesh_answered(struct pg_mesh *m, struct pg_member *h,
 	mesh_tell_gossip(m);
 	snprintf(ours, sizeof(ours), "%016" PRIx64,
 	    pg_registry_digest(&m->registry));
-	return theirs.n == 0 || pg_str_eqz(theirs, ours);
+	return pg_str_eqz(theirs, ours);
 }
 
 PG_FN struct pg_member *
@@ -474,7 +480,8 @@ mesh_by_name(const struct pg_mesh *m, struct pg_str name)
 
 	for (i = 0; i < m->registry.nhosts; i++) {
 		h = m->registry.hosts[i];
-		if (h->state == PG_MEMBER_UNKNOWN || !pg_str_eq(h->name, name))
+		if (h->state == PG_MEMBER_UNKNOWN || h->stranger ||
+		    !pg_str_eq(h->name, name))
 			continue;
 		rank = mesh_rank(m, h);
 		if (best != NULL && (rank < best_rank ||
