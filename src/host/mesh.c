@@ -12,6 +12,8 @@
 
 /* Memory that reading a table takes. */
 #define MESH_TREE_MAX ((size_t)64 << 20)
+/* From here on a beat has ages to go. */
+#define MESH_BEAT_READ_MAX (PG_HOSTREF_BEAT_MAX / 4 * 3)
 
 /* ---- this host -------------------------------------------------------- */
 
@@ -576,7 +578,7 @@ pg_mesh_read(struct pg_mesh *m, struct pg_str text, struct pg_err *e)
 	    pg_field_int_opt(v, "beat", &beat, e) < 0)
 		goto out;
 	if (version != 1 || !pg_value_is(hosts, PG_T_LIST) || beat < 0 ||
-	    beat > PG_HOSTREF_BEAT_MAX - PG_MESH_BEAT_LEAP) {
+	    beat > MESH_BEAT_READ_MAX) {
 		pg_fail(e, PG_E_HOST, "no table of hosts");
 		goto out;
 	}
@@ -590,3 +592,4 @@ out:
 }
 
 #undef MESH_TREE_MAX
+#undef MESH_BEAT_READ_MAX
