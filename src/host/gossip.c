@@ -859,13 +859,11 @@ pg_gossip_leave(struct pg_gossip *g)
 PG_FN void
 pg_gossip_free(struct pg_gossip *g)
 {
-	size_t i;
-
 	if (g == NULL)
 		return;
 	pg_gossip_stop(g);
-	for (i = 0; i < g->nfound; i++)
-		peer_free(g->found[i]);
+	while (g->nfound > 0)
+		peer_free(g->found[--g->nfound]);
 	while (g->nseeds > 0)
 		gossip_drop_seed(g, g->nseeds - 1);
 	pg_mesh_free(g->mesh);
