@@ -530,15 +530,35 @@ pg_mesh_resolve(struct pg_mesh *m, struct pg_str name_or_url,
 
 /* ---- mesh.json -------------------------------------------------------- */
 
+/* For how long h has been silent while this host or the run before ran: the
+ * time that it was down does not count. */
+static int64_t
+mesh_silence(const struct pg_mesh *m, const struct pg_member *h)
+{
+	return h->boot[0] != '\0' && h->state == PG_MEMBER_ONLINE ? 0 :
+	    pg_loop_now(m->host->loop) - h->heard;
+}
+
 PG_FN void
 pg_mesh_write(struct pg_mesh *m, struct pg_buf *out)
 {
+	const struct pg_registry *r = &m->registry;
 	struct pg_arena a = { 0 };
-	struct pg_value *d = pg_value_dict(&a);
+	struct pg_value *d = pg_value_dict(&a), *list = pg_value_list(&a), *v;
+	size_t i;
 
+	for (i = 0; i < r->nhosts; i++) {
+		if (r->hosts[i]->stranger ||
+		    r->hosts[i]->state == PG_MEMBER_UNKNOWN)
+			continue;
+		v = pg_member_value(r, r->hosts[i], &a);
+		pg_put_float(&a, v, "silent", pg_to_seconds(mesh_silence(m,
+		    r->hosts[i])));
+		pg_value_add(&a, list, v);
+	}
 	pg_put_int(&a, d, "version", 1);
 	pg_put_int(&a, d, "beat", mesh_beat(m));
-	pg_put(&a, d, "hosts", pg_mesh_list(m, &a));
+	pg_put(&a, d, "hosts", list);
 	pg_json_write(out, d, NULL);
 	pg_arena_fini(&a);
 }
@@ -547,17 +567,24 @@ pg_mesh_write(struct pg_mesh *m, struct pg_buf *out)
 static void
 mesh_recall(struct pg_mesh *m, const struct pg_value *v)
 {
+	double silent = 0;
 	struct pg_member *h = NULL;
 	struct pg_hostref ref;
 	struct pg_err err = { 0 };
 
-	if (pg_hostref_read(v, &m->scratch, &ref, &err) == 0 && ref.online) {
+	if (pg_hostref_read(v, &m->scratch, &ref, &err) == 0 &&
+	    pg_field_float_opt(v, "silent", &silent, &err) == 0) {
+		ref.online = true;
 		ref.doubt = 0;
 		pg_registry_take(&m->registry, &ref, PG_SOURCE_LISTED, &h,
 		    &err);
 	}
-	if (h != NULL)
+	if (h != NULL) {
+		h->heard -= PG_MIN(PG_MAX(pg_from_seconds(silent), 0),
+		    PG_MESH_FORGET_AFTER);
+		h->seen = ref.seen;
 		pg_registry_recalled(&m->registry, h);
+	}
 	pg_arena_reset(&m->scratch);
 }
 

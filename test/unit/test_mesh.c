@@ -767,6 +767,7 @@ comes_back_after_a_restart(void **state)
 	joins(URL("py:1"));
 	joins(BOOT("off:1", "c", 5) ", \"online\": false");
 	pg_mesh_heard(mesh, ref_value(URL("stranger:1"), NULL));
+	pg_registry_add_given(&mesh->registry, PG_STR("http://given:1"));
 	pg_mesh_write(mesh, &text);
 	pg_buf_putc(&text, '\0');
 	beat = own_beat();
@@ -779,7 +780,7 @@ comes_back_after_a_restart(void **state)
 	assert_int_equal(reads(text.p, &e), 0);
 	assert_int_equal(own_beat(), beat + PG_MESH_BEAT_LEAP);
 	assert_string_equal(urls(pg_mesh_list(mesh, &arena)),
-	    "127.0.0.1:1 h:1 py:1");
+	    "127.0.0.1:1 h:1 off:1 py:1");
 	assert_string_equal(at("http://h:1")->boot, "b");
 	assert_int_equal(at("http://h:1")->beat, 5);
 	assert_int_equal(at("http://h:1")->tags->n, 1);
@@ -787,8 +788,40 @@ comes_back_after_a_restart(void **state)
 	assert_true(pg_mesh_alone(mesh));
 	/* Twice is once. */
 	assert_int_equal(reads(text.p, &e), 0);
-	assert_int_equal(mesh->registry.nhosts, 2);
+	assert_int_equal(mesh->registry.nhosts, 3);
 	assert_true(pg_mesh_alone(mesh));
+	pg_buf_fini(&text);
+}
+
+/* A day of silence is one, with restarts or without; but while this host was
+ * down, it could not have heard. */
+static void
+goes_on_forgetting_after_a_restart(void **state)
+{
+	struct pg_buf text = PG_BUF_INIT(0);
+	struct pg_err e;
+	size_t i;
+
+	(void)state;
+	begin();
+	joins(BOOT("h:1", "b", 5));
+	joins(BOOT("h:2", "c", 5) ", \"online\": false");
+	pass(PG_MESH_FORGET_AFTER / 2);
+	for (i = 0; i < 2; i++) {
+		pg_buf_reset(&text);
+		pg_mesh_write(mesh, &text);
+		pg_buf_putc(&text, '\0');
+		end();
+		pass(PG_MESH_FORGET_AFTER * 3);
+		begin();
+		assert_int_equal(reads(text.p, &e), 0);
+	}
+	pass(PG_MESH_FORGET_AFTER / 2);
+	assert_false(pg_registry_age(&mesh->registry, at("http://h:1")));
+	assert_false(pg_registry_age(&mesh->registry, at("http://h:2")));
+	pass(PG_SEC);
+	assert_false(pg_registry_age(&mesh->registry, at("http://h:1")));
+	assert_true(pg_registry_age(&mesh->registry, at("http://h:2")));
 	pg_buf_fini(&text);
 }
 
@@ -891,6 +924,7 @@ main(void)
 		T(key_follows_to_the_same_port),
 		T(named_urls_have_limits),
 		T(comes_back_after_a_restart),
+		T(goes_on_forgetting_after_a_restart),
 		T(keeps_signatures),
 		T(refuses_other_files),
 	};
