@@ -3,7 +3,6 @@
 #include "registry.h"
 
 #include "../base/log.h"
-#include "mesh.h"
 #include "wire.h"
 
 /* ---- the table -------------------------------------------------------- */
@@ -926,7 +925,7 @@ pg_registry_digest(struct pg_registry *r)
 PG_FN size_t
 pg_registry_news(struct pg_registry *r, struct pg_member **out, size_t max)
 {
-	const struct pg_member *again = NULL; /* the first that goes to the end */
+	const struct pg_member *again = NULL; /* the first put last again */
 	struct pg_member *h;
 	size_t n = 0;
 

@@ -35,7 +35,7 @@ enum pg_source {
 	PG_SOURCE_JOINED,  /* its host posted it */
 	PG_SOURCE_HEALTH,  /* made of its health */
 	PG_SOURCE_VISITED, /* its host's own entry in its answer to a visit */
-	PG_SOURCE_BEACON,  /* its host's words, if they are not somebody else's */
+	PG_SOURCE_BEACON,  /* its host's words, or those of a forger */
 	PG_SOURCE_LISTED   /* somebody's list or news */
 };
 
@@ -65,7 +65,7 @@ struct pg_member {
 	enum pg_member_state state;
 	unsigned givens; /* URLs that users gave and that are this host */
 	bool keyed;      /* its signature shows that it has our key */
-	bool proven;     /* it has answered or joined, or its signature is right */
+	bool proven;     /* it has answered or joined, or is signed */
 	bool stranger;   /* not so, and only a beacon told of it: no news */
 	bool recalled;   /* not heard of since this host started */
 	size_t at;       /* in hosts */

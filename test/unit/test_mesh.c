@@ -136,7 +136,8 @@ lists_itself(void **state)
 	host.cfg.properties[0].value = PG_STR("r1");
 	host.cfg.nproperties = 1;
 	begin();
-	assert_json(pg_mesh_list(mesh, &arena), "[{\"name\": \"alpha\", \"url\": \"http://127.0.0.1:1\", "
+	assert_json(pg_mesh_list(mesh, &arena), "[{\"name\": \"alpha\", "
+	    "\"url\": \"http://127.0.0.1:1\", "
 	    "\"code_version\": \"v1\", \"online\": true, "
 	    "\"last_seen\": 1700000001.0, \"active_count\": 0, "
 	    "\"inactive_count\": 0, \"tags\": [\"arm\", \"gpu\"], "
