@@ -1108,31 +1108,35 @@ forgotten_while_visited(void **state)
 static void
 takes_leave(void **state)
 {
-	size_t i;
+	size_t before, i;
 
 	(void)state;
+	give("s:1");
 	start();
 	many_join("h", 10, true);
 	turn(PG_GOSSIP_INTERVAL);
-	assert_true(nopen() > 0);
-	ncalls = 0;
+	assert_non_null(open_call("http://s:1/health"));
+	assert_true(nopen() > 1);
+	before = ncalls;
 	host.draining = true;
 	pg_gossip_leave(gossip);
 	/* In the place of those that were under way. */
-	assert_int_equal(ncalls, PG_GOSSIP_FANOUT);
-	for (i = 0; i < ncalls; i++) {
+	assert_int_equal(ncalls, before + PG_GOSSIP_FANOUT);
+	assert_int_equal(nopen(), PG_GOSSIP_FANOUT);
+	for (i = before; i < ncalls; i++) {
+		assert_true(calls[i].open);
 		assert_non_null(strstr(calls[i].body, "\"online\": false"));
 		assert_null(strstr(calls[i].body, "\"online\": true"));
 		assert_non_null(strstr(calls[i].body,
 		    "\"error\": \"shut down\""));
 	}
-	answer_call(&calls[0], 200, "{}", NULL);
-	answer_call(&calls[1], 0, "no", NULL);
+	answer_call(&calls[before], 200, "{}", NULL);
+	answer_call(&calls[before + 1], 0, "no", NULL);
 	pg_gossip_leave(gossip);
 	turn(PG_GOSSIP_INTERVAL);
 	joins(BOOT("new:1", "z", 1));
 	turn(PG_GOSSIP_INTERVAL);
-	assert_int_equal(ncalls, PG_GOSSIP_FANOUT);
+	assert_int_equal(ncalls, before + PG_GOSSIP_FANOUT);
 }
 
 int
