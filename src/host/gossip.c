@@ -205,33 +205,29 @@ gossip_failed(struct mesh_peer *p, int status, const char *why)
 		gossip_haste(p->gossip);
 }
 
-/* p answers, but with another code version. Ends a p that was not given and is
- * no given peer's host either. */
+/* p answers, but with another code version. Ends the p of a host that was not
+ * given. */
 static void
 gossip_other_version(struct mesh_peer *p, const struct pg_hostref *ref)
 {
 	struct pg_registry *r = &p->gossip->mesh->registry;
-	struct pg_err err = { 0 };
-
-	pg_fail(&err, PG_E_REMOTE, "code version '%.*s' differs from ours, "
-	    "'%.*s'", PG_STR_ARG(ref->version),
-	    PG_STR_ARG(p->gossip->host->cfg.code_version));
 	gossip_back_off(p);
-	switch (p->kind) {
-	case PEER_FOUND:
-		pg_registry_take(r, ref, PG_SOURCE_HEALTH, NULL, &err);
+	if (p->kind == PEER_FOUND)
 		p->due = gossip_now(p->gossip) + PG_GOSSIP_FOUND_TIME;
-		break;
-	case PEER_SEED:
+	if (p->kind == PEER_SEED)
 		peer_set_member(p, pg_registry_add_given(r, ref->url));
-		pg_registry_reject(r, p->member, ref, err.msg);
-		break;
-	case PEER_MEMBER:
-		pg_registry_reject(r, p->member, ref, err.msg);
-		pg_registry_take(r, ref, PG_SOURCE_HEALTH, NULL, &err);
-		if (p->member->givens == 0)
-			pg_registry_remove(r, p->member);
-	}
+	pg_registry_take(r, ref, PG_SOURCE_HEALTH, NULL, NULL);
+}
+
+/* p is this very host, by another URL. Ends the p of a host of the table. */
+static void
+gossip_met_self(struct mesh_peer *p)
+{
+	p->due = gossip_now(p->gossip) + PG_GOSSIP_PAUSE_MAX;
+	if (p->kind == PEER_SEED)
+		peer_set_member(p, NULL);
+	if (p->kind == PEER_MEMBER)
+		pg_registry_remove(&p->gossip->mesh->registry, p->member);
 }
 
 /* The value that a peer answered with, or -1: no answer, or an error. */
@@ -308,10 +304,14 @@ gossip_told(struct mesh_peer *p, const struct pg_value *answer,
 	if (pg_mesh_answered(g->mesh, p->member, answer))
 		g->agreed = gossip_now(g);
 	h = pg_registry_get(&g->mesh->registry, url);
-	/* Somebody answers there, but not as that host of this mesh. */
-	if (h != NULL && h->heard < asked)
-		gossip_failed(h->peer != NULL ? h->peer : p, 200,
-		    "another host answers there");
+	/* Somebody answers there, but not as that host of this mesh. (If that
+	 * is known already, there is a better reason.) */
+	if (h == NULL || h->heard >= asked)
+		return;
+	if (h->state == PG_MEMBER_OFFLINE)
+		gossip_back_off(p);
+	else
+		gossip_failed(p, 200, "another host answers there");
 }
 
 static void
@@ -364,7 +364,13 @@ gossip_met(struct mesh_peer *p, const struct pg_hostref *ref)
 	struct pg_err err = { 0 };
 
 	if (pg_str_eq(ref->url, g->host->address)) {
-		p->due = gossip_now(g) + PG_GOSSIP_PAUSE_MAX;
+		gossip_met_self(p);
+		return;
+	}
+	if (p->kind == PEER_MEMBER && !pg_str_eq(ref->url, p->url)) {
+		pg_fail(&err, PG_E_REMOTE, "%.*s calls itself %.*s",
+		    PG_STR_ARG(p->url), PG_STR_ARG(ref->url));
+		gossip_failed(p, 200, err.msg);
 		return;
 	}
 	if (!pg_str_eq(ref->version, g->host->cfg.code_version)) {
@@ -378,12 +384,6 @@ gossip_met(struct mesh_peer *p, const struct pg_hostref *ref)
 	    gossip_keeps_key(g, p->url))) {
 		p->due = gossip_now(g) + PG_GOSSIP_PAUSE_MAX;
 		pg_gossip_found(g, ref->url);
-		return;
-	}
-	if (p->kind == PEER_MEMBER && !pg_str_eq(ref->url, p->url)) {
-		pg_fail(&err, PG_E_REMOTE, "%.*s calls itself %.*s",
-		    PG_STR_ARG(p->url), PG_STR_ARG(ref->url));
-		gossip_failed(p, 200, err.msg);
 		return;
 	}
 	if (pg_registry_take(&g->mesh->registry, ref, PG_SOURCE_HEALTH, &h,
@@ -427,12 +427,11 @@ gossip_on_401(struct mesh_peer *p, const struct pg_response *r,
 {
 	struct pg_gossip *g = p->gossip;
 	struct pg_arena a = { 0 };
-	struct pg_value *ref = gossip_signed_ref(r, &a);
+	struct pg_value *ref = gossip_kept_out(p, r->status) ?
+	    gossip_signed_ref(r, &a) : NULL;
 
-	/* p is kept: a visit's end frees none but strangers and those who
-	 * moved, and where there is a key, there are no strangers. */
-	gossip_failed(p, r->status, why);
-	if (ref != NULL && gossip_kept_out(p, r->status))
+	gossip_failed(p, r->status, why); /* p may be gone then */
+	if (ref != NULL)
 		pg_gossip_heard(g, ref);
 	pg_arena_fini(&a);
 }
@@ -502,16 +501,18 @@ gossip_next(struct pg_gossip *g)
 	return NULL;
 }
 
-/* Visit a few hosts of ours. */
-static void
+/* Visit a few hosts of ours; whether there are any. */
+static bool
 gossip_go_round(struct pg_gossip *g)
 {
 	size_t n = PG_MIN(g->mesh->registry.nhosts,
 	    (size_t)PG_GOSSIP_FANOUT);
 	struct mesh_peer *p;
+	bool any = false;
 
 	while (n-- > 0 && (p = gossip_next(g)) != NULL)
-		gossip_visit(p);
+		any |= gossip_visit(p);
+	return any;
 }
 
 static void
@@ -520,8 +521,8 @@ gossip_push(struct pg_timer *t)
 	struct pg_gossip *g = PG_CONTAINER(t, struct pg_gossip, push);
 
 	g->pushed = gossip_now(g);
-	gossip_go_round(g);
-	if (g->mesh->registry.news != NULL)
+	/* With nobody to tell, haste would be in vain. */
+	if (gossip_go_round(g) && g->mesh->registry.news != NULL)
 		gossip_haste(g);
 }
 
@@ -796,46 +797,6 @@ pg_gossip_readdress(struct pg_gossip *g)
 	gossip_haste(g);
 }
 
-/* The last word to one of them. */
-static void
-gossip_on_left(void *arg, const struct pg_response *r)
-{
-	(void)r;
-	gossip_ended(arg);
-}
-
-static void
-gossip_take_leave(struct pg_gossip *g, struct mesh_peer *p)
-{
-	struct pg_value *d;
-	struct pg_arena a = { 0 };
-
-	p->deadline = gossip_now(g) + PG_GOSSIP_VISIT_TIME;
-	d = pg_mesh_self(g->mesh, &a);
-	pg_put_bool(&a, d, "online", false);
-	pg_put_strz(&a, d, "error", "shut down");
-	p->body = PG_BUF_INIT(0);
-	pg_json_write(&p->body, d, NULL);
-	gossip_request(p, "/hosts/join", gossip_on_left);
-	pg_arena_fini(&a);
-}
-
-PG_FN void
-pg_gossip_leave(struct pg_gossip *g)
-{
-	struct mesh_peer *p;
-	int i;
-
-	if (!g->started)
-		return;
-	g->started = false;
-	pg_timer_stop(&g->tick);
-	pg_timer_stop(&g->push);
-	for (i = 0; i < PG_GOSSIP_FANOUT; i++)
-		if ((p = gossip_next(g)) != NULL)
-			gossip_take_leave(g, p);
-}
-
 PG_FN void
 pg_gossip_stop(struct pg_gossip *g)
 {
@@ -858,16 +819,51 @@ pg_gossip_stop(struct pg_gossip *g)
 	}
 }
 
+/* The last word to one of them. */
+static void
+gossip_on_left(void *arg, const struct pg_response *r)
+{
+	(void)r;
+	gossip_ended(arg);
+}
+
+static void
+gossip_take_leave(struct pg_gossip *g, struct mesh_peer *p)
+{
+	struct pg_value *d;
+	struct pg_arena a = { 0 };
+
+	p->deadline = gossip_now(g) + PG_GOSSIP_VISIT_TIME;
+	d = pg_mesh_self(g->mesh, &a);
+	p->body = PG_BUF_INIT(0);
+	pg_json_write(&p->body, d, NULL);
+	gossip_request(p, "/hosts/join", gossip_on_left);
+	pg_arena_fini(&a);
+}
+
+PG_FN void
+pg_gossip_leave(struct pg_gossip *g)
+{
+	struct mesh_peer *p;
+	int i;
+
+	if (!g->started)
+		return;
+	/* What is under way would say that we are here. */
+	pg_gossip_stop(g);
+	for (i = 0; i < PG_GOSSIP_FANOUT; i++)
+		if ((p = gossip_next(g)) != NULL)
+			gossip_take_leave(g, p);
+}
+
 PG_FN void
 pg_gossip_free(struct pg_gossip *g)
 {
-	size_t i;
-
 	if (g == NULL)
 		return;
 	pg_gossip_stop(g);
-	for (i = 0; i < g->nfound; i++)
-		peer_free(g->found[i]);
+	while (g->nfound > 0)
+		peer_free(g->found[--g->nfound]);
 	while (g->nseeds > 0)
 		gossip_drop_seed(g, g->nseeds - 1);
 	pg_mesh_free(g->mesh);

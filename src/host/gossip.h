@@ -16,10 +16,10 @@
 #define PG_GOSSIP_PYTHON_TIME (4 * PG_SEC)   /* hosts without boot: so often */
 #define PG_GOSSIP_PAUSE_MAX (60 * PG_SEC)    /* between visits that fail */
 #define PG_GOSSIP_PUSH_TIME (50 * PG_MS)     /* between two pushes of news */
-#define PG_GOSSIP_APART_TIME (30 * PG_SEC)   /* then a whole table is asked for */
+#define PG_GOSSIP_APART_TIME (30 * PG_SEC)   /* then all hosts are asked for */
 #define PG_GOSSIP_REPLY_MAX ((size_t)8 << 20) /* bytes of a peer's answer */
 #define PG_GOSSIP_SEEDS_MAX 1024             /* URLs given by users */
-#define PG_GOSSIP_FOUND_MAX 64               /* URLs found, that are looked at */
+#define PG_GOSSIP_FOUND_MAX 64               /* URLs found and looked at */
 #define PG_GOSSIP_FOUND_TIME (10 * PG_SEC)   /* before one is looked at again */
 
 struct pg_gossip;
@@ -32,7 +32,7 @@ PG_FN void pg_gossip_stop(struct pg_gossip *g);
 PG_FN void pg_gossip_free(struct pg_gossip *g);
 /* Begin to visit the peers of the configuration. The host has its address. */
 PG_FN void pg_gossip_start(struct pg_gossip *g);
-/* Tell some others that this host goes. */
+/* Tell some others that this host, which is draining, goes. */
 PG_FN void pg_gossip_leave(struct pg_gossip *g);
 /* The address of this host has changed: tell others. */
 PG_FN void pg_gossip_readdress(struct pg_gossip *g);

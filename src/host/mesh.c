@@ -12,6 +12,8 @@
 
 /* Memory that reading a table takes. */
 #define MESH_TREE_MAX ((size_t)64 << 20)
+/* From here on a beat has ages to go. */
+#define MESH_BEAT_READ_MAX (PG_HOSTREF_BEAT_MAX / 4 * 3)
 
 /* ---- this host -------------------------------------------------------- */
 
@@ -24,12 +26,12 @@ mesh_beat(struct pg_mesh *m)
 	    PG_MS;
 
 	/* Others think that they missed us: what we say must be newer. */
-	if (m->registry.accused >= beat &&
-	    m->registry.accused < PG_HOSTREF_BEAT_MAX - 1) {
+	if (m->registry.accused >= beat) {
 		m->beat += m->registry.accused + 1 - beat;
 		beat = m->registry.accused + 1;
 	}
 	m->registry.accused = 0;
+	m->registry.spoken = beat;
 	return beat;
 }
 
@@ -83,13 +85,15 @@ pg_mesh_self(struct pg_mesh *m, struct pg_arena *a)
 	struct pg_hostref self = mesh_own_ref(m);
 	struct pg_value *d = mesh_names(&self, a);
 
-	pg_put_bool(a, d, "online", true);
+	pg_put_bool(a, d, "online", !m->host->draining);
 	pg_put_float(a, d, "last_seen", pg_to_seconds(pg_now_wall()));
 	/* Those crashed and starting are counted too (QUIRKS section 3). */
 	pg_put_int(a, d, "active_count", (int64_t)m->host->agents.n);
 	pg_put_int(a, d, "inactive_count", 0);
 	pg_put(a, d, "tags", self.tags);
 	pg_put(a, d, "properties", self.properties);
+	if (m->host->draining)
+		pg_put_strz(a, d, "error", "shut down");
 	mesh_put_signed(m, &self, d, a);
 	return d;
 }
@@ -275,14 +279,15 @@ mesh_put_changes(struct pg_mesh *m, int64_t since, struct pg_value *list,
 
 	for (; h != NULL && (int64_t)h->changed > since; h = h->older) {
 		from = h;
-		if (since == 0 && ++n == PG_MESH_CHANGES_MAX)
+		if (since == 0 && (n += !h->stranger) == PG_MESH_CHANGES_MAX)
 			break;
 	}
-	for (n = 0; from != NULL && n < PG_MESH_CHANGES_MAX; n++) {
+	for (n = 0; from != NULL && n < PG_MESH_CHANGES_MAX;
+	    from = from->newer) {
+		if (from->stranger)
+			continue;
 		pg_value_add(a, list, pg_member_value(r, from, a));
-		if (from->newer == NULL)
-			return r->changes;
-		from = from->newer;
+		n++;
 	}
 	return from != NULL ? from->changed - 1 : r->changes;
 }
@@ -297,6 +302,9 @@ mesh_put_new(struct pg_mesh *m, const struct pg_value *body, int64_t since,
 	    PG_STR_NULL), ours;
 	uint64_t next = m->registry.changes;
 
+	/* A number of another run of ours, whose clock was ahead. */
+	if (since > (int64_t)next)
+		since = 0;
 	mesh_put_digest(m, d, a);
 	ours = pg_value_text(pg_value_get(d, "digest"), PG_STR_NULL);
 	pg_value_add(a, list, pg_mesh_self(m, a));
@@ -381,7 +389,7 @@ pg_mesh_answered(struct pg_mesh *m, struct pg_member *h,
 	mesh_tell_gossip(m);
 	snprintf(ours, sizeof(ours), "%016" PRIx64,
 	    pg_registry_digest(&m->registry));
-	return theirs.n == 0 || pg_str_eqz(theirs, ours);
+	return pg_str_eqz(theirs, ours);
 }
 
 PG_FN struct pg_member *
@@ -501,7 +509,8 @@ mesh_by_name(const struct pg_mesh *m, struct pg_str name)
 
 	for (i = 0; i < m->registry.nhosts; i++) {
 		h = m->registry.hosts[i];
-		if (h->state == PG_MEMBER_UNKNOWN || !pg_str_eq(h->name, name))
+		if (h->state == PG_MEMBER_UNKNOWN || h->stranger ||
+		    !pg_str_eq(h->name, name))
 			continue;
 		rank = mesh_rank(m, h);
 		if (best != NULL && (rank < best_rank ||
@@ -548,15 +557,35 @@ pg_mesh_resolve(struct pg_mesh *m, struct pg_str name_or_url,
 
 /* ---- mesh.json -------------------------------------------------------- */
 
+/* For how long h has been silent while this host or the run before ran: the
+ * time that it was down does not count. */
+static int64_t
+mesh_silence(const struct pg_mesh *m, const struct pg_member *h)
+{
+	return h->boot[0] != '\0' && h->state == PG_MEMBER_ONLINE ? 0 :
+	    pg_loop_now(m->host->loop) - h->heard;
+}
+
 PG_FN void
 pg_mesh_write(struct pg_mesh *m, struct pg_buf *out)
 {
+	const struct pg_registry *r = &m->registry;
 	struct pg_arena a = { 0 };
-	struct pg_value *d = pg_value_dict(&a);
+	struct pg_value *d = pg_value_dict(&a), *list = pg_value_list(&a), *v;
+	size_t i;
 
+	for (i = 0; i < r->nhosts; i++) {
+		if (r->hosts[i]->stranger ||
+		    r->hosts[i]->state == PG_MEMBER_UNKNOWN)
+			continue;
+		v = pg_member_value(r, r->hosts[i], &a);
+		pg_put_float(&a, v, "silent", pg_to_seconds(mesh_silence(m,
+		    r->hosts[i])));
+		pg_value_add(&a, list, v);
+	}
 	pg_put_int(&a, d, "version", 1);
 	pg_put_int(&a, d, "beat", mesh_beat(m));
-	pg_put(&a, d, "hosts", pg_mesh_list(m, &a));
+	pg_put(&a, d, "hosts", list);
 	pg_json_write(out, d, NULL);
 	pg_arena_fini(&a);
 }
@@ -565,17 +594,24 @@ pg_mesh_write(struct pg_mesh *m, struct pg_buf *out)
 static void
 mesh_recall(struct pg_mesh *m, const struct pg_value *v)
 {
+	double silent = 0;
 	struct pg_member *h = NULL;
 	struct pg_hostref ref;
 	struct pg_err err = { 0 };
 
-	if (pg_hostref_read(v, &m->scratch, &ref, &err) == 0 && ref.online) {
+	if (pg_hostref_read(v, &m->scratch, &ref, &err) == 0 &&
+	    pg_field_float_opt(v, "silent", &silent, &err) == 0) {
+		ref.online = true;
 		ref.doubt = 0;
 		pg_registry_take(&m->registry, &ref, PG_SOURCE_LISTED, &h,
 		    &err);
 	}
-	if (h != NULL)
+	if (h != NULL) {
+		h->heard -= PG_MIN(PG_MAX(pg_from_seconds(silent), 0),
+		    PG_MESH_FORGET_AFTER);
+		h->seen = ref.seen;
 		pg_registry_recalled(&m->registry, h);
+	}
 	pg_arena_reset(&m->scratch);
 }
 
@@ -596,7 +632,7 @@ pg_mesh_read(struct pg_mesh *m, struct pg_str text, struct pg_err *e)
 	    pg_field_int_opt(v, "beat", &beat, e) < 0)
 		goto out;
 	if (version != 1 || !pg_value_is(hosts, PG_T_LIST) || beat < 0 ||
-	    beat > PG_HOSTREF_BEAT_MAX - PG_MESH_BEAT_LEAP) {
+	    beat > MESH_BEAT_READ_MAX) {
 		pg_fail(e, PG_E_HOST, "no table of hosts");
 		goto out;
 	}
@@ -610,3 +646,4 @@ out:
 }
 
 #undef MESH_TREE_MAX
+#undef MESH_BEAT_READ_MAX

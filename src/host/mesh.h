@@ -58,8 +58,8 @@ PG_FN struct pg_value *pg_mesh_card(struct pg_mesh *m, struct pg_arena *a);
  * another code version is left out without an error (PROTOCOL section 9). */
 PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *body,
     bool near, struct pg_arena *a, struct pg_value **answer, struct pg_err *e);
-/* The answer that h gave to our greeting. Whether it agrees with us on who is
- * there. */
+/* The answer that h gave to our greeting; h may be gone afterwards. Whether it
+ * says that it agrees with us on who is there. */
 PG_FN bool pg_mesh_answered(struct pg_mesh *m, struct pg_member *h,
     const struct pg_value *answer);
 /* A HostRef record that came in a beacon, from whomever. What is malformed,

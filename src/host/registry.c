@@ -50,6 +50,8 @@ registry_changed(struct pg_registry *r, struct pg_member *h)
 	registry_unlink(r, h);
 	registry_link(r, h);
 	h->changed = ++r->changes;
+	if (h->stranger)
+		return;
 	if (h->tells == 0) {
 		h->news = NULL;
 		*r->news_end = h;
@@ -70,6 +72,20 @@ registry_drop_news(struct pg_registry *r, const struct pg_member *h)
 	*at = h->news;
 	if (h->news == NULL)
 		r->news_end = at;
+}
+
+/* ref.boot, or, empty, none. No other host has it. */
+static void
+registry_set_boot(struct pg_registry *r, struct pg_member *h,
+    struct pg_str boot)
+{
+	if (h->boot[0] != '\0')
+		pg_map_del(&r->boots, pg_str(h->boot));
+	if (boot.n > 0)
+		memcpy(h->boot, boot.p, boot.n);
+	h->boot[boot.n] = '\0';
+	if (boot.n > 0)
+		pg_map_put(&r->boots, pg_str(h->boot), h);
 }
 
 PG_FN struct pg_member *
@@ -121,6 +137,7 @@ pg_registry_remove(struct pg_registry *r, struct pg_member *h)
 	registry_set_state(r, h, PG_MEMBER_OFFLINE, NULL);
 	registry_drop_news(r, h);
 	registry_unlink(r, h);
+	registry_set_boot(r, h, PG_STR_NULL);
 	r->hosts[h->at] = r->hosts[--r->nhosts];
 	r->hosts[h->at]->at = h->at;
 	pg_map_del(&r->map, h->url);
@@ -161,6 +178,7 @@ pg_registry_init(struct pg_registry *r, struct pg_host *h, uint64_t first,
 	r->digested = UINT64_MAX;
 	pg_seal_init(&r->seal, h->cfg.api_key);
 	pg_map_init(&r->map, h->seed);
+	pg_map_init(&r->boots, h->seed);
 }
 
 PG_FN void
@@ -172,6 +190,7 @@ pg_registry_fini(struct pg_registry *r)
 		pg_registry_remove(r, r->hosts[r->nhosts - 1]);
 	free(r->hosts);
 	pg_map_fini(&r->map);
+	pg_map_fini(&r->boots);
 	for (i = 0; i < PG_MESH_REFUSED_MAX; i++)
 		free(r->refused[i].texts);
 }
@@ -356,8 +375,8 @@ pg_registry_missed(struct pg_registry *r, struct pg_member *h, int64_t asked,
 		/* Signs of life that came while it was being asked. */
 		if (h->heard > asked)
 			return;
-		registry_doubt(r, h, PG_MIN(h->beat + silent,
-		    PG_HOSTREF_BEAT_MAX), why);
+		registry_doubt(r, h, h->boot[0] == '\0' ? 0 :
+		    PG_MIN(h->beat + silent, PG_HOSTREF_BEAT_MAX), why);
 		return;
 	case PG_MEMBER_DOUBTED:
 		return;
@@ -371,15 +390,21 @@ pg_registry_missed(struct pg_registry *r, struct pg_member *h, int64_t asked,
 	}
 }
 
-/* Doubts of somebody else: of use only if nothing newer was heard. */
+/* Doubts of somebody else: of use only if nothing newer was heard. If it was,
+ * whoever doubts should know; the host itself may not get through to all. */
 static void
 registry_take_doubt(struct pg_registry *r, struct pg_member *h,
     const struct pg_hostref *ref)
 {
 	struct pg_err why = { 0 };
 
-	if (!pg_str_eqz(ref->boot, h->boot) || ref->doubt < h->beat)
+	if (!pg_str_eqz(ref->boot, h->boot))
 		return;
+	if (ref->doubt < h->beat) {
+		if (h->state == PG_MEMBER_ONLINE && h->tells == 0)
+			registry_changed(r, h);
+		return;
+	}
 	pg_fail(&why, PG_E_REMOTE, "%.*s", PG_STR_ARG(ref->error));
 	registry_doubt(r, h, ref->doubt, why.msg[0] != '\0' ? why.msg :
 	    "gives no answer");
@@ -423,15 +448,34 @@ registry_own(const struct pg_registry *r, const struct pg_hostref *ref)
 	    pg_str_eqz(ref->boot, r->host->boot);
 }
 
+/* Whether a list says of the host that it is there, without doubt. */
+static bool
+registry_there(const struct pg_hostref *ref)
+{
+	return ref->online && ref->doubt < PG_MAX(ref->beat, 1);
+}
+
+/* Whether a list says something new of h: what is newer than all we were told,
+ * else old news would go round for ever. Of one from before a restart we have
+ * not been told anything. */
+static bool
+registry_alive_by_list(const struct pg_member *h,
+    const struct pg_hostref *ref)
+{
+	if (!registry_there(ref))
+		return false;
+	if (ref->boot.n > 0)
+		return ref->beat > PG_MAX(h->beat, h->doubt) ||
+		    (h->recalled && pg_str_eqz(ref->boot, h->boot));
+	return h->boot[0] == '\0' && (ref->seen > h->told || h->recalled);
+}
+
 /* Whether the reference is a sign of life. What its host says itself is one
- * unless we heard exactly that before; what others say only if it is newer
- * than all we were told, else old news would go round for ever. */
+ * unless we heard exactly that before. */
 static bool
 registry_alive(const struct pg_member *h, const struct pg_hostref *ref,
     enum pg_source from)
 {
-	bool beat = ref->boot.n > 0 && (h->boot[0] == '\0' ||
-	    ref->beat > PG_MAX(h->beat, h->doubt));
 
 	switch (from) {
 	case PG_SOURCE_HEALTH:
@@ -443,13 +487,11 @@ registry_alive(const struct pg_member *h, const struct pg_hostref *ref,
 			    !pg_str_eqz(ref->boot, h->boot);
 		return h->boot[0] != '\0' || ref->seen != h->told;
 	case PG_SOURCE_BEACON:
-		if (ref->boot.n > 0 || h->boot[0] != '\0')
-			return beat;
-		return ref->seen != h->told;
+		if (ref->boot.n > 0)
+			return ref->beat > PG_MAX(h->beat, h->doubt);
+		return h->boot[0] == '\0' && ref->seen != h->told;
 	case PG_SOURCE_LISTED:
-		if (ref->boot.n > 0 || h->boot[0] != '\0')
-			return beat && ref->doubt < ref->beat;
-		return ref->online && ref->seen > h->told;
+		return registry_alive_by_list(h, ref);
 	}
 	return false;
 }
@@ -528,20 +570,25 @@ static bool
 registry_mark(struct pg_registry *r, struct pg_member *h,
     const struct pg_hostref *ref, enum pg_source from)
 {
-	bool hearsay = from == PG_SOURCE_LISTED, other = false;
+	bool hearsay = from == PG_SOURCE_LISTED;
+	/* A health says nothing of boot and beat. */
+	bool other = from != PG_SOURCE_HEALTH &&
+	    !pg_str_eqz(ref->boot, h->boot);
 
-	if (ref->boot.n > 0) {
-		other = !pg_str_eqz(ref->boot, h->boot);
-		memcpy(h->boot, ref->boot.p, ref->boot.n);
-		h->boot[ref->boot.n] = '\0';
-		memcpy(h->sig, ref->sig.p != NULL ? ref->sig.p : "",
-		    ref->sig.n);
+	if (other) {
+		registry_set_boot(r, h, ref->boot);
+		h->sig[0] = '\0';
+		h->keyed = false;
+	}
+	if (ref->boot.n > 0 && (other || !hearsay || ref->beat > h->beat)) {
+		if (ref->sig.n > 0)
+			memcpy(h->sig, ref->sig.p, ref->sig.n);
 		h->sig[ref->sig.n] = '\0';
 		h->beat = ref->beat;
-	} else if (from != PG_SOURCE_HEALTH) {
-		h->boot[0] = h->sig[0] = '\0';
+	} else if (ref->boot.n == 0 && from != PG_SOURCE_HEALTH) {
 		h->told = ref->seen;
 	}
+	h->recalled = false;
 	h->doubt = 0;
 	h->seen = hearsay && ref->boot.n == 0 ? ref->seen : pg_now_wall();
 	h->heard = registry_now(r);
@@ -597,17 +644,25 @@ registry_make_room(struct pg_registry *r, enum pg_source from,
 	return 0;
 }
 
-/* The host that had this boot at another URL: it has changed its address, or
- * the reference is older than that. */
-static struct pg_member *
-registry_by_boot(const struct pg_registry *r, struct pg_str boot)
+/* The host that had this boot at another URL than that of h has changed its
+ * address and goes. false: the reference is older than that, or a stranger's
+ * word against one who is known. */
+static bool
+registry_moves(struct pg_registry *r, const struct pg_member *h,
+    const struct pg_hostref *ref, bool is_stranger)
 {
-	size_t i;
+	struct pg_member *old = ref->boot.n > 0 ?
+	    pg_map_get(&r->boots, ref->boot) : NULL;
 
-	for (i = 0; boot.n > 0 && i < r->nhosts; i++)
-		if (pg_str_eqz(boot, r->hosts[i]->boot))
-			return r->hosts[i];
-	return NULL;
+	if (old == NULL || old == h)
+		return true;
+	if (old->beat >= ref->beat || (is_stranger && old->proven))
+		return false;
+	pg_log(PG_LOG_INFO, "mesh: %.*s is at %.*s now, no more at %.*s",
+	    PG_STR_ARG(ref->name), PG_STR_ARG(ref->url),
+	    PG_STR_ARG(old->url));
+	pg_registry_remove(r, old);
+	return true;
 }
 
 /* Whether the reference leads to somebody else's loopback address. */
@@ -631,61 +686,108 @@ registry_strangers(const struct pg_registry *r)
 	return n;
 }
 
-/* A host that is not in the table, if it is to be. */
-static int
-registry_admit(struct pg_registry *r, const struct pg_hostref *ref,
-    enum pg_source from, struct pg_member **out, struct pg_err *e)
+/* Whether a host that is not in the table is to be. One who is gone is no
+ * news: else it would be taken back from whoever has not forgotten it yet. A
+ * loopback address is of use only on the machine where it was found. */
+static bool
+registry_admits(const struct pg_registry *r, const struct pg_hostref *ref,
+    enum pg_source from, bool is_stranger)
 {
-	struct pg_member *moved = registry_by_boot(r, ref->boot);
-
-	*out = NULL;
-	/* A stranger who is gone is no news: else it would be taken back from
-	 * whoever has not forgotten it yet. A loopback address is of use on
-	 * the machine only where it was found. */
-	if (registry_elsewhere(r, ref, from) || (from == PG_SOURCE_LISTED && (!ref->online ||
-	    ref->doubt >= PG_MAX(ref->beat, 1))) ||
-	    (moved != NULL && moved->beat >= ref->beat) ||
-	    (from == PG_SOURCE_BEACON && !r->seal.set &&
-	    registry_strangers(r) >= PG_MESH_STRANGERS_MAX))
-		return 0;
-	if (moved != NULL) {
-		pg_log(PG_LOG_INFO, "mesh: %.*s is at %.*s now, no more at "
-		    "%.*s", PG_STR_ARG(ref->name), PG_STR_ARG(ref->url),
-		    PG_STR_ARG(moved->url));
-		pg_registry_remove(r, moved);
-	}
-	if (registry_make_room(r, from, e) < 0)
-		return -1;
-	*out = registry_add(r, ref->url);
-	(*out)->stranger = from == PG_SOURCE_BEACON;
-	return 0;
+	return !registry_elsewhere(r, ref, from) &&
+	    (from != PG_SOURCE_LISTED || registry_there(ref)) &&
+	    (!is_stranger || registry_strangers(r) < PG_MESH_STRANGERS_MAX);
 }
 
-/* Whether it may be believed, where there is a key: who is not signed has its
- * boot and beat from we do not know whom. */
+/* Whether there is something new in what is said of h. */
+static bool
+registry_heeds(struct pg_registry *r, struct pg_member *h,
+    const struct pg_hostref *ref, enum pg_source from)
+{
+	if (h->state == PG_MEMBER_UNKNOWN)
+		return from != PG_SOURCE_LISTED || registry_there(ref);
+	if (registry_alive(h, ref, from))
+		return true;
+	if (from == PG_SOURCE_LISTED && ref->doubt > 0)
+		registry_take_doubt(r, h, ref);
+	return false;
+}
+
+/* Leave out of a reference what nobody vouches for; whether anything is left.
+ * Where there is a key, who is not signed has its boot and beat from we do not
+ * know whom; and what is added to the signed part of a beacon, too. */
 static bool
 registry_credible(const struct pg_registry *r, struct pg_hostref *ref,
     enum pg_source from, bool is_signed)
 {
-	if (!r->seal.set || is_signed || r->trust_unsigned)
-		return true;
-	if (from == PG_SOURCE_BEACON)
-		return false;
-	if (from == PG_SOURCE_LISTED) {
-		ref->boot = ref->sig = PG_STR_NULL;
-		ref->beat = ref->doubt = 0;
+	if (from == PG_SOURCE_BEACON) {
+		ref->online = true;
+		ref->doubt = 0;
 	}
-	return true;
+	if (!r->seal.set || is_signed)
+		return true;
+	ref->sig = PG_STR_NULL;
+	if (r->trust_unsigned)
+		return true;
+	ref->boot = PG_STR_NULL;
+	ref->beat = ref->doubt = 0;
+	return from != PG_SOURCE_BEACON;
 }
 
-/* What is said of this very host: if it was missed, it must speak up. */
+/* What is said of this very host: if it was missed, or others have a beat of
+ * it that it did not tell, as of another run, it must speak up. Beats that no
+ * honest host gets to are left alone: ours would get there too, and be taken
+ * nowhere. */
 static void
 registry_hear_own(struct pg_registry *r, const struct pg_hostref *ref)
 {
-	if (ref->doubt > 0)
-		r->accused = PG_MAX(r->accused, ref->doubt);
-	else if (!pg_str_eqz(ref->boot, r->host->boot))
-		r->accused = PG_MAX(r->accused, ref->beat);
+	int64_t at = ref->doubt;
+
+	if (!pg_str_eqz(ref->boot, r->host->boot) || ref->beat > r->spoken)
+		at = PG_MAX(at, ref->beat);
+	if (at < PG_HOSTREF_BEAT_MAX / 2)
+		r->accused = PG_MAX(r->accused, at);
+}
+
+/* A host of another version. If it says so itself, whoever was at its URL is
+ * not there any more. */
+static void
+registry_take_other(struct pg_registry *r, const struct pg_hostref *ref,
+    enum pg_source from)
+{
+	struct pg_member *h = pg_registry_get(r, ref->url);
+	struct pg_err why = { 0 };
+
+	registry_refuse(r, ref);
+	if (h == NULL ||
+	    (from != PG_SOURCE_HEALTH && from != PG_SOURCE_VISITED))
+		return;
+	if (h->givens == 0) {
+		pg_registry_remove(r, h);
+		return;
+	}
+	pg_fail(&why, PG_E_REMOTE, "code version '%.*s' differs from ours, "
+	    "'%.*s'", PG_STR_ARG(ref->version),
+	    PG_STR_ARG(r->host->cfg.code_version));
+	registry_describe(h, ref);
+	h->seen = pg_now_wall();
+	registry_offline(r, h, why.msg);
+}
+
+static void
+registry_hear(struct pg_registry *r, struct pg_member *h,
+    const struct pg_hostref *ref, enum pg_source from, bool is_signed)
+{
+	bool was_stranger = h->stranger, changed;
+
+	registry_unrefuse(r, ref->url);
+	changed = registry_describe(h, ref);
+	changed |= registry_mark(r, h, ref, from);
+	h->keyed |= is_signed;
+	h->proven |= is_signed || (from != PG_SOURCE_LISTED &&
+	    from != PG_SOURCE_BEACON);
+	h->stranger &= !h->proven && from == PG_SOURCE_BEACON;
+	registry_set_alive(r, h, ref, from,
+	    changed || was_stranger != h->stranger);
 }
 
 PG_FN int
@@ -693,7 +795,8 @@ pg_registry_take(struct pg_registry *r, const struct pg_hostref *in,
     enum pg_source from, struct pg_member **out, struct pg_err *e)
 {
 	struct pg_hostref ref = *in;
-	bool is_signed = pg_seal_check(&r->seal, in), changed;
+	bool is_signed = pg_seal_check(&r->seal, in);
+	bool is_stranger = from == PG_SOURCE_BEACON && !is_signed;
 	struct pg_member *h = NULL, *none;
 
 	out = out != NULL ? out : &none;
@@ -705,28 +808,21 @@ pg_registry_take(struct pg_registry *r, const struct pg_hostref *in,
 		return 0;
 	}
 	if (!pg_str_eq(ref.version, r->host->cfg.code_version)) {
-		registry_refuse(r, &ref);
+		registry_take_other(r, &ref, from);
 		return 0;
 	}
-	h = pg_registry_get(r, ref.url);
-	if (h == NULL && registry_admit(r, &ref, from, &h, e) < 0)
-		return -1;
-	*out = h;
-	if (h == NULL)
+	h = *out = pg_registry_get(r, ref.url);
+	if ((h == NULL ? !registry_admits(r, &ref, from, is_stranger) :
+	    !registry_heeds(r, h, &ref, from)) ||
+	    !registry_moves(r, h, &ref, is_stranger))
 		return 0;
-	if (h->state != PG_MEMBER_UNKNOWN && !registry_alive(h, &ref, from)) {
-		if (from == PG_SOURCE_LISTED && ref.doubt > 0)
-			registry_take_doubt(r, h, &ref);
-		return 0;
+	if (h == NULL) {
+		if (registry_make_room(r, from, e) < 0)
+			return -1;
+		h = *out = registry_add(r, ref.url);
+		h->stranger = is_stranger;
 	}
-	registry_unrefuse(r, ref.url);
-	h->keyed |= is_signed;
-	h->proven |= is_signed || (from != PG_SOURCE_LISTED &&
-	    from != PG_SOURCE_BEACON);
-	h->stranger &= !h->proven && from == PG_SOURCE_BEACON;
-	changed = registry_describe(h, &ref);
-	changed |= registry_mark(r, h, &ref, from);
-	registry_set_alive(r, h, &ref, from, changed);
+	registry_hear(r, h, &ref, from, is_signed);
 	return 0;
 }
 
@@ -754,17 +850,9 @@ pg_registry_recalled(struct pg_registry *r, struct pg_member *h)
 {
 	registry_drop_news(r, h);
 	h->tells = 0;
+	h->recalled = true;
 	registry_set_state(r, h, PG_MEMBER_OFFLINE,
 	    "not heard of since this host started");
-}
-
-PG_FN void
-pg_registry_reject(struct pg_registry *r, struct pg_member *h,
-    const struct pg_hostref *ref, const char *why)
-{
-	registry_describe(h, ref);
-	h->seen = pg_now_wall();
-	registry_offline(r, h, why);
 }
 
 /* ---- what we tell ----------------------------------------------------- */
@@ -840,7 +928,7 @@ pg_registry_digest(struct pg_registry *r)
 	for (i = 0; i < r->nhosts; i++) {
 		h = r->hosts[i];
 		if (h->boot[0] != '\0' && h->state != PG_MEMBER_OFFLINE &&
-		    (!r->seal.set || h->sig[0] != '\0'))
+		    !h->stranger && (!r->seal.set || h->sig[0] != '\0'))
 			r->digest += pg_siphash(seed, pg_str(h->boot));
 	}
 	r->digested = r->changes;
@@ -850,14 +938,12 @@ pg_registry_digest(struct pg_registry *r)
 PG_FN size_t
 pg_registry_news(struct pg_registry *r, struct pg_member **out, size_t max)
 {
+	const struct pg_member *again = NULL; /* the first put last again */
 	struct pg_member *h;
 	size_t n = 0;
 
-	while (n < max && r->news != NULL) {
-		h = r->news;
-		if (n > 0 && h == out[0])
-			break;
-		out[n++] = h;
+	while (n < max && r->news != NULL && r->news != again) {
+		h = out[n++] = r->news;
 		r->news = h->news;
 		if (r->news == NULL)
 			r->news_end = &r->news;
@@ -865,6 +951,7 @@ pg_registry_news(struct pg_registry *r, struct pg_member **out, size_t max)
 		if (--h->tells > 0) {
 			*r->news_end = h;
 			r->news_end = &h->news;
+			again = again != NULL ? again : h;
 		}
 	}
 	return n;

@@ -35,7 +35,7 @@ enum pg_source {
 	PG_SOURCE_JOINED,  /* its host posted it */
 	PG_SOURCE_HEALTH,  /* made of its health */
 	PG_SOURCE_VISITED, /* its host's own entry in its answer to a visit */
-	PG_SOURCE_BEACON,  /* its host's words, if they are not somebody else's */
+	PG_SOURCE_BEACON,  /* its host's words, or those of a forger */
 	PG_SOURCE_LISTED   /* somebody's list or news */
 };
 
@@ -65,8 +65,9 @@ struct pg_member {
 	enum pg_member_state state;
 	unsigned givens; /* URLs that users gave and that are this host */
 	bool keyed;      /* its signature shows that it has our key */
-	bool proven;     /* it has answered or joined, or its signature is right */
-	bool stranger;   /* not so, and only a beacon told of it */
+	bool proven;     /* it has answered or joined, or is signed */
+	bool stranger;   /* not so, and only a beacon told of it: no news */
+	bool recalled;   /* not heard of since this host started */
 	size_t at;       /* in hosts */
 	uint64_t changed; /* number of its last change */
 	struct pg_member *older, *newer; /* by that */
@@ -91,7 +92,8 @@ struct pg_registry {
 	bool trust_unsigned;
 	void (*on_remove)(void *arg, struct pg_member *h);
 	void *arg;
-	struct pg_map map; /* by URL */
+	struct pg_map map;   /* by URL */
+	struct pg_map boots; /* those with boot, by that */
 	struct pg_member **hosts;
 	size_t nhosts, cap, nonline;
 	uint64_t changes; /* numbered on across restarts */
@@ -99,6 +101,7 @@ struct pg_registry {
 	struct pg_member *news, **news_end;
 	uint64_t digest, digested; /* as of that many changes */
 	int64_t accused; /* a beat at which others missed this host; 0: none */
+	int64_t spoken;  /* the last beat that this host told */
 	struct pg_refused refused[PG_MESH_REFUSED_MAX];
 };
 
@@ -127,9 +130,6 @@ PG_FN void pg_registry_missed(struct pg_registry *r, struct pg_member *h,
     int64_t asked, const char *why);
 /* h comes from before a restart and has to show that it is still there. */
 PG_FN void pg_registry_recalled(struct pg_registry *r, struct pg_member *h);
-/* It is not of this mesh. */
-PG_FN void pg_registry_reject(struct pg_registry *r, struct pg_member *h,
-    const struct pg_hostref *ref, const char *why);
 PG_FN void pg_registry_remove(struct pg_registry *r, struct pg_member *h);
 /* What time does to h: doubt becomes certainty, the silent are forgotten.
  * true: h is gone. */

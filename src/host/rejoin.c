@@ -9,12 +9,13 @@
 struct pg_rejoin {
 	struct pg_host *host;
 	char *path;
-	uint64_t changes; /* those of the registry that are in the file */
+	uint64_t changes; /* those of the registry that are in the file; 0 */
+	int64_t written;  /* pg_now() of the last attempt */
 	struct pg_timer timer;
 	struct pg_job job;
 	struct pg_buf text; /* of the job, while it is under way */
-	struct pg_err err;
-	bool busy;
+	struct pg_err err; /* of the last attempt */
+	bool busy, failing;
 };
 
 static void
@@ -26,12 +27,18 @@ rejoin_run(struct pg_job *job)
 	pg_file_write(j->path, pg_buf_str(&j->text), 0600, &j->err);
 }
 
+/* What failed is tried again, and told once. */
 static void
-rejoin_report(const struct pg_rejoin *j)
+rejoin_report(struct pg_rejoin *j)
 {
-	if (j->err.code != PG_E_OK)
+	bool failed = j->err.code != PG_E_OK;
+
+	if (failed && !j->failing)
 		pg_log(PG_LOG_WARN, "mesh: hosts are not kept: %s",
 		    j->err.msg);
+	j->failing = failed;
+	if (failed)
+		j->changes = 0;
 }
 
 static void
@@ -43,18 +50,23 @@ rejoin_done(struct pg_job *job)
 	rejoin_report(j);
 }
 
-/* Whether there is something new to be written; it is in j->text then. */
+/* Whether there is something new: hosts, or a beat that is soon further than
+ * the file lets us make good. */
 static bool
+rejoin_wants(const struct pg_rejoin *j)
+{
+	return j->changes != j->host->mesh->registry.changes ||
+	    pg_loop_now(j->host->loop) - j->written >=
+	    PG_MESH_BEAT_LEAP / 2 * PG_MS;
+}
+
+static void
 rejoin_prepare(struct pg_rejoin *j)
 {
-	struct pg_mesh *m = j->host->mesh;
-
-	if (j->changes == m->registry.changes)
-		return false;
-	j->changes = m->registry.changes;
+	j->changes = j->host->mesh->registry.changes;
+	j->written = pg_loop_now(j->host->loop);
 	pg_buf_reset(&j->text);
-	pg_mesh_write(m, &j->text);
-	return true;
+	pg_mesh_write(j->host->mesh, &j->text);
 }
 
 static void
@@ -63,8 +75,12 @@ rejoin_on_time(struct pg_timer *t)
 	struct pg_rejoin *j = PG_CONTAINER(t, struct pg_rejoin, timer);
 
 	pg_timer_set(j->host->loop, t, PG_REJOIN_TIME, rejoin_on_time);
-	if (!j->busy && rejoin_prepare(j))
-		j->busy = pg_work_submit(j->host->work, &j->job, &j->err) == 0;
+	if (j->busy || !rejoin_wants(j))
+		return;
+	rejoin_prepare(j);
+	j->busy = pg_work_submit(j->host->work, &j->job, &j->err) == 0;
+	if (!j->busy)
+		rejoin_report(j);
 }
 
 static void
@@ -93,6 +109,7 @@ pg_rejoin_new(struct pg_host *h)
 	pg_arena_fini(&a);
 	rejoin_read(j);
 	j->changes = h->mesh->registry.changes;
+	j->written = pg_loop_now(h->loop);
 	pg_timer_set(h->loop, &j->timer, PG_REJOIN_TIME, rejoin_on_time);
 	return j;
 }
@@ -103,10 +120,9 @@ pg_rejoin_free(struct pg_rejoin *j)
 	if (j == NULL)
 		return;
 	pg_timer_stop(&j->timer);
-	if (rejoin_prepare(j)) {
-		rejoin_run(&j->job);
-		rejoin_report(j);
-	}
+	rejoin_prepare(j);
+	rejoin_run(&j->job);
+	rejoin_report(j);
 	pg_buf_fini(&j->text);
 	free(j->path);
 	free(j);

@@ -13,7 +13,7 @@
  * file that is no such table is left alone until it is written anew, with a
  * line in the log. */
 PG_FN struct pg_rejoin *pg_rejoin_new(struct pg_host *h);
-/* Writes it a last time, if the workers have ended. */
+/* Writes it a last time. The workers have ended. */
 PG_FN void pg_rejoin_free(struct pg_rejoin *j);
 
 #endif

@@ -4,9 +4,10 @@
  *
  * The client is a pretended one: it keeps the last request.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/loop host/wire host/hostref host/mesh host/remote */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/loop host/wire os/sock host/hostref host/seal host/named host/registry host/mesh host/remote */
 /* wrap: pg_client_start pg_call_cancel */
 #include "base/log.h"
+#include "host/mesh.h"
 #include "host/remote.h"
 
 #include <setjmp.h>
@@ -43,6 +44,19 @@ __wrap_pg_call_cancel(struct pg_call *call)
 	fail_msg("nothing is to be cancelled: %p", (void *)call);
 }
 
+static void
+on_news(void *arg)
+{
+	(void)arg;
+}
+
+static void
+on_remove(void *arg, struct pg_member *x)
+{
+	(void)arg;
+	(void)x;
+}
+
 static int
 setup(void **state)
 {
@@ -53,9 +67,8 @@ setup(void **state)
 	host.name = PG_STR("alpha");
 	host.address = PG_STR("http://127.0.0.1:1");
 	host.cfg.api_key = PG_STR("secret");
-	host.cfg.peers[0] = PG_STR("given:1");
-	host.cfg.npeers = 1;
-	host.mesh = pg_mesh_new(&host);
+	host.mesh = pg_mesh_new(&host, on_news, on_remove, NULL);
+	pg_mesh_named(host.mesh, PG_STR("given:1"));
 	return 0;
 }
 

@@ -287,7 +287,7 @@ test_leaving(void **state)
 		assert_int_equal(pg_work_submit(work, &t->job, NULL), 0);
 		assert_int_equal(read(begun[0], &c, 1), 1);
 	}
-	task_submit(&plain, run_slowly);
+	task_submit(&plain, run_note);
 	pg_work_free(work);
 	work = NULL;
 	open_gate();
