@@ -47,6 +47,8 @@
 #include "src/os/file.c"
 #include "src/os/rand.c"
 #include "src/os/sock.c"
+#include "src/os/iface.c"
+#include "src/os/udp.c"
 #include "src/os/loop.c"
 #include "src/os/work.c"
 #include "src/os/proc.c"
@@ -102,6 +104,11 @@
 #include "src/host/mesh.c"
 #include "src/host/gossip.c"
 #include "src/host/rejoin.c"
+#include "src/host/beacon.c"
+#include "src/host/probe.c"
+#include "src/host/seeds.c"
+#include "src/host/discovery.c"
+#include "src/host/bind.c"
 #include "src/host/remote.c"
 #include "src/host/message.c"
 #include "src/host/arrive.c"
@@ -115,16 +122,29 @@
 #include "src/host/routes.c"
 #include "src/host/host.c"
 
+/* client: hosts and agents as others see them: the half of paglets.h that is
+ * for programs which are no host. Knows no host from inside. */
+#include "src/client/address.c"
+#include "src/client/session.c"
+#include "src/client/locate.c"
+#include "src/client/future.c"
+#include "src/client/entry.c"
+#include "src/client/place.c"
+#include "src/client/admin.c"
+#include "src/client/many.c"
+#include "src/client/find.c"
+#include "src/client/proxy.c"
+#include "src/client/journey.c"
+
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
- * hosts by their API only, but for `serve` and `state --offline`. */
+ * hosts by the client only, but for `serve` and `state --offline`. */
 #include "src/cli/forms.c"
 #include "src/cli/args.c"
 #include "src/cli/show.c"
 #include "src/cli/cli.c"
 #include "src/cli/ask.c"
-#include "src/cli/follow.c"
+#include "src/cli/roster.c"
 #include "src/cli/hosts.c"
-#include "src/cli/locate.c"
 #include "src/cli/offline.c"
 #include "src/cli/agents.c"
 #include "src/cli/life.c"
@@ -150,6 +170,8 @@ static const struct pg_command commands[] = {
 	{ "dispose", pg_dispose_run, "end an agent" },
 	{ "health", pg_health_run, "how a host is" },
 	{ "hosts", pg_hosts_run, "the hosts that a host knows" },
+	{ "wait-host", pg_wait_host_run, "wait until a host is online" },
+	{ "services", pg_services_run, "the services that agents offer" },
 	{ "events", pg_events_run, "what happened on a host" },
 	{ "classes", pg_classes_run, "what agents a host can create" },
 	{ "help", pg_help_run, "this list, or more about one command" },

@@ -1,4 +1,5 @@
-/* paglets: how a paglet is written in C, and how a program becomes a host.
+/* paglets: how a paglet is written in C, and how a program becomes a host, or a
+ * client of hosts (further below).
  *
  * A paglet is a struct (its state), a table of the struct's fields, a table
  * of handlers by message kind, and perhaps hooks and a run step:
@@ -56,7 +57,7 @@
 #endif
 
 /* Changes whenever a struct of this header does. */
-#define PAGLETS_ABI 2
+#define PAGLETS_ABI 3
 /* Bytes that one field of a state may hold. */
 #define PAGLETS_BYTES_MAX ((size_t)1 << 30)
 
@@ -221,6 +222,7 @@ PG_API void *paglets_state(struct paglets_call *c);
 /* Of this paglet; NUL-terminated, valid as long as the process. */
 PG_API const char *paglets_agent_id(struct paglets_call *c);
 PG_API const char *paglets_host_name(struct paglets_call *c);
+/* It may be another when the next message is handled. */
 PG_API const char *paglets_host_address(struct paglets_call *c);
 /* The name of the hook, NULL outside hooks. */
 PG_API const char *paglets_hook_name(struct paglets_call *c);
@@ -380,6 +382,7 @@ struct paglets_creation {
 	const char *agent_class, *state_class, *agent_id;
 	const char *target; /* a host, by name or URL; NULL: this one */
 	const struct paglets_value *state, *init;
+	const char *restart; /* "never" or "on-crash"; NULL: as its class says */
 };
 /* {host_url, agent_id} of the new paglet. */
 PG_API const struct paglets_value *paglets_create(struct paglets_call *c,
@@ -403,5 +406,306 @@ enum paglets_level {
 /* One line in the log of the host. */
 PG_API void paglets_log(struct paglets_call *c, enum paglets_level level,
     const char *fmt, ...) PAGLETS_PRINTF(3, 4);
+
+/* ---- A client: hosts and paglets from outside ----
+ *
+ *	struct paglets_client_config config = { .entry = "10.0.0.1:8765" };
+ *	struct paglets_client *c = paglets_client_new(&config);
+ *	struct paglets_call *v = paglets_client_values(c);
+ *	struct paglets_proxy *p = paglets_proxy_find(c, "kim");
+ *	struct paglets_value *args = paglets_dict(v);
+ *	const struct paglets_value *r;
+ *
+ *	paglets_set(v, args, "by", paglets_int(v, 2));
+ *	r = paglets_proxy_send(p, "increment", args);
+ *	if (r == NULL)
+ *		puts(paglets_client_error(c));
+ *	paglets_proxy_free(p);
+ *	paglets_client_free(c);
+ *
+ * One client belongs to one thread; it makes progress only within calls of
+ * these functions. int results are 0 or -1, pointers NULL, with the client's
+ * error set, unless they say otherwise. Values and texts that a client
+ * returns live until paglets_client_forget; each future has its own.
+ *
+ * A host is a text: a URL, "host:port", or a name, which the entry host is
+ * asked for; NULL is the entry host. The key goes to URLs that you pass as a
+ * text, to http://127.0.0.1:8765 if it is the entry host, and to hosts that
+ * have signed their URL with the same key; to no other: do not pass on URLs
+ * that a host told of, but names, or the value that it told them in.
+ *
+ * Answers of hosts are dicts as PROTOCOL sections 3 and 4 have them. */
+struct paglets_client;
+struct paglets_proxy;  /* one paglet, wherever it may be */
+struct paglets_future; /* one answer that is on its way */
+
+struct paglets_client_config {
+	const char *entry;   /* URL or name; NULL: the host at
+	                      * 127.0.0.1:8765, else one that is found: at
+	                      * this machine's own address, by its beacon, or
+	                      * by asking around in the network */
+	const char *api_key; /* NULL: none */
+	int64_t timeout;     /* ms for each request; 0: 10,000 */
+};
+
+/* Asks nobody yet. Texts are copied. NULL (errno): no memory, no descriptors.
+ * From here on the process ignores SIGPIPE. */
+PG_API struct paglets_client *paglets_client_new(
+    const struct paglets_client_config *config);
+/* After all of its proxies and futures. NULL is fine. */
+PG_API void paglets_client_free(struct paglets_client *c);
+/* For the functions of "Values" above, and no others. */
+PG_API struct paglets_call *paglets_client_values(struct paglets_client *c);
+/* Free all that was returned, or built with paglets_client_values, so far. */
+PG_API void paglets_client_forget(struct paglets_client *c);
+/* Called when something has been waited for for a second; url says where. */
+PG_API void paglets_client_on_slow(struct paglets_client *c,
+    void (*on_slow)(void *arg, const char *url), void *arg);
+
+/* What failed last: its name in the protocol ("RemoteHostError"), a finer
+ * word ("unreachable", "not_found", "usage": you asked for nonsense), and a
+ * line for people. "" before anything has. */
+PG_API const char *paglets_client_error_type(const struct paglets_client *c);
+PG_API const char *paglets_client_error_code(const struct paglets_client *c);
+PG_API const char *paglets_client_error(const struct paglets_client *c);
+/* How far the request got that failed last. */
+struct paglets_failure {
+	bool answered;   /* by a host: the error is its own */
+	bool maybe_done; /* no answer, but the request may have arrived */
+};
+PG_API struct paglets_failure paglets_client_failure(
+    const struct paglets_client *c);
+/* The whole answer of the host that answered last; NULL: none did. */
+PG_API const struct paglets_value *paglets_client_answer(
+    const struct paglets_client *c);
+
+/* Any request to a host: path with its slash, body NULL for none. */
+PG_API const struct paglets_value *paglets_client_request(
+    struct paglets_client *c, const char *host, const char *method,
+    const char *path, const struct paglets_value *body);
+
+/* ---- A client: hosts ---- */
+
+/* The URL of a host. A name that nobody has: "not_found". */
+PG_API const char *paglets_client_resolve(struct paglets_client *c,
+    const char *host);
+/* The reference that the entry host has of a host, by name or URL. */
+PG_API const struct paglets_value *paglets_client_lookup(
+    struct paglets_client *c, const char *host);
+/* 1: the entry host counts it as online; 0: not, or does not know it. */
+PG_API int paglets_client_is_online(struct paglets_client *c,
+    const char *host);
+/* Wait until it is; "Timed out waiting for host 'NAME'". */
+PG_API int paglets_client_wait_for_host(struct paglets_client *c,
+    const char *host, int64_t timeout_ms);
+/* The URL of the host online that has this tag and the fewest active paglets,
+ * as it says itself. */
+PG_API const char *paglets_client_pick(struct paglets_client *c,
+    const char *tag);
+
+/* One host. _hosts: {hosts: [...]}, and perhaps refused: [...], those of
+ * another version. state: "active", "inactive" or "all"; NULL: "active".
+ * name, capability and scope may be NULL. _events: those after `since`. */
+PG_API const struct paglets_value *paglets_client_health(
+    struct paglets_client *c, const char *host);
+PG_API const struct paglets_value *paglets_client_hosts(
+    struct paglets_client *c, const char *host);
+PG_API const struct paglets_value *paglets_client_agents(
+    struct paglets_client *c, const char *host, const char *state);
+PG_API const struct paglets_value *paglets_client_classes(
+    struct paglets_client *c, const char *host);
+PG_API const struct paglets_value *paglets_client_services(
+    struct paglets_client *c, const char *host, const char *name,
+    const char *capability, const char *scope);
+PG_API const struct paglets_value *paglets_client_events(
+    struct paglets_client *c, const char *host, int64_t since,
+    int64_t limit);
+
+/* Many hosts at once: a NULL-terminated list, or all that the entry host
+ * knows (NULL). A list of one dict for each, in order: {name, url,
+ * reachable B, latency_ms F, health | agents | services} or, for one that
+ * failed, error_type and error in place of the last. Hosts listed as offline
+ * are not asked. *failed (may be NULL) counts those that failed. Each is
+ * waited for for at most timeout_ms; 0: as configured. */
+PG_API const struct paglets_value *paglets_client_health_many(
+    struct paglets_client *c, const char *const *hosts, int64_t timeout_ms,
+    size_t *failed);
+PG_API const struct paglets_value *paglets_client_agents_many(
+    struct paglets_client *c, const char *const *hosts, const char *state,
+    int64_t timeout_ms, size_t *failed);
+PG_API const struct paglets_value *paglets_client_services_many(
+    struct paglets_client *c, const char *const *hosts, const char *name,
+    const char *capability, const char *scope, int64_t timeout_ms,
+    size_t *failed);
+
+/* Events of a host as they happen, from the first one after `since` that it
+ * still has. Nonzero from on_event ends it. Values are valid in the call
+ * only; a dict {missed, from, to} stands for events that are lost. 0: the
+ * stream was cut off, ask for the rest; 1: on_event ended it; -1: there was
+ * none ("No route" in the error: a host too old to have streams). on_event
+ * may not ask hosts for anything. */
+PG_API int paglets_client_follow(struct paglets_client *c, const char *host,
+    int64_t since, int (*on_event)(void *arg, int64_t event_id,
+    const struct paglets_value *event), void *arg);
+
+/* ---- A client: paglets ---- */
+
+/* The paglet with this id on a host. Asks nobody unless host is a name. */
+PG_API struct paglets_proxy *paglets_proxy_new(struct paglets_client *c,
+    const char *host, const char *agent_id);
+/* The paglet that people mean: an id or the beginning of one, HOST/ID, or
+ * http://HOST:PORT/agents/ID. The first request goes where the text says, the
+ * entry host if it does not; when that has no such paglet, it is looked for
+ * as paglets_client_find does. */
+PG_API struct paglets_proxy *paglets_proxy_find(struct paglets_client *c,
+    const char *text);
+/* The one whose id is, or begins with, this text: on the given host, or, for
+ * NULL, on the entry host, else on those it knows, all asked at once. Several:
+ * "usage". */
+PG_API struct paglets_proxy *paglets_client_find(struct paglets_client *c,
+    const char *host, const char *prefix);
+/* From {host_url, agent_id}, and back. */
+PG_API struct paglets_proxy *paglets_proxy_from_value(
+    struct paglets_client *c, const struct paglets_value *v);
+PG_API const struct paglets_value *paglets_proxy_value(
+    const struct paglets_proxy *p);
+PG_API void paglets_proxy_free(struct paglets_proxy *p);
+/* A new paglet. target NULL: on the entry host; "tag:TAG": on the host that
+ * paglets_client_pick finds. state_class NULL: the host is asked for it. */
+PG_API struct paglets_proxy *paglets_client_create(struct paglets_client *c,
+    const struct paglets_creation *what);
+
+/* As far as the proxy knows; valid until it is moved or freed. */
+PG_API const char *paglets_proxy_agent_id(const struct paglets_proxy *p);
+PG_API const char *paglets_proxy_host_url(const struct paglets_proxy *p);
+/* Whether it is on another host than the entry host. -1: there is none. */
+PG_API int paglets_proxy_is_remote(struct paglets_proxy *p);
+/* What its host says of it: the summary; with the state. */
+PG_API const struct paglets_value *paglets_proxy_info(
+    struct paglets_proxy *p);
+PG_API const struct paglets_value *paglets_proxy_state(
+    struct paglets_proxy *p);
+PG_API const char *paglets_proxy_class_name(struct paglets_proxy *p);
+
+enum paglets_status {
+	PAGLETS_GONE = 1,     /* its host has no such paglet */
+	PAGLETS_ACTIVE = 2,
+	PAGLETS_INACTIVE = 4, /* asleep */
+	PAGLETS_CRASHED = 8,
+	PAGLETS_STARTING = 16,
+	PAGLETS_MOVING = 32
+};
+/* As a summary says. */
+PG_API enum paglets_status paglets_status_of(
+    const struct paglets_value *summary);
+/* As its host says; 0: it cannot be known, see the error. */
+PG_API enum paglets_status paglets_proxy_status(struct paglets_proxy *p);
+/* 1, 0, or -1 when it cannot be known. states: one or more of the above. */
+PG_API int paglets_proxy_is_state(struct paglets_proxy *p, unsigned states);
+PG_API int paglets_proxy_is_valid(struct paglets_proxy *p);
+PG_API int paglets_proxy_is_active(struct paglets_proxy *p);
+
+/* A message; all but kind may be left out. */
+struct paglets_outgoing {
+	const char *kind;
+	const struct paglets_value *args; /* a dict */
+	const struct paglets_value *arg;
+	bool has_priority;
+	int64_t priority;  /* higher first; 0: before all that wait */
+	bool oneway;       /* the result is null, at once */
+	bool no_delay;     /* fail rather than wait for one that sleeps */
+	bool no_activate;  /* do not wake one that sleeps */
+	int64_t timeout;   /* ms; 0: as configured */
+};
+/* Send and wait for the result (a null value for none). A result that is the
+ * address of this same paglet is settled, as below. */
+PG_API const struct paglets_value *paglets_proxy_send(
+    struct paglets_proxy *p, const char *kind,
+    const struct paglets_value *args);
+PG_API int paglets_proxy_oneway(struct paglets_proxy *p, const char *kind,
+    const struct paglets_value *args);
+/* Send and do not wait; NULL only for nonsense. Free it. */
+PG_API struct paglets_future *paglets_proxy_future(struct paglets_proxy *p,
+    const char *kind, const struct paglets_value *args);
+PG_API const struct paglets_value *paglets_proxy_send_message(
+    struct paglets_proxy *p, const struct paglets_outgoing *m);
+PG_API struct paglets_future *paglets_proxy_future_message(
+    struct paglets_proxy *p, const struct paglets_outgoing *m);
+
+/* Where the paglet is now that has answered with its own new address
+ * {host_url, agent_id}: it may have moved on since. Asks until one host has
+ * had it for 0.15 s, for at most 2 s. Any other value is returned as it is.
+ * The proxy is left as it is: see paglets_proxy_from_value. */
+PG_API const struct paglets_value *paglets_proxy_settle(
+    struct paglets_proxy *p, const struct paglets_value *result);
+
+/* How to travel; all but destination may be left out. */
+struct paglets_ticket {
+	const char *destination; /* a host, by name or URL; or "tag:TAG", see
+	                          * paglets_client_pick: clients only */
+	int64_t timeout;         /* ms for one attempt; 0: 10,000 */
+	int64_t retries;         /* further attempts */
+	int64_t retry_interval;  /* ms; 0: 250 */
+	const char *const *capabilities; /* it must have; NULL-terminated */
+	const char *expected_version;    /* of the target; NULL: any */
+	bool inactive;           /* sleep there until woken */
+};
+/* The ticket as it travels, also for paglets_dispatch_ticket. */
+PG_API struct paglets_value *paglets_ticket_value(struct paglets_call *c,
+    const struct paglets_ticket *t);
+
+/* Its host does the work; the proxy then is where the paglet is. They wait
+ * as long as all attempts of the ticket may take. */
+PG_API int paglets_proxy_dispatch(struct paglets_proxy *p,
+    const char *target);
+PG_API int paglets_proxy_dispatch_ticket(struct paglets_proxy *p,
+    const struct paglets_ticket *t);
+/* Fetch it: target NULL is the entry host. */
+PG_API int paglets_proxy_retract(struct paglets_proxy *p,
+    const char *target);
+/* A proxy of the copy. NULL: on the same host. */
+PG_API struct paglets_proxy *paglets_proxy_clone(struct paglets_proxy *p,
+    const char *target);
+PG_API struct paglets_proxy *paglets_proxy_clone_ticket(
+    struct paglets_proxy *p, const struct paglets_ticket *t);
+
+/* How it sleeps; NULL in place of it: nothing special. */
+struct paglets_sleep {
+	const char *reason;  /* NULL: "deactivate" */
+	bool deaf;           /* no message wakes it */
+	bool no_queue;       /* nor do messages wait */
+	bool on_startup;     /* its host wakes it when it starts */
+	double activate_at;  /* seconds since 1970; 0: at no time */
+};
+PG_API int paglets_proxy_deactivate(struct paglets_proxy *p,
+    const struct paglets_sleep *how);
+PG_API int paglets_proxy_activate(struct paglets_proxy *p);
+/* force: do not wait for what it is doing. */
+PG_API int paglets_proxy_dispose(struct paglets_proxy *p, bool force);
+/* Decide about a move that cannot be settled: it is here, or gone there. */
+PG_API int paglets_proxy_resolve(struct paglets_proxy *p, bool here);
+
+/* ---- A client: futures ---- */
+
+/* Wait at most so long (ms; 0: only look; -1: until it is done, which its own
+ * timeout sees to). true: it is done, well or not. */
+PG_API bool paglets_future_wait(struct paglets_future *f,
+    int64_t timeout_ms);
+/* Of several of one client (NULLs are passed over): the index of the first
+ * one that is done, -1 when none is in time. */
+PG_API int paglets_future_wait_any(struct paglets_future *const *f, size_t n,
+    int64_t timeout_ms);
+/* true: all are done. */
+PG_API bool paglets_future_wait_all(struct paglets_future *const *f, size_t n,
+    int64_t timeout_ms);
+/* Wait for it; its result, settled, valid until the future is freed. NULL: it
+ * failed; the client's error says how. */
+PG_API const struct paglets_value *paglets_future_get(
+    struct paglets_future *f);
+/* Wait no more: it fails with RemoteHostError "cancelled". The paglet may
+ * handle the message all the same. */
+PG_API void paglets_future_cancel(struct paglets_future *f);
+/* Cancels it if it is under way. NULL is fine. */
+PG_API void paglets_future_free(struct paglets_future *f);
 
 #endif

@@ -15,8 +15,9 @@
  *            host_name T, host_address T, event T or null (the hook to run:
  *            creation, arrival, clone, activation), init? value}; body: the
  *            state (a dict; missing fields take their defaults)
- *   MESSAGE  head {timeout F?}: what is left for synchronous sends made while
- *            it is handled; body: the Message (PROTOCOL section 4)
+ *   MESSAGE  head {timeout F?, host_address T?}: what is left for synchronous
+ *            sends made while it is handled, and the host's address if it has
+ *            changed; body: the Message (PROTOCOL section 4)
  *   HOOK     head {name T, hold? B}: hold stops the steps of run from now on,
  *            whatever the hook says to it, so that the state stays what the
  *            host is about to take. They go on after a HOOK named

@@ -389,7 +389,7 @@ runtime_name(struct pg_self *self, const struct pg_value *head,
 	const struct pg_value *v = pg_value_get(head, key);
 
 	if (!pg_value_is(v, PG_T_STR))
-		pg_upline_broken("start lacks a name");
+		pg_upline_broken("a name is missing");
 	return pg_arena_str(&self->names, pg_value_text(v, PG_STR_NULL)).p;
 }
 
@@ -520,16 +520,23 @@ runtime_start(struct paglets_call *c, const struct pg_frame *f)
 
 /* ---- Messages ---- */
 
-/* What is left for sends made while this message is handled. */
+/* What is left for sends made while this message is handled, and where the
+ * host is now. */
 static void
-runtime_set_deadline(struct paglets_call *c, struct pg_str head)
+runtime_open_head(struct paglets_call *c, struct pg_str bytes)
 {
+	const struct pg_value *head;
 	double timeout;
 
-	if (head.n > 0 && pg_value_number(pg_value_get(
-	    runtime_decode(c, head), "timeout"), &timeout))
+	if (bytes.n == 0)
+		return;
+	head = runtime_decode(c, bytes);
+	if (pg_value_number(pg_value_get(head, "timeout"), &timeout))
 		c->deadline = pg_now() + pg_from_seconds(PG_MAX(0.0,
 		    PG_MIN(timeout, 1e9)));
+	if (pg_value_get(head, "host_address") != NULL)
+		c->self->host_address = runtime_name(c->self, head,
+		    "host_address");
 }
 
 /* The class's name without module and outer classes. */
@@ -560,7 +567,7 @@ runtime_open_message(struct paglets_call *c, const struct pg_frame *f)
 		c->args = pg_value_dict(c->arena);
 	if (c->kind == NULL || c->args == NULL)
 		pg_upline_broken("a message too large");
-	runtime_set_deadline(c, f->head);
+	runtime_open_head(c, f->head);
 }
 
 static void

@@ -316,6 +316,7 @@ paglets_create(struct paglets_call *c, const struct paglets_creation *what)
 	upcall_text(c, d, "state_class_name", state_class);
 	upcall_text(c, d, "agent_id", what->agent_id);
 	upcall_text(c, d, "target", what->target);
+	upcall_text(c, d, "restart", what->restart);
 	if (what->state != NULL)
 		paglets_set(c, d, "state", what->state);
 	if (what->init != NULL)

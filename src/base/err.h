@@ -37,6 +37,7 @@
 	X(BUSY, "busy", "HostError", 503, 7)                            \
 	X(UNREACHABLE, "unreachable", "RemoteHostError", 400, 5)        \
 	X(TIMEOUT, "timeout", "RemoteHostError", 400, 6)                \
+	X(PARTLY, "partly", "RemoteHostError", 400, 8)                  \
 	X(SYS, "sys", "RemoteHostError", 500, 1)                        \
 	X(NOMEM, "nomem", "RemoteHostError", 500, 1)                    \
 	X(UNFORESEEN, "unforeseen", "RemoteHostError", 500, 1)

@@ -1,15 +1,11 @@
 /* agents: commands about agents: list, look at, create, call.
  *
- * Each is one table of options and one function that asks the host. What
- * moves an agent is in travel.c, what ends or wakes one in life.c.
+ * Each is one table of options and one function that asks through a client;
+ * moves are in travel.c, sleep and end in life.c.
  */
 #include "agents.h"
 
-#include "../agent/fields.h"
-#include "../host/wire.h"
-#include "../os/rand.h"
 #include "ask.h"
-#include "locate.h"
 #include "offline.h"
 #include "show.h"
 
@@ -22,37 +18,61 @@
 
 /* ---- agents ----------------------------------------------------------- */
 
-static bool
-agents_true(const struct pg_value *agent, const char *key)
-{
-	const struct pg_value *v = pg_value_get(agent, key);
-
-	return pg_value_is(v, PG_T_BOOL) && v->u.i != 0;
-}
-
 /* One word for where it is in its life. */
 static const char *
 agents_status(const struct pg_value *agent)
 {
-	if (agents_true(agent, "crashed"))
-		return "crashed";
-	if (agents_true(agent, "moving"))
-		return "moving";
-	if (agents_true(agent, "active"))
+	switch (paglets_status_of(pg_value_outer(agent))) {
+	case PAGLETS_GONE:
+		return "gone";
+	case PAGLETS_ACTIVE:
 		return "active";
-	/* Only what has a process has a pid. */
-	return pg_value_get(agent, "pid") != NULL ? "starting" : "inactive";
+	case PAGLETS_INACTIVE:
+		return "inactive";
+	case PAGLETS_CRASHED:
+		return "crashed";
+	case PAGLETS_STARTING:
+		return "starting";
+	case PAGLETS_MOVING:
+		return "moving";
+	}
+	return "";
 }
 
-/* Resources and counters are for `info`. since: those that sleep are among
- * them. */
+/* What the table shows beside the plain columns. */
+struct agents_table {
+	struct pg_table t;
+	bool host;  /* which one it is on */
+	bool since; /* those that sleep are among them */
+};
+
 static void
-agents_row(struct pg_table *t, const struct pg_value *agent, bool since)
+agents_table_init(struct agents_table *t, struct pg_ask *r, bool host)
 {
+	static const char *const heads[] = { "HOST", "ID", "CLASS", "STATUS",
+		"PID", "QUEUED", "ERROR", NULL };
+	static const char *const all_heads[] = { "HOST", "ID", "CLASS",
+		"STATUS", "SINCE", "PID", "QUEUED", "ERROR", NULL };
+
+	t->host = host;
+	t->since = pg_args_has(&r->cli->args, "all");
+	pg_table_init(&t->t, &r->cli->arena, (t->since ? all_heads : heads) +
+	    !host);
+}
+
+/* Resources and counters are for `info`. */
+static void
+agents_row(struct agents_table *at, struct pg_str host,
+    const struct pg_value *agent)
+{
+	struct pg_table *t = &at->t;
+
+	if (at->host)
+		pg_table_put(t, host);
 	pg_table_put_value(t, pg_value_get(agent, "agent_id"));
 	pg_table_put_value(t, pg_value_get(agent, "class_name"));
 	pg_table_put(t, pg_str(agents_status(agent)));
-	if (since)
+	if (at->since)
 		pg_table_put_time(t, pg_value_get(agent, "deactivated_at"));
 	pg_table_put_value(t, pg_value_get(agent, "pid"));
 	pg_table_put_value(t, pg_value_get(pg_value_get(agent, "mailbox"),
@@ -60,29 +80,57 @@ agents_row(struct pg_table *t, const struct pg_value *agent, bool since)
 	pg_table_put_value(t, pg_value_get(agent, "error"));
 }
 
+static void
+agents_rows(struct agents_table *t, struct pg_str host,
+    const struct pg_value *list)
+{
+	uint32_t i;
+
+	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
+		agents_row(t, host, list->u.items[i]);
+}
+
+static int
+agents_show(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
+{
+	struct agents_table t;
+
+	agents_table_init(&t, r, false);
+	agents_rows(&t, PG_STR_NULL, pg_value_get(reply, "agents"));
+	return pg_table_show(&t.t, e);
+}
+
+static int
+agents_show_all(struct pg_ask *r, struct pg_value *rows, struct pg_err *e)
+{
+	const struct pg_value *row;
+	struct agents_table t;
+	uint32_t i;
+
+	agents_table_init(&t, r, true);
+	for (i = 0; i < rows->n; i++) {
+		row = rows->u.items[i];
+		agents_rows(&t, pg_value_text(pg_value_get(row, "name"),
+		    PG_STR_NULL), pg_value_get(row, "agents"));
+	}
+	return pg_table_show(&t.t, e);
+}
+
 static int
 agents_list(struct pg_ask *r, struct pg_err *e)
 {
-	static const char *const heads[] = { "ID", "CLASS", "STATUS", "PID",
-		"QUEUED", "ERROR", NULL };
-	static const char *const all_heads[] = { "ID", "CLASS", "STATUS",
-		"SINCE", "PID", "QUEUED", "ERROR", NULL };
-	bool all = pg_args_has(&r->cli->args, "all");
-	struct pg_value *reply, *list;
-	struct pg_place at;
-	struct pg_table t;
-	uint32_t i;
+	const char *state = pg_args_has(&r->cli->args, "all") ? "all" : NULL;
+	int all = pg_ask_all_hosts(r, e);
+	size_t failed;
 
-	if (pg_ask_place_word(r, 0, &at, e) < 0 || pg_ask_get(r, &at,
-	    all ? "/agents?state=all" : "/agents", &reply, e) < 0)
+	if (all < 0)
 		return -1;
-	if (r->cli->json)
-		return pg_show_json(reply, e);
-	list = pg_value_get(reply, "agents");
-	pg_table_init(&t, &r->cli->arena, all ? all_heads : heads);
-	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
-		agents_row(&t, list->u.items[i], all);
-	return pg_table_show(&t, e);
+	if (all)
+		return pg_ask_show_many(r, paglets_client_agents_many(
+		    r->client, NULL, state, 0, &failed), &failed,
+		    agents_show_all, e);
+	return pg_ask_show(r, paglets_client_agents(r->client,
+	    pg_ask_word(r, 0), state), agents_show, e);
 }
 
 PG_FN int
@@ -91,11 +139,12 @@ pg_agents_run(struct pg_cli *c, struct pg_err *e)
 	static const struct pg_option options[] = {
 		{ "all", 'a', NULL, NULL, "also those that sleep (inactive, "
 		    "and since when), are starting, or are moving" },
+		PG_ASK_ALL_HOSTS,
 		{ .name = NULL }
 	};
-	static const struct pg_spec spec = { "[HOST]", 0, 1, options,
-		"Lists the agents on a host: those that are active or have "
-		"crashed." };
+	static const struct pg_spec spec = { "[HOST | --all-hosts]", 0, 1,
+		options, "Lists the agents on a host, or on all: those that "
+		"are active or have crashed." };
 
 	return pg_ask_run(c, &spec, agents_list, e);
 }
@@ -103,17 +152,22 @@ pg_agents_run(struct pg_cli *c, struct pg_err *e)
 /* ---- info, state ------------------------------------------------------ */
 
 static int
+agents_show_info(struct pg_ask *r, struct pg_value *info, struct pg_err *e)
+{
+	return pg_table_of(&r->cli->arena, info, e);
+}
+
+static int
 agents_info(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_target t;
-	struct pg_value *reply;
+	struct paglets_proxy *p = pg_ask_agent(r, e);
+	const struct paglets_value *info;
 
-	if (pg_ask_target(r, r->cli->args.words[0], &t, e) < 0 ||
-	    pg_ask_agent(r, &t, "GET", "", NULL, &reply, e) < 0)
+	if (p == NULL)
 		return -1;
-	if (r->cli->json)
-		return pg_show_json(reply, e);
-	return pg_table_of(&r->cli->arena, reply, e);
+	info = paglets_proxy_info(p);
+	paglets_proxy_free(p);
+	return pg_ask_show(r, info, agents_show_info, e);
 }
 
 PG_FN int
@@ -127,12 +181,19 @@ pg_info_run(struct pg_cli *c, struct pg_err *e)
 }
 
 static int
+agents_show_state(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
+{
+	(void)r;
+	return pg_show_value(pg_value_get(reply, "state"), e);
+}
+
+static int
 agents_state(struct pg_ask *r, struct pg_err *e)
 {
 	const struct pg_args *args = &r->cli->args;
 	struct pg_str dir = pg_args_get(args, "offline");
-	struct pg_target t;
-	struct pg_value *reply;
+	const struct paglets_value *state;
+	struct paglets_proxy *p;
 
 	if (dir.p != NULL)
 		return pg_offline_state(r->cli, dir, args->nwords > 0 ?
@@ -140,12 +201,12 @@ agents_state(struct pg_ask *r, struct pg_err *e)
 	if (args->nwords == 0)
 		return pg_fail(e, PG_E_USAGE, "too few words; it takes AGENT, "
 		    "or --offline DIR");
-	if (pg_ask_target(r, args->words[0], &t, e) < 0 ||
-	    pg_ask_agent(r, &t, "GET", "/state", NULL, &reply, e) < 0)
+	p = pg_ask_agent(r, e);
+	if (p == NULL)
 		return -1;
-	if (r->cli->json)
-		return pg_show_json(reply, e);
-	return pg_show_value(pg_value_get(reply, "state"), e);
+	state = paglets_proxy_state(p);
+	paglets_proxy_free(p);
+	return pg_ask_show(r, state, agents_show_state, e);
 }
 
 PG_FN int
@@ -183,54 +244,51 @@ agents_members(struct pg_ask *r, size_t i, struct pg_err *e)
 	return dict;
 }
 
-/* The body of the request; NULL with e. The message gets its id here, so that
- * a host which sees it twice can tell. */
-static struct pg_value *
-agents_message(struct pg_ask *r, struct pg_err *e)
+/* The message that the command line describes. */
+static int
+agents_message(struct pg_ask *r, struct paglets_outgoing *m,
+    struct pg_err *e)
 {
 	const struct pg_args *args = &r->cli->args;
-	struct pg_arena *a = &r->cli->arena;
-	bool oneway = pg_args_has(args, "oneway");
-	struct pg_value *message = pg_value_dict(a), *arg = NULL, *body;
-	struct pg_value *members = agents_members(r, 2, e);
-	int64_t priority = 5;
-	char id[PG_ID_LEN + 1];
+	struct pg_value *arg = NULL;
 
-	if (members == NULL || pg_args_json(args, "arg", a, &arg, e) < 0 ||
-	    pg_args_int(args, "priority", INT64_MIN, INT64_MAX, &priority,
+	m->kind = pg_ask_word(r, 1);
+	m->oneway = pg_args_has(args, "oneway");
+	m->has_priority = pg_args_has(args, "priority");
+	m->args = pg_value_outer(agents_members(r, 2, e));
+	if (m->args == NULL ||
+	    pg_args_json(args, "arg", &r->cli->arena, &arg, e) < 0 ||
+	    pg_args_int(args, "priority", INT64_MIN, INT64_MAX, &m->priority,
 	    e) < 0)
-		return NULL;
-	pg_rand_id(id);
-	pg_put_str(a, message, "kind", args->words[1]);
-	pg_put(a, message, "args", members);
-	pg_put(a, message, "arg", arg);
-	pg_put_int(a, message, "priority", priority);
-	pg_put_int(a, message, "message_type", oneway ? 2 : 0);
-	pg_put_str(a, message, "message_id", pg_arena_str(a, pg_str(id)));
-	body = pg_value_dict(a);
-	pg_put(a, body, "message", message);
-	pg_put_bool(a, body, "oneway", oneway);
-	return body;
+		return -1;
+	m->arg = pg_value_outer(arg);
+	return 0;
+}
+
+static int
+agents_show_result(struct pg_ask *r, struct pg_value *v, struct pg_err *e)
+{
+	/* There is none, and "null" would look like one. */
+	if (pg_args_has(&r->cli->args, "oneway"))
+		return 0;
+	return pg_show_value(v, e);
 }
 
 static int
 agents_call(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_value *body = agents_message(r, e), *reply, *result;
-	struct pg_target t;
+	struct paglets_outgoing m = { .kind = NULL };
+	const struct paglets_value *result;
+	struct paglets_proxy *p;
 
-	if (body == NULL ||
-	    pg_ask_target(r, r->cli->args.words[0], &t, e) < 0 ||
-	    pg_ask_agent(r, &t, "POST", "/messages", body, &reply, e) < 0)
+	if (agents_message(r, &m, e) < 0)
 		return -1;
-	/* It may still be on its way to where it says that it is. */
-	result = pg_locate(r, &t, pg_value_get(reply, "result"));
-	if (r->cli->json)
-		return pg_show_json(result, e);
-	/* There is none, and "null" would look like one. */
-	if (pg_args_has(&r->cli->args, "oneway"))
-		return 0;
-	return pg_show_value(result, e);
+	p = pg_ask_agent(r, e);
+	if (p == NULL)
+		return -1;
+	result = paglets_proxy_send_message(p, &m);
+	paglets_proxy_free(p);
+	return pg_ask_show(r, result, agents_show_result, e);
 }
 
 PG_FN int
@@ -258,77 +316,41 @@ pg_call_run(struct pg_cli *c, struct pg_err *e)
 
 /* ---- create ----------------------------------------------------------- */
 
-/* What a creation is made of, beside what the words say. */
-struct agents_creation {
-	struct pg_place at;
-	struct pg_value *classes; /* as the host lists them; NULL: not asked */
-	const struct pg_value *class; /* of them; NULL: none has that name */
-};
-
-static const struct pg_value *
-agents_class(const struct pg_value *classes, struct pg_str name)
+/* Whether a host can create this class; near gets all that it can. */
+static bool
+agents_has_class(struct pg_ask *r, const struct paglets_value *list,
+    const char *name, struct pg_nearest *near)
 {
-	const struct pg_value *c;
-	uint32_t i;
+	struct paglets_call *v = paglets_client_values(r->client);
+	const char *class;
+	size_t i;
 
-	for (i = 0; pg_value_is(classes, PG_T_LIST) && i < classes->n; i++) {
-		c = classes->u.items[i];
-		if (pg_str_eq(pg_value_text(pg_value_get(c, "name"),
-		    PG_STR_NULL), name))
-			return c;
+	for (i = 0; i < paglets_count(list); i++) {
+		class = paglets_as_text(v, paglets_get(paglets_item(list, i),
+		    "name"));
+		if (class != NULL && strcmp(class, name) == 0)
+			return true;
+		if (class != NULL)
+			pg_nearest_try(near, class);
 	}
-	return NULL;
-}
-
-/* Ask for the classes there are. Only a host of another make has no such
- * route. */
-static int
-agents_get_classes(struct pg_ask *r, struct agents_creation *new,
-    struct pg_err *e)
-{
-	struct pg_value *reply;
-	struct pg_err why = { 0 };
-
-	if (pg_ask_get(r, &new->at, "/classes", &reply, &why) == 0) {
-		new->classes = pg_value_get(reply, "classes");
-		new->class = agents_class(new->classes,
-		    r->cli->args.words[0]);
-	} else if (why.code != PG_E_HOST) {
-		*e = why;
-		return -1;
-	}
-	return 0;
-}
-
-/* The wire wants it by name, people know only the class. */
-static struct pg_str
-agents_state_class(struct pg_ask *r, const struct agents_creation *new)
-{
-	struct pg_str given = pg_args_get(&r->cli->args, "state-class");
-	struct pg_str told = pg_value_text(pg_value_get(new->class,
-	    "state_class_name"), PG_STR_NULL);
-
-	if (given.p != NULL)
-		return given;
-	return told.n > 0 ? told : pg_fields_state_name(&r->cli->arena,
-	    r->cli->args.words[0]);
+	return false;
 }
 
 /* The host has refused: perhaps because it has no such class. */
 static int
-agents_explain_class(struct pg_ask *r, const struct agents_creation *new,
+agents_explain_class(struct pg_ask *r, const struct paglets_creation *what,
     struct pg_err *e)
 {
-	struct pg_nearest near = { .word = r->cli->args.words[0] };
-	const struct pg_value *list = new->classes;
-	uint32_t i;
+	struct pg_nearest near = { .word = pg_str(what->agent_class) };
+	const struct paglets_value *reply;
 
-	if (e->code != PG_E_SERIAL || list == NULL || new->class != NULL)
+	pg_ask_failed(r, e);
+	if (e->code != PG_E_SERIAL || what->state_class != NULL)
 		return -1;
-	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
-		pg_nearest_try(&near, pg_arena_str(&r->cli->arena,
-		    pg_value_text(pg_value_get(list->u.items[i], "name"),
-		    PG_STR(""))).p);
+	reply = paglets_client_classes(r->client, what->target);
+	if (reply == NULL || agents_has_class(r, paglets_get(reply,
+	    "classes"), what->agent_class, &near))
+		return -1;
 	if (near.best != NULL)
 		return pg_fail(e, e->code, "%s; did you mean '%s'?", e->msg,
 		    near.best);
@@ -336,71 +358,54 @@ agents_explain_class(struct pg_ask *r, const struct agents_creation *new,
 	    e->msg);
 }
 
-/* The body of the request, but for what only the host knows; NULL with e:
- * something that the user wrote makes no sense. */
-static struct pg_value *
-agents_creation_body(struct pg_ask *r, struct pg_err *e)
+/* What the command line describes. */
+static int
+agents_creation(struct pg_ask *r, struct paglets_creation *what,
+    struct pg_err *e)
 {
-	const struct pg_args *args = &r->cli->args;
-	struct pg_arena *a = &r->cli->arena;
-	struct pg_str id = pg_args_get(args, "id");
-	struct pg_str restart = pg_args_get(args, "restart");
-	struct pg_value *body = pg_value_dict(a), *init = NULL;
-	struct pg_value *state = agents_members(r, 1, e);
+	struct pg_value *init = NULL;
 
-	if (state == NULL || pg_args_json(args, "init", a, &init, e) < 0)
-		return NULL;
-	pg_put_str(a, body, "agent_class_name", args->words[0]);
-	pg_put(a, body, "state", state);
-	pg_put(a, body, "init", init);
-	if (id.p != NULL && pg_wire_check_id(id, e) < 0) {
-		e->code = PG_E_USAGE;
-		pg_wrap(e, "--id");
-		return NULL;
-	}
-	if (id.p != NULL)
-		pg_put_str(a, body, "agent_id", id);
-	if (restart.p != NULL && !pg_str_eqz(restart, "never") &&
-	    !pg_str_eqz(restart, "on-crash")) {
-		pg_fail(e, PG_E_USAGE, "--restart: '%.*s' is neither never "
-		    "nor on-crash", PG_STR_ARG(restart));
-		return NULL;
-	}
-	if (restart.p != NULL)
-		pg_put_str(a, body, "restart", restart);
-	return body;
+	what->agent_class = pg_ask_word(r, 0);
+	what->state = pg_value_outer(agents_members(r, 1, e));
+	if (what->state == NULL || pg_args_json(&r->cli->args, "init",
+	    &r->cli->arena, &init, e) < 0)
+		return -1;
+	what->init = pg_value_outer(init);
+	what->agent_id = pg_ask_option(r, "id");
+	what->restart = pg_ask_option(r, "restart");
+	what->state_class = pg_ask_option(r, "state-class");
+	what->target = pg_ask_option(r, "on");
+	return 0;
 }
 
 static int
 agents_create(struct pg_ask *r, struct pg_err *e)
 {
-	const struct pg_args *args = &r->cli->args;
-	struct agents_creation new = { .classes = NULL };
-	struct pg_value *body = agents_creation_body(r, e), *reply;
+	struct paglets_creation what = { .agent_class = NULL };
+	struct paglets_proxy *p;
+	int rc;
 
-	/* Everything that the user wrote is checked before anything is sent. */
-	if (body == NULL ||
-	    pg_ask_place(r, pg_args_get(args, "on"), &new.at, e) < 0)
+	if (agents_creation(r, &what, e) < 0)
 		return -1;
-	if (!pg_args_has(args, "state-class") &&
-	    agents_get_classes(r, &new, e) < 0)
-		return -1;
-	pg_put_str(&r->cli->arena, body, "state_class_name",
-	    agents_state_class(r, &new));
-	if (pg_ask(r, &new.at, "POST", PG_STR("/agents"), body, &reply, e) < 0)
-		return agents_explain_class(r, &new, e);
-	reply = pg_value_get(reply, "proxy");
+	p = paglets_client_create(r->client, &what);
+	if (p == NULL)
+		return agents_explain_class(r, &what, e);
 	if (r->cli->json)
-		return pg_show_json(reply, e);
-	return pg_show_value(pg_value_get(reply, "agent_id"), e);
+		rc = pg_show_json(pg_value_inner(paglets_get(
+		    paglets_client_answer(r->client), "proxy")), e);
+	else
+		rc = pg_show_text(pg_str(paglets_proxy_agent_id(p)), e);
+	paglets_proxy_free(p);
+	return rc;
 }
 
 PG_FN int
 pg_create_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = {
-		{ "on", 0, "HOST", NULL, "the host it is to live on (the "
-		    "entry host)" },
+		{ "on", 0, "HOST", NULL, "the host it is to live on; tag:TAG: "
+		    "of those that have the tag the one with the fewest "
+		    "active agents (the entry host)" },
 		{ "id", 0, "ID", NULL, "its id (the host chooses one)" },
 		{ "init", 0, "JSON", NULL, "what its creation hook is told" },
 		{ "restart", 0, "WHEN", NULL, "on-crash: when its process "

@@ -1,82 +1,55 @@
-/* ask: requests to a host, one at a time, each waited for: what all commands
- * but `serve` are made of.
+/* ask: what all commands but `serve` are made of: a client (paglets.h) as the
+ * options describe it, and its failures in the words of a command line.
  */
 #ifndef PG_ASK_H
 #define PG_ASK_H
 
-#include "../net/client.h"
+#include "../agent/fields.h"
 #include "cli.h"
-
-#define PG_ASK_ENTRY "http://127.0.0.1:8765"
-#define PG_ASK_TIMEOUT (10 * PG_SEC)          /* of one request, default */
-#define PG_ASK_REPLY_MAX ((size_t)256 << 20)  /* bytes of an answer */
-#define PG_ASK_VALUES_MAX ((size_t)2 << 30)   /* bytes, once decoded */
-#define PG_ASK_PATIENCE PG_SEC /* then the user is told what we wait for */
-
-/* A host, and whether the user named its address: only then does the API key
- * go there (DESIGN section 7). */
-struct pg_place {
-	struct pg_str url; /* normalised */
-	bool named;
-};
-
-/* An agent on its host. */
-struct pg_target {
-	struct pg_place place;
-	struct pg_str id; /* perhaps only its beginning, until it was found */
-};
-
-struct pg_ask_body;
 
 /* Owner: pg_ask_run. */
 struct pg_ask {
 	struct pg_cli *cli;
-	struct pg_loop *loop;
-	struct pg_work *work;
-	struct pg_client *client;
-	struct pg_str key;
-	int64_t timeout; /* of each request */
-	struct pg_place entry; /* url.p is NULL until it is needed */
-	bool absent; /* the last answer: no such agent, and not where it went */
-	struct pg_arena arena; /* of the answers */
-	struct pg_ask_body *bodies; /* which the answers borrow from */
+	struct paglets_client *client;
+	int64_t timeout; /* ms; 0: not given */
 };
 
 /* A whole command: read the command line by its table, then run it. */
 PG_FN int pg_ask_run(struct pg_cli *c, const struct pg_spec *spec,
     int (*run)(struct pg_ask *r, struct pg_err *e), struct pg_err *e);
 
-/* One request to path at a host; body NULL: none. *reply is valid until
- * pg_ask_forget or the end of the command. e tells who failed and what could
- * be tried. */
-PG_FN int pg_ask(struct pg_ask *r, const struct pg_place *at,
-    const char *method, struct pg_str path, const struct pg_value *body,
-    struct pg_value **reply, struct pg_err *e);
-PG_FN int pg_ask_get(struct pg_ask *r, const struct pg_place *at,
-    const char *path, struct pg_value **reply, struct pg_err *e);
-/* Give back all answers so far. */
-PG_FN void pg_ask_forget(struct pg_ask *r);
+/* What the client failed with, and what could be tried. Returns -1. */
+PG_FN int pg_ask_failed(struct pg_ask *r, struct pg_err *e);
 
-/* The host called so: a URL, or a name that the entry host knows; empty: the
- * entry host itself. */
-PG_FN int pg_ask_place(struct pg_ask *r, struct pg_str host,
-    struct pg_place *out, struct pg_err *e);
-/* Word number i as a host; none: the entry host. */
-PG_FN int pg_ask_place_word(struct pg_ask *r, size_t i, struct pg_place *out,
+/* Word number i; NULL: there is none, which stands for the entry host. */
+PG_FN const char *pg_ask_word(const struct pg_ask *r, size_t i);
+/* The value of an option; NULL: not given. */
+PG_FN const char *pg_ask_option(const struct pg_ask *r, const char *name);
+/* A time given by an option, in ms; 0: not given. */
+PG_FN int pg_ask_duration(struct pg_ask *r, const char *name, int64_t *ms,
     struct pg_err *e);
 
-/* The agent that a word names, not yet looked for. */
-PG_FN int pg_ask_target(struct pg_ask *r, struct pg_str word,
-    struct pg_target *out, struct pg_err *e);
-/* A request to /agents/ID and what tail adds; tail "" asks for the summary.
- * When there is no such agent and exactly one whose id begins so, t->id becomes
- * that id. */
-PG_FN int pg_ask_agent(struct pg_ask *r, struct pg_target *t,
-    const char *method, const char *tail, const struct pg_value *body,
-    struct pg_value **reply, struct pg_err *e);
-/* The agent whose id is or begins with t->id, as its host lists them. -1 with
- * PG_E_INVALID_AGENT for none, PG_E_USAGE for several. */
-PG_FN int pg_ask_find(struct pg_ask *r, struct pg_target *t,
+/* The agent that the first word names, not yet looked for; NULL with e. */
+PG_FN struct paglets_proxy *pg_ask_agent(struct pg_ask *r, struct pg_err *e);
+
+/* Show an answer as JSON or with show (NULL: not at all); -1 with e for
+ * NULL, which stands for a failure of the client. */
+PG_FN int pg_ask_show(struct pg_ask *r, const struct paglets_value *v,
+    int (*show)(struct pg_ask *r, struct pg_value *v, struct pg_err *e),
     struct pg_err *e);
+/* The same for a list that paglets_client_*_many gave: those that failed are
+ * named on stderr, and then it fails with PG_E_PARTLY. As JSON it is the list
+ * "hosts" of a dict. */
+PG_FN int pg_ask_show_many(struct pg_ask *r, const struct paglets_value *rows,
+    const size_t *failed, int (*show)(struct pg_ask *r, struct pg_value *v,
+    struct pg_err *e), struct pg_err *e);
+
+/* Of commands that ask one host or all. 1: all; 0: the first word; -1: both
+ * were given. */
+PG_FN int pg_ask_all_hosts(struct pg_ask *r, struct pg_err *e);
+#define PG_ASK_ALL_HOSTS                                                  \
+	{ "all-hosts", 0, NULL, NULL, "ask all hosts that the entry host " \
+	    "knows, at once; those that fail are named, and the exit "     \
+	    "status is 8" }
 
 #endif

@@ -201,16 +201,18 @@ pg_cli_key(struct pg_cli *c, struct pg_str *key, struct pg_err *e)
 
 static const char cli_overview[] =
     "\nAGENT is an id, the beginning of one, HOST/ID, or a URL as commands "
-    "print it,\nhttp://HOST:PORT/agents/ID. HOST is a URL, HOST:PORT, or a "
-    "name that the entry\nhost knows (`paglets hosts` lists them). The entry "
-    "host is --entry, else\nPAGLETS_ENTRY, else the one at "
-    "http://127.0.0.1:8765.\n\n"
+    "print it,\nhttp://HOST:PORT/agents/ID. An id alone is looked for on the "
+    "entry host, then on\nall that it knows. HOST is a URL, HOST:PORT, or a "
+    "name that the entry host knows\n(`paglets hosts` lists them). The entry "
+    "host is --entry, else PAGLETS_ENTRY,\nelse the one at "
+    "http://127.0.0.1:8765, else one that is found near this\nmachine.\n\n"
     "TIME is 5s, 250ms, 2m or 1h, SIZE is 512K, 8M or 1G; both may be none. "
     "In help,\n[NAME] is the environment variable that counts when an option "
     "is not given, and\n(...) what holds when neither is. Commands print for "
     "people; with --json, one\nJSON document.\n\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 authentication,\n"
-    "  5 unreachable, 6 timed out, 7 refused, at a limit or in conflict.\n\n"
+    "  5 unreachable, 6 timed out, 7 refused, at a limit or in conflict,\n"
+    "  8 some of several failed.\n\n"
     "`paglets help COMMAND` tells more.\n";
 
 /* The help of the whole program, made of the table in paglets.c. */

@@ -1,5 +1,5 @@
 /* forms: how values are written on a command line: durations, sizes, numbers,
- * arguments of messages, addresses of agents; and which word was meant.
+ * arguments of messages; and which word was meant.
  */
 #ifndef PG_FORMS_H
 #define PG_FORMS_H
@@ -36,20 +36,6 @@ PG_FN int pg_form_json(struct pg_arena *a, struct pg_str text,
  * Borrows from word. */
 PG_FN int pg_form_member(struct pg_arena *a, struct pg_str word,
     struct pg_value *dict, struct pg_err *e);
-
-/* An agent as people name it. */
-struct pg_address {
-	struct pg_str host; /* URL or name of its host; empty: not said */
-	struct pg_str id;   /* or the beginning of one */
-};
-
-/* "ID", "HOST/ID" or "http://HOST:PORT/agents/ID", where /agents may be left
- * out (a path before it belongs to the host). ID may be cut short, so it is
- * not looked into. */
-PG_FN int pg_form_address(struct pg_str text, struct pg_address *out,
-    struct pg_err *e);
-/* Whether a host is given by URL or by "host:port", not by name. */
-PG_FN bool pg_form_is_url(struct pg_str host);
 
 /* Which of some words is most like the one given. Set word, try all others;
  * best is then NULL or close enough to be proposed. */

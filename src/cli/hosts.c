@@ -1,13 +1,11 @@
-/* hosts: commands about hosts: health, hosts, events, classes. */
-
+/* hosts: commands about what hosts tell: health, events, services, classes.
+ */
 #include "hosts.h"
 
 #include "../agent/runtime.h"
-#include "../codec/json.h"
 #include "../host/event.h"
 #include "../host/wire.h"
 #include "ask.h"
-#include "follow.h"
 #include "show.h"
 
 #include <time.h>
@@ -18,94 +16,73 @@
 /* ---- health ----------------------------------------------------------- */
 
 static int
+hosts_show_health(struct pg_ask *r, struct pg_value *health,
+    struct pg_err *e)
+{
+	return pg_table_of(&r->cli->arena, health, e);
+}
+
+/* One host among all. */
+static void
+hosts_health_row(struct pg_table *t, const struct pg_value *row)
+{
+	const struct pg_value *h = pg_value_get(row, "health");
+	double ms;
+
+	pg_table_put_value(t, pg_value_get(row, "name"));
+	pg_table_put_value(t, pg_value_get(row, "url"));
+	pg_table_put(t, pg_str(h != NULL ? "ok" : pg_value_get(row,
+	    "latency_ms") != NULL ? "refused" : "unreachable"));
+	pg_table_put(t, pg_value_number(pg_value_get(row, "latency_ms"), &ms) ?
+	    pg_arena_printf(t->arena, "%.1f ms", ms) : PG_STR_NULL);
+	pg_table_put_value(t, pg_value_get(h, "active_count"));
+	pg_table_put_value(t, pg_value_get(h, "inactive_count"));
+	pg_table_put_value(t, pg_value_get(h, "code_version"));
+	pg_table_put_value(t, pg_value_get(h, "tags"));
+	pg_table_put_value(t, pg_value_get(row, "error"));
+}
+
+static int
+hosts_show_healths(struct pg_ask *r, struct pg_value *rows, struct pg_err *e)
+{
+	static const char *const heads[] = { "NAME", "URL", "STATUS",
+		"LATENCY", "ACTIVE", "INACTIVE", "VERSION", "TAGS", "ERROR",
+		NULL };
+	struct pg_table t;
+	uint32_t i;
+
+	pg_table_init(&t, &r->cli->arena, heads);
+	for (i = 0; i < rows->n; i++)
+		hosts_health_row(&t, rows->u.items[i]);
+	return pg_table_show(&t, e);
+}
+
+static int
 hosts_health(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_value *reply;
-	struct pg_place at;
+	int all = pg_ask_all_hosts(r, e);
+	size_t failed;
 
-	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
-	    pg_ask_get(r, &at, "/health", &reply, e) < 0)
+	if (all < 0)
 		return -1;
-	if (r->cli->json)
-		return pg_show_json(reply, e);
-	return pg_table_of(&r->cli->arena, reply, e);
+	if (all)
+		return pg_ask_show_many(r, paglets_client_health_many(
+		    r->client, NULL, 0, &failed), &failed,
+		    hosts_show_healths, e);
+	return pg_ask_show(r, paglets_client_health(r->client,
+	    pg_ask_word(r, 0)), hosts_show_health, e);
 }
 
 PG_FN int
 pg_health_run(struct pg_cli *c, struct pg_err *e)
 {
-	static const struct pg_spec spec = { "[HOST]", 0, 1, NULL,
-		"Tells how a host is and what it can do." };
+	static const struct pg_option options[] = { PG_ASK_ALL_HOSTS,
+		{ .name = NULL } };
+	static const struct pg_spec spec = { "[HOST | --all-hosts]", 0, 1,
+		options, "Tells how a host is and what it can do, or how all "
+		"are and how fast they answer." };
 
 	return pg_ask_run(c, &spec, hosts_health, e);
-}
-
-/* ---- hosts ------------------------------------------------------------ */
-
-/* How long ago a time on the wire was; nothing for none. */
-static struct pg_str
-hosts_age(struct pg_arena *a, const struct pg_value *seen)
-{
-	double then;
-	int64_t age;
-
-	if (!pg_value_number(seen, &then))
-		return PG_STR_NULL;
-	age = PG_MAX(pg_now_wall() - pg_from_seconds(then), 0) / PG_SEC;
-	if (age < 120)
-		return pg_arena_printf(a, "%" PRId64 "s", age);
-	if (age < 120 * 60)
-		return pg_arena_printf(a, "%" PRId64 "m", age / 60);
-	return pg_arena_printf(a, "%" PRId64 "h", age / 3600);
-}
-
-/* A reference that does not say is online (PROTOCOL section 4). */
-static void
-hosts_row(struct pg_table *t, const struct pg_value *h)
-{
-	const struct pg_value *online = pg_value_get(h, "online");
-	bool off = pg_value_is(online, PG_T_BOOL) && online->u.i == 0;
-
-	pg_table_put_value(t, pg_value_get(h, "name"));
-	pg_table_put_value(t, pg_value_get(h, "url"));
-	pg_table_put(t, pg_str(off ? "offline" : "online"));
-	pg_table_put(t, hosts_age(t->arena, pg_value_get(h, "last_seen")));
-	pg_table_put_value(t, pg_value_get(h, "active_count"));
-	pg_table_put_value(t, pg_value_get(h, "inactive_count"));
-	pg_table_put_value(t, pg_value_get(h, "code_version"));
-	pg_table_put_value(t, pg_value_get(h, "tags"));
-	pg_table_put_value(t, pg_value_get(h, "error"));
-}
-
-static int
-hosts_list(struct pg_ask *r, struct pg_err *e)
-{
-	static const char *const heads[] = { "NAME", "URL", "STATUS", "SEEN",
-		"ACTIVE", "INACTIVE", "VERSION", "TAGS", "ERROR", NULL };
-	struct pg_value *reply, *list;
-	struct pg_place at;
-	struct pg_table t;
-	uint32_t i;
-
-	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
-	    pg_ask_get(r, &at, "/hosts", &reply, e) < 0)
-		return -1;
-	if (r->cli->json)
-		return pg_show_json(reply, e);
-	list = pg_value_get(reply, "hosts");
-	pg_table_init(&t, &r->cli->arena, heads);
-	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
-		hosts_row(&t, list->u.items[i]);
-	return pg_table_show(&t, e);
-}
-
-PG_FN int
-pg_hosts_run(struct pg_cli *c, struct pg_err *e)
-{
-	static const struct pg_spec spec = { "[HOST]", 0, 1, NULL,
-		"Lists the hosts that a host knows, itself among them." };
-
-	return pg_ask_run(c, &spec, hosts_list, e);
 }
 
 /* ---- events ----------------------------------------------------------- */
@@ -113,10 +90,12 @@ pg_hosts_run(struct pg_cli *c, struct pg_err *e)
 /* Progress through the events of one host. */
 struct hosts_events {
 	struct pg_ask *r;
-	struct pg_place at;
+	const char *at; /* NULL: the entry host */
 	int64_t since, limit;
 	bool tail; /* show the last `limit` of what there is, not the first */
 	struct pg_table table;
+	struct pg_arena arena; /* of what is shown */
+	struct pg_err *e;      /* of a stream */
 };
 
 /* A host without all that it can do. */
@@ -189,23 +168,32 @@ hosts_show_events(struct pg_ask *r, struct hosts_events *s,
 }
 
 /* The wire's limit keeps the oldest: for the last ones we take them all. */
-static int
-hosts_get_events(struct pg_ask *r, const struct hosts_events *s,
-    struct pg_value **reply, struct pg_err *e)
+static const struct pg_value *
+hosts_get_events(struct hosts_events *s, struct pg_err *e)
 {
-	return pg_ask(r, &s->at, "GET", pg_arena_printf(&r->arena,
-	    "/events?since=%" PRId64 "&limit=%" PRId64, s->since,
-	    s->tail ? (int64_t)PG_EVENTS_MAX : s->limit), NULL, reply, e);
+	const struct paglets_value *v = paglets_client_events(s->r->client,
+	    s->at, s->since, s->tail ? PG_EVENTS_MAX : s->limit);
+
+	if (v == NULL)
+		pg_ask_failed(s->r, e);
+	return pg_value_inner(v);
+}
+
+/* What was shown is past. */
+static void
+hosts_go_on(struct hosts_events *s)
+{
+	pg_table_go_on(&s->table);
+	pg_arena_reset(&s->arena);
 }
 
 /* Until interrupted, or until the host does not answer. */
 static void
-hosts_pause(struct pg_ask *r)
+hosts_pause(void)
 {
 	static const struct timespec pause = { HOSTS_FOLLOW_TIME / PG_SEC,
 		HOSTS_FOLLOW_TIME % PG_SEC };
 
-	pg_ask_forget(r);
 	nanosleep(&pause, NULL);
 }
 
@@ -213,15 +201,14 @@ hosts_pause(struct pg_ask *r)
 static int
 hosts_look(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
 {
-	struct pg_value *reply;
+	const struct pg_value *reply = hosts_get_events(s, e);
 
-	if (hosts_get_events(r, s, &reply, e) < 0 ||
-	    hosts_show_events(r, s, pg_value_get(reply, "events"), true,
-	    e) < 0)
+	if (reply == NULL || hosts_show_events(r, s, pg_value_get(reply,
+	    "events"), true, e) < 0)
 		return -1;
 	s->tail = false;
-	pg_table_go_on(&s->table);
-	pg_ask_forget(r);
+	hosts_go_on(s);
+	paglets_client_forget(r->client);
 	return 0;
 }
 
@@ -240,30 +227,24 @@ hosts_gap_row(struct pg_table *t, const struct pg_value *gap)
 }
 
 static int
-hosts_on_event(void *arg, const struct pg_sse *sse, struct pg_err *e)
+hosts_on_event(void *arg, int64_t event_id, const struct paglets_value *v)
 {
 	struct hosts_events *s = arg;
-	struct pg_arena *a = &s->r->arena;
-	const struct pg_value *id;
-	struct pg_value *ev;
+	const struct pg_value *ev = pg_value_inner(v);
 	int rc;
 
-	if (pg_json_read(pg_buf_str(&sse->data), a, &ev, e) < 0)
-		return pg_wrap(e, "%.*s: event", PG_STR_ARG(s->at.url));
-	id = pg_value_decimal(a, pg_buf_str(&sse->id));
-	if (pg_value_is(id, PG_T_INT))
-		s->since = id->u.i;
+	if (event_id > 0)
+		s->since = event_id;
 	if (s->r->cli->json) {
-		rc = pg_show_json(ev, e);
+		rc = pg_show_json(ev, s->e);
 	} else {
-		if (pg_str_eqz(pg_buf_str(&sse->kind), "gap"))
+		if (pg_value_get(ev, "missed") != NULL)
 			hosts_gap_row(&s->table, ev);
 		else
 			hosts_event_row(&s->table, ev);
-		rc = pg_table_show(&s->table, e);
+		rc = pg_table_show(&s->table, s->e);
 	}
-	pg_table_go_on(&s->table);
-	pg_ask_forget(s->r);
+	hosts_go_on(s);
 	return rc;
 }
 
@@ -277,24 +258,29 @@ hosts_no_route(const struct pg_err *e)
 static int
 hosts_follow(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
 {
+	int rc;
+
+	s->e = e;
 	if (hosts_look(r, s, e) < 0)
 		return -1;
-	while (pg_follow(r, &s->at, pg_arena_printf(&r->arena,
-	    "/events/stream?since=%" PRId64, s->since), hosts_on_event, s,
-	    e) == 0)
-		hosts_pause(r);
+	while ((rc = paglets_client_follow(r->client, s->at, s->since,
+	    hosts_on_event, s)) == 0)
+		hosts_pause();
+	/* 1: it could not be shown, e says why. */
+	if (rc < 0)
+		pg_ask_failed(r, e);
 	if (!hosts_no_route(e))
 		return -1;
 	do
-		hosts_pause(r);
+		hosts_pause();
 	while (hosts_look(r, s, e) == 0);
 	return -1;
 }
 
 /* The one document of --json: as the host said it, cut to the last ones. */
 static int
-hosts_events_document(const struct hosts_events *s, struct pg_value *reply,
-    struct pg_err *e)
+hosts_events_document(const struct hosts_events *s,
+    const struct pg_value *reply, struct pg_err *e)
 {
 	struct pg_value *list = pg_value_get(reply, "events");
 
@@ -305,29 +291,41 @@ hosts_events_document(const struct hosts_events *s, struct pg_value *reply,
 	return pg_show_json(reply, e);
 }
 
+/* Once, or until interrupted. */
+static int
+hosts_events_run(struct pg_ask *r, struct hosts_events *s, struct pg_err *e)
+{
+	const struct pg_value *reply;
+
+	if (pg_args_has(&r->cli->args, "follow"))
+		return hosts_follow(r, s, e);
+	reply = hosts_get_events(s, e);
+	if (reply == NULL)
+		return -1;
+	if (r->cli->json)
+		return hosts_events_document(s, reply, e);
+	return hosts_show_events(r, s, pg_value_get(reply, "events"), false,
+	    e);
+}
+
 static int
 hosts_events(struct pg_ask *r, struct pg_err *e)
 {
 	static const char *const heads[] = { "ID", "TIME", "KIND", "AGENT",
 		"DETAIL", NULL };
 	const struct pg_args *args = &r->cli->args;
-	struct hosts_events s = { .r = r, .limit = 100 };
-	struct pg_value *reply;
+	struct hosts_events s = { .r = r, .at = pg_ask_word(r, 0),
+		.limit = 100 };
+	int rc;
 
 	s.tail = !pg_args_has(args, "since");
 	if (pg_args_int(args, "since", 0, INT64_MAX, &s.since, e) < 0 ||
-	    pg_args_int(args, "limit", 0, PG_EVENTS_MAX, &s.limit, e) < 0 ||
-	    pg_ask_place_word(r, 0, &s.at, e) < 0)
+	    pg_args_int(args, "limit", 0, PG_EVENTS_MAX, &s.limit, e) < 0)
 		return -1;
-	pg_table_init(&s.table, &r->arena, heads);
-	if (pg_args_has(args, "follow"))
-		return hosts_follow(r, &s, e);
-	if (hosts_get_events(r, &s, &reply, e) < 0)
-		return -1;
-	if (r->cli->json)
-		return hosts_events_document(&s, reply, e);
-	return hosts_show_events(r, &s, pg_value_get(reply, "events"), false,
-	    e);
+	pg_table_init(&s.table, &s.arena, heads);
+	rc = hosts_events_run(r, &s, e);
+	pg_arena_fini(&s.arena);
+	return rc;
 }
 
 PG_FN int
@@ -348,10 +346,96 @@ pg_events_run(struct pg_cli *c, struct pg_err *e)
 	return pg_ask_run(c, &spec, hosts_events, e);
 }
 
+/* ---- services --------------------------------------------------------- */
+
+static void
+hosts_service_rows(struct pg_table *t, const struct pg_value *list)
+{
+	const struct pg_value *s;
+	uint32_t i;
+
+	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++) {
+		s = list->u.items[i];
+		pg_table_put_value(t, pg_value_get(s, "name"));
+		pg_table_put_value(t, pg_value_get(s, "host_name"));
+		pg_table_put_value(t, pg_value_get(pg_value_get(s, "proxy"),
+		    "agent_id"));
+		pg_table_put_value(t, pg_value_get(s, "scope"));
+		pg_table_put_time(t, pg_value_get(s, "expires_at"));
+		pg_table_put_value(t, pg_value_get(s, "capabilities"));
+	}
+}
+
+static const char *const hosts_service_heads[] = { "NAME", "HOST", "AGENT",
+	"SCOPE", "EXPIRES", "CAPABILITIES", NULL };
+
+static int
+hosts_show_services(struct pg_ask *r, struct pg_value *reply,
+    struct pg_err *e)
+{
+	struct pg_table t;
+
+	pg_table_init(&t, &r->cli->arena, hosts_service_heads);
+	hosts_service_rows(&t, pg_value_get(reply, "services"));
+	return pg_table_show(&t, e);
+}
+
+static int
+hosts_show_all_services(struct pg_ask *r, struct pg_value *rows,
+    struct pg_err *e)
+{
+	struct pg_table t;
+	uint32_t i;
+
+	pg_table_init(&t, &r->cli->arena, hosts_service_heads);
+	for (i = 0; i < rows->n; i++)
+		hosts_service_rows(&t, pg_value_get(rows->u.items[i],
+		    "services"));
+	return pg_table_show(&t, e);
+}
+
+static int
+hosts_services(struct pg_ask *r, struct pg_err *e)
+{
+	const char *name = pg_ask_option(r, "name");
+	const char *capability = pg_ask_option(r, "capability");
+	const char *scope = pg_ask_option(r, "scope");
+	int all = pg_ask_all_hosts(r, e);
+	size_t failed;
+
+	if (all < 0)
+		return -1;
+	if (all)
+		return pg_ask_show_many(r, paglets_client_services_many(
+		    r->client, NULL, name, capability, scope, 0, &failed),
+		    &failed, hosts_show_all_services, e);
+	return pg_ask_show(r, paglets_client_services(r->client,
+	    pg_ask_word(r, 0), name, capability, scope), hosts_show_services,
+	    e);
+}
+
+PG_FN int
+pg_services_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_option options[] = {
+		PG_ASK_ALL_HOSTS,
+		{ "name", 0, "TEXT", NULL, "only services of this name" },
+		{ "capability", 0, "TEXT", NULL, "only those that have it" },
+		{ "scope", 0, "SCOPE", NULL, "mesh: only those offered to the "
+		    "whole mesh" },
+		{ .name = NULL }
+	};
+	static const struct pg_spec spec = { "[HOST | --all-hosts]", 0, 1,
+		options, "Lists the services that agents on a host, or on all, "
+		"offer." };
+
+	return pg_ask_run(c, &spec, hosts_services, e);
+}
+
 /* ---- classes ---------------------------------------------------------- */
 
 static int
-hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
+hosts_show_classes(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
 {
 	static const char *const heads[] = { "CLASS", "STATE", "RUN",
 		"MESSAGES", NULL };
@@ -359,9 +443,7 @@ hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
 	struct pg_table t;
 	uint32_t i;
 
-	if (c->json)
-		return pg_show_json(reply, e);
-	pg_table_init(&t, &c->arena, heads);
+	pg_table_init(&t, &r->cli->arena, heads);
 	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++) {
 		class = list->u.items[i];
 		run = pg_value_get(class, "run");
@@ -379,16 +461,13 @@ hosts_show_classes(struct pg_cli *c, struct pg_value *reply, struct pg_err *e)
 static int
 hosts_classes(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_value *reply;
-	struct pg_place at;
+	const struct paglets_value *v;
 
 	if (pg_args_has(&r->cli->args, "local"))
-		return hosts_show_classes(r->cli,
-		    pg_runtime_list(&r->cli->arena), e);
-	if (pg_ask_place_word(r, 0, &at, e) < 0 ||
-	    pg_ask_get(r, &at, "/classes", &reply, e) < 0)
-		return -1;
-	return hosts_show_classes(r->cli, reply, e);
+		v = pg_value_outer(pg_runtime_list(&r->cli->arena));
+	else
+		v = paglets_client_classes(r->client, pg_ask_word(r, 0));
+	return pg_ask_show(r, v, hosts_show_classes, e);
 }
 
 PG_FN int

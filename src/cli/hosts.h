@@ -1,11 +1,12 @@
-/* hosts: commands about hosts. */
+/* hosts: commands about what hosts tell: health, events, services, classes.
+ */
 #ifndef PG_HOSTS_H
 #define PG_HOSTS_H
 
 #include "cli.h"
 
 PG_FN int pg_health_run(struct pg_cli *c, struct pg_err *e);
-PG_FN int pg_hosts_run(struct pg_cli *c, struct pg_err *e);
+PG_FN int pg_services_run(struct pg_cli *c, struct pg_err *e);
 PG_FN int pg_events_run(struct pg_cli *c, struct pg_err *e);
 PG_FN int pg_classes_run(struct pg_cli *c, struct pg_err *e);
 

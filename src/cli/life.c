@@ -5,69 +5,53 @@
  */
 #include "life.h"
 
-#include "../host/wire.h"
 #include "ask.h"
 #include "show.h"
 
-/* POST body to what of the agent that the first word names. */
+/* How an order to the agent that p was for went; frees p. */
 static int
-life_order(struct pg_ask *r, const char *what, const struct pg_value *body,
+life_done(struct pg_ask *r, struct paglets_proxy *p, int rc,
     struct pg_err *e)
 {
-	struct pg_value *reply;
-	struct pg_target t;
-
-	if (pg_ask_target(r, r->cli->args.words[0], &t, e) < 0 ||
-	    pg_ask_agent(r, &t, "POST", what, body, &reply, e) < 0)
-		return -1;
-	return r->cli->json ? pg_show_json(reply, e) : 0;
+	paglets_proxy_free(p);
+	return pg_ask_show(r, rc == 0 ? paglets_client_answer(r->client) :
+	    NULL, NULL, e);
 }
 
 /* ---- deactivate, activate --------------------------------------------- */
 
-/* What it is to do while it sleeps (PROTOCOL section 4); NULL with e. */
-static struct pg_value *
-life_policy(struct pg_ask *r, struct pg_err *e)
+/* What it is to do while it sleeps. */
+static int
+life_sleep(struct pg_ask *r, struct paglets_sleep *how, struct pg_err *e)
 {
 	const struct pg_args *args = &r->cli->args;
-	struct pg_arena *a = &r->cli->arena;
-	struct pg_value *policy = pg_value_dict(a);
 	struct pg_str at = pg_args_get(args, "at");
 	int64_t when = 0;
 
-	pg_put_bool(a, policy, "activate_on_message",
-	    !pg_args_has(args, "no-activate-on-message"));
-	pg_put_bool(a, policy, "queue_messages_when_inactive",
-	    !pg_args_has(args, "no-queue"));
-	pg_put_bool(a, policy, "activate_on_startup",
-	    pg_args_has(args, "on-startup"));
+	how->reason = pg_ask_option(r, "reason");
+	how->deaf = pg_args_has(args, "no-activate-on-message");
+	how->no_queue = pg_args_has(args, "no-queue");
+	how->on_startup = pg_args_has(args, "on-startup");
 	if (at.p == NULL)
-		return policy;
-	if (pg_form_moment(at, &when, e) < 0) {
-		pg_wrap(e, "--at");
-		return NULL;
-	}
-	pg_put_float(a, policy, "activate_at", pg_to_seconds(when));
-	return policy;
+		return 0;
+	if (pg_form_moment(at, &when, e) < 0)
+		return pg_wrap(e, "--at");
+	how->activate_at = pg_to_seconds(when);
+	return 0;
 }
 
 static int
 life_deactivate(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_arena *a = &r->cli->arena;
-	struct pg_value *body = pg_value_dict(a), *request = pg_value_dict(a);
-	struct pg_value *policy = life_policy(r, e);
-	struct pg_str reason = pg_args_get(&r->cli->args, "reason");
+	struct paglets_sleep how = { .reason = NULL };
+	struct paglets_proxy *p;
 
-	if (policy == NULL)
+	if (life_sleep(r, &how, e) < 0)
 		return -1;
-	if (reason.p == NULL)
-		reason = PG_STR("deactivate");
-	pg_put_str(a, request, "reason", reason);
-	pg_put_strz(a, request, "source", "external");
-	pg_put(a, request, "policy", policy);
-	pg_put(a, body, "request", request);
-	return life_order(r, "/deactivate", body, e);
+	p = pg_ask_agent(r, e);
+	if (p == NULL)
+		return -1;
+	return life_done(r, p, paglets_proxy_deactivate(p, &how), e);
 }
 
 PG_FN int
@@ -98,7 +82,11 @@ pg_deactivate_run(struct pg_cli *c, struct pg_err *e)
 static int
 life_activate(struct pg_ask *r, struct pg_err *e)
 {
-	return life_order(r, "/activate", pg_value_dict(&r->cli->arena), e);
+	struct paglets_proxy *p = pg_ask_agent(r, e);
+
+	if (p == NULL)
+		return -1;
+	return life_done(r, p, paglets_proxy_activate(p), e);
 }
 
 PG_FN int
@@ -116,14 +104,15 @@ pg_activate_run(struct pg_cli *c, struct pg_err *e)
 static int
 life_resolve(struct pg_ask *r, struct pg_err *e)
 {
-	const struct pg_args *args = &r->cli->args;
-	struct pg_value *body = pg_value_dict(&r->cli->arena);
-	bool here = pg_args_has(args, "here");
+	bool here = pg_args_has(&r->cli->args, "here");
+	struct paglets_proxy *p;
 
-	if (here == pg_args_has(args, "gone"))
+	if (here == pg_args_has(&r->cli->args, "gone"))
 		return pg_fail(e, PG_E_USAGE, "say either --here or --gone");
-	pg_put_bool(&r->cli->arena, body, "here", here);
-	return life_order(r, "/resolve", body, e);
+	p = pg_ask_agent(r, e);
+	if (p == NULL)
+		return -1;
+	return life_done(r, p, paglets_proxy_resolve(p, here), e);
 }
 
 PG_FN int
@@ -147,15 +136,15 @@ pg_resolve_run(struct pg_cli *c, struct pg_err *e)
 
 /* ---- dispose ---------------------------------------------------------- */
 
-/* force is an addition of ours to the wire; other hosts ignore it. */
 static int
 life_dispose(struct pg_ask *r, struct pg_err *e)
 {
-	struct pg_value *body = pg_value_dict(&r->cli->arena);
+	struct paglets_proxy *p = pg_ask_agent(r, e);
 
-	if (pg_args_has(&r->cli->args, "force"))
-		pg_put_bool(&r->cli->arena, body, "force", true);
-	return life_order(r, "/dispose", body, e);
+	if (p == NULL)
+		return -1;
+	return life_done(r, p, paglets_proxy_dispose(p,
+	    pg_args_has(&r->cli->args, "force")), e);
 }
 
 PG_FN int

@@ -7,6 +7,7 @@
 
 #include "../base/log.h"
 #include "../host/host.h"
+#include "../host/seeds.h"
 #include "../host/wire.h"
 #include "show.h"
 
@@ -21,6 +22,25 @@ serve_full(const char *option, struct pg_err *e)
 	    PG_HOST_LISTS_MAX);
 }
 
+static int
+serve_peer(struct pg_cli *c, struct pg_host_config *cfg, struct pg_str text,
+    struct pg_err *e)
+{
+	struct pg_str dns = PG_STR(PG_SEEDS_PREFIX), name;
+	uint16_t port;
+
+	if (!pg_str_starts(text, dns)) {
+		if (cfg->npeers == PG_HOST_LISTS_MAX)
+			return serve_full("peer", e);
+		return pg_url_normalise(&c->arena, text,
+		    &cfg->peers[cfg->npeers++], e);
+	}
+	if (cfg->ndns == PG_HOST_LISTS_MAX)
+		return serve_full("peer", e);
+	cfg->dns[cfg->ndns] = pg_str_skip(text, dns.n);
+	return pg_seeds_parse(cfg->dns[cfg->ndns++], &name, &port, e);
+}
+
 /* Checked and normalised here, so that a slip is told before anything runs. */
 static int
 serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
@@ -28,15 +48,13 @@ serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	struct pg_str text;
 	size_t at = 0;
 
-	while (pg_args_next(&c->args, "peer", &at, &text)) {
-		if (cfg->npeers == PG_HOST_LISTS_MAX)
-			return serve_full("peer", e);
-		if (pg_url_normalise(&c->arena, text,
-		    &cfg->peers[cfg->npeers++], e) < 0) {
+	while (pg_args_next(&c->args, "peer", &at, &text))
+		if (serve_peer(c, cfg, pg_str_trim(text), e) < 0) {
+			if (e->code == PG_E_USAGE)
+				return -1;
 			e->code = PG_E_USAGE;
 			return pg_wrap(e, "--peer");
 		}
-	}
 	return 0;
 }
 
@@ -132,9 +150,11 @@ serve_log_level(const struct pg_cli *c, struct pg_err *e)
 	return 0;
 }
 
-/* The address to listen on, without the brackets of a URL. */
+/* An address to listen on, without the brackets of a URL. *loopback becomes
+ * false when others can reach it. */
 static int
-serve_bind(struct pg_str *bind, bool *loopback, struct pg_err *e)
+serve_address(const char *option, struct pg_str *bind, bool *loopback,
+    struct pg_err *e)
 {
 	struct pg_addr addr;
 	struct pg_str text = *bind;
@@ -144,12 +164,46 @@ serve_bind(struct pg_str *bind, bool *loopback, struct pg_err *e)
 	if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
 		text = (struct pg_str){ text.p + 1, text.n - 2 };
 	if (pg_addr_parse(text, 0, &addr) < 0)
-		return pg_fail(e, PG_E_USAGE, "--host: '%.*s' is no numeric "
-		    "address; write 127.0.0.1, 0.0.0.0, ::1 or one of this "
-		    "machine", PG_STR_ARG(*bind));
+		return pg_fail(e, PG_E_USAGE, "--%s: '%.*s' is no numeric "
+		    "address; write auto, 0.0.0.0, ::1 or one of this "
+		    "machine", option, PG_STR_ARG(*bind));
 	*bind = text;
-	*loopback = pg_addr_is_loopback(&addr);
+	*loopback = *loopback && pg_addr_is_loopback(&addr);
 	return 0;
+}
+
+/* auto is whatever address others can reach, hence public. */
+static int
+serve_public(struct pg_host_config *cfg, struct pg_str text, bool *loopback,
+    struct pg_err *e)
+{
+	if (cfg->npublics == PG_BIND_MAX)
+		return pg_fail(e, PG_E_USAGE, "--bind-public: over %d of them",
+		    PG_BIND_MAX);
+	if (pg_str_ieq(text, PG_STR(PG_BIND_AUTO)))
+		*loopback = false;
+	else if (serve_address("bind-public", &text, loopback, e) < 0)
+		return -1;
+	cfg->publics[cfg->npublics++] = text;
+	return 0;
+}
+
+static int
+serve_binds(struct pg_cli *c, struct pg_host_config *cfg, bool *loopback,
+    struct pg_err *e)
+{
+	struct pg_str text = PG_STR_NULL;
+	size_t at = 0;
+
+	while (pg_args_next(&c->args, "bind-public", &at, &text))
+		if (serve_public(cfg, text, loopback, e) < 0)
+			return -1;
+	text = cfg->bind;
+	serve_text(c, "host", &text);
+	if (pg_str_ieq(text, PG_STR(PG_BIND_AUTO)))
+		return serve_public(cfg, text, loopback, e);
+	cfg->bind = text;
+	return serve_address("host", &cfg->bind, loopback, e);
 }
 
 static int
@@ -170,16 +224,21 @@ static int
 serve_check_key(const struct pg_host_config *cfg, bool loopback,
     struct pg_err *e)
 {
+	struct pg_str who = cfg->bind;
+
 	if (cfg->api_key.n > 0 && cfg->api_key.n < PG_KEY_WEAK)
 		pg_log(PG_LOG_WARN, "serve: the API key has %zu bytes; under "
 		    "%d it can be guessed", cfg->api_key.n, PG_KEY_WEAK);
 	if (cfg->api_key.n > 0 || cfg->insecure ||
 	    (loopback && cfg->public_url.n == 0))
 		return 0;
+	if (cfg->public_url.n > 0)
+		who = cfg->public_url;
+	else if (cfg->npublics > 0)
+		who = cfg->publics[0];
 	return pg_fail(e, PG_E_FORBIDDEN, "%.*s can be reached from other "
 	    "machines and there is no API key; set PAGLETS_API_KEY, use "
-	    "--api-key-file, or say --insecure-no-auth",
-	    PG_STR_ARG(cfg->public_url.n > 0 ? cfg->public_url : cfg->bind));
+	    "--api-key-file, or say --insecure-no-auth", PG_STR_ARG(who));
 }
 
 /* ---- where it keeps what is to survive --------------------------------- */
@@ -271,13 +330,16 @@ static int
 serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 {
 	int64_t port = PG_DEFAULT_PORT;
-	bool loopback = false;
+	bool loopback = true;
 
 	pg_host_config_init(cfg);
 	serve_text(c, "name", &cfg->name);
-	serve_text(c, "host", &cfg->bind);
 	serve_text(c, "mesh-version", &cfg->code_version);
 	cfg->mesh = serve_switch(c, "mesh", "no-mesh");
+	cfg->multicast = serve_switch(c, "mesh-multicast",
+	    "no-mesh-multicast");
+	cfg->lan = serve_switch(c, "mesh-lan-discovery",
+	    "no-mesh-lan-discovery");
 	cfg->trust_unsigned = pg_args_has(&c->args, "trust-unsigned");
 	cfg->mesh_debug = serve_env_on("PAGLETS_MESH_DEBUG");
 	cfg->insecure = pg_args_has(&c->args, "insecure-no-auth");
@@ -286,7 +348,7 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	    pg_args_size(&c->args, "max-move", &cfg->body_move_max, e) < 0 ||
 	    serve_log_level(c, e) < 0 || serve_peers(c, cfg, e) < 0 ||
 	    serve_tags(c, cfg, e) < 0 || serve_properties(c, cfg, e) < 0 ||
-	    serve_bind(&cfg->bind, &loopback, e) < 0 ||
+	    serve_binds(c, cfg, &loopback, e) < 0 ||
 	    serve_public_url(c, cfg, e) < 0 ||
 	    serve_durability(c, cfg, e) < 0 ||
 	    pg_cli_key(c, &cfg->api_key, e) < 0)
@@ -324,10 +386,15 @@ static const struct pg_option serve_options[] = {
 	    "machine's)" },
 	{ "host", 0, "ADDR", "PAGLETS_HOST", "address to listen on; beyond "
 	    "loopback it needs an API key (127.0.0.1)" },
+	{ "bind-public", 0, "ADDR", NULL, "one more, which others are told; "
+	    "auto: that of this machine in its network, also when it "
+	    "changes; repeatable" },
 	{ "port", 0, "N", "PAGLETS_PORT", "port, 0 for any free one (8765)" },
 	{ "public-url", 0, "URL", "PAGLETS_PUBLIC_URL", "URL that others "
 	    "reach it by; it needs an API key" },
-	{ "peer", 0, "URL", NULL, "URL of a host to join; repeatable" },
+	{ "peer", 0, "URL", NULL, "URL of a host to join, or "
+	    PG_SEEDS_PREFIX "NAME[:PORT] for all addresses of that name; "
+	    "repeatable" },
 	{ "mesh-version", 0, "TEXT", "PAGLETS_MESH_VERSION", "only hosts of "
 	    "the same one are peers (" PG_WIRE_VERSION ")" },
 	{ "tag", 0, "TAG", NULL, "a tag to be found by; repeatable, or "
@@ -344,11 +411,11 @@ static const struct pg_option serve_options[] = {
 	    "debug (info)" },
 	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },
 	{ "no-mesh", 0, NULL, NULL, "do not" },
-	{ "mesh-multicast", 0, NULL, NULL, "find peers by multicast (not "
-	    "yet)" },
+	{ "mesh-multicast", 0, NULL, NULL, "find peers by multicast (the "
+	    "default)" },
 	{ "no-mesh-multicast", 0, NULL, NULL, "do not" },
 	{ "mesh-lan-discovery", 0, NULL, NULL, "find peers by probing the "
-	    "LAN (not yet)" },
+	    "LAN while none is known (the default)" },
 	{ "no-mesh-lan-discovery", 0, NULL, NULL, "do not" },
 	{ "trust-unsigned", 0, NULL, NULL, "send the API key to every host of "
 	    "the mesh, as Python hosts do, also to one that has not shown "

@@ -106,6 +106,12 @@ pg_show_value(const struct pg_value *v, struct pg_err *e)
 	return rc;
 }
 
+PG_FN void
+pg_show_clear(void)
+{
+	show_write(PG_STR("\033[H\033[J"), NULL);
+}
+
 /* ---- tables ----------------------------------------------------------- */
 
 struct pg_cell {

@@ -22,6 +22,9 @@ PG_FN int pg_show_json(const struct pg_value *v, struct pg_err *e);
 /* For people: text as it is, small values on one line, others indented. */
 PG_FN int pg_show_value(const struct pg_value *v, struct pg_err *e);
 
+/* Begin anew on top of an empty screen; stdout must be a terminal. */
+PG_FN void pg_show_clear(void);
+
 struct pg_cell;
 
 /* Rows of text in columns. Memory: the arena; cells are copied. */

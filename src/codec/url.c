@@ -131,6 +131,8 @@ url_authority(struct pg_str a, struct pg_url *out)
 		a = pg_str_skip(a, 1);
 	} else {
 		out->host = url_cut(&a, ":");
+		if (a.n > 1 && memchr(a.p + 1, ':', a.n - 1) != NULL)
+			return "IPv6 address without brackets";
 	}
 	if (!url_host_ok(out->host, out->v6))
 		return out->host.n == 0 ? "no host" : "bad host";

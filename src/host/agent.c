@@ -700,6 +700,7 @@ pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
 		goto out;
 	a->host->nchildren++;
 	a->pid = a->child.proc.pid;
+	a->told_address = a->host->address;
 	command_expect(&a->own, PG_FRAME_START, id, PG_AGENT_START_TIME, done,
 	    arg);
 	rc = pg_child_send(&a->child, PG_FRAME_START, id, pg_buf_str(&head),
@@ -957,7 +958,9 @@ pg_agent_release(struct pg_hold *h)
 static void
 agent_deliver(struct pg_agent *a, struct pg_msg *m)
 {
-	struct pg_buf head = PG_BUF_INIT(1024);
+	struct pg_buf head = PG_BUF_INIT(PG_FRAME_MAX / 2);
+	struct pg_str address = a->host->address;
+	int64_t left = PG_NEVER;
 	struct pg_err err = { 0 };
 	int rc;
 
@@ -965,8 +968,12 @@ agent_deliver(struct pg_agent *a, struct pg_msg *m)
 	a->running_id = agent_next_id(a);
 	a->state_fresh = false;
 	if (m->deadline != PG_NEVER)
-		pg_head_message(m->deadline - pg_loop_now(a->host->loop),
-		    &head);
+		left = m->deadline - pg_loop_now(a->host->loop);
+	if (pg_str_eq(address, a->told_address))
+		address = PG_STR_NULL;
+	if (left != PG_NEVER || address.n > 0)
+		pg_head_message(left, address, &head);
+	a->told_address = a->host->address;
 	rc = pg_child_send(&a->child, PG_FRAME_MESSAGE, a->running_id,
 	    pg_buf_str(&head), m->body, NULL, 0, 0, &err);
 	pg_buf_fini(&head);

@@ -80,6 +80,7 @@ struct pg_agent {
 	enum pg_agent_phase phase;
 	unsigned refs;
 	struct pg_child child;
+	struct pg_str told_address; /* the host's, as its process knows it */
 	pid_t pid;
 	int exitcode;
 	char error[120]; /* "" or why it crashed */

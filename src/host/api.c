@@ -11,6 +11,8 @@
 #include "mesh.h"
 #include "wire.h"
 
+#include <unistd.h>
+
 #define API_OUT_KEEP (64 * 1024) /* bytes of an answer's memory kept */
 
 /* ---- Answers -------------------------------------------------------------- */
@@ -187,19 +189,24 @@ api_host_part(struct pg_str s)
 }
 
 /* Whether the name can not have been made ours by somebody else's DNS: a
- * literal address, a name without a dot, or one that we were given. */
+ * literal address, a name without a dot, or one that we or this machine were
+ * given. */
 static bool
 api_own_name(const struct pg_host *h, struct pg_str name)
 {
 	struct pg_addr addr;
 	struct pg_url url;
 	struct pg_str plain = name;
+	char machine[256] = "";
 
 	if (plain.n > 0 && plain.p[plain.n - 1] == '.')
 		plain.n--;
 	if (plain.n == 0 || memchr(plain.p, '.', plain.n) == NULL ||
 	    pg_addr_parse(name, 0, &addr) == 0 ||
 	    pg_str_ieq(plain, h->name))
+		return true;
+	gethostname(machine, sizeof(machine) - 1);
+	if (pg_str_ieq(plain, pg_str(machine)))
 		return true;
 	return pg_url_parse(h->address, &url, NULL) == 0 &&
 	    pg_str_ieq(plain, url.host);

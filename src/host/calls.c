@@ -5,6 +5,7 @@
 #include "calls.h"
 
 #include "../codec/json.h"
+#include "bind.h"
 #include "inactive.h"
 #include "lifecycle.h"
 #include "mesh.h"
@@ -188,6 +189,19 @@ calls_message(struct pg_agent *a, const struct pg_value *args,
 	return m;
 }
 
+/* Whether a message to this agent at that URL is for us to deliver. Who was
+ * told of it before our address changed means the same agent. */
+static bool
+calls_is_here(struct pg_host *h, struct pg_str url, struct pg_str to)
+{
+	struct pg_str next;
+
+	if (url.n == 0 || pg_str_eq(url, h->address))
+		return true;
+	return pg_bind_was(h->bind, url) && (pg_agent_find(h, to) != NULL ||
+	    pg_forward_url(h, to, &next));
+}
+
 static void
 calls_send(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 {
@@ -213,7 +227,7 @@ calls_send(struct pg_agent *a, uint32_t id, const struct pg_value *args)
 		m->on_done = calls_on_sent;
 		m->arg = calls_wait(a, id);
 	}
-	if (url.n == 0 || pg_str_eq(url, h->address))
+	if (calls_is_here(h, url, to))
 		pg_message_deliver(h, to, m);
 	else
 		pg_message_remote(h, url, to, m);

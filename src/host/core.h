@@ -14,6 +14,12 @@
 
 #define PG_HOST_NAME_MAX 200     /* bytes */
 #define PG_HOST_LISTS_MAX 256    /* peers, tags, properties, each */
+/* Addresses given by --bind-public; with two more and, while one is being
+ * replaced, a third, they are what a server listens at. */
+#define PG_BIND_MAX (PG_SERVER_LISTEN_MAX - 3)
+/* Instead of an address: that of this machine in its network, whatever it is
+ * at the time. */
+#define PG_BIND_AUTO "auto"
 #define PG_HOST_AGENTS_MAX 20000 /* asleep ones too */
 #define PG_HOST_PROPERTIES_MAX 1000 /* set by agents */
 #define PG_HOST_PROPERTY_MAX (16 * 1024) /* bytes of one, in memory */
@@ -27,6 +33,8 @@
 #endif
 
 struct pg_agent;
+struct pg_bind;
+struct pg_discovery;
 struct pg_gossip;
 struct pg_host;
 struct pg_mesh;
@@ -52,13 +60,19 @@ enum pg_durability {
 /* What `serve` was told; text is borrowed and outlives the host. */
 struct pg_host_config {
 	struct pg_str name;       /* empty: the machine's */
-	struct pg_str bind;       /* numeric address */
+	struct pg_str bind;       /* numeric address, or PG_BIND_AUTO */
+	/* More of those; others are told the first, and loopback goes with
+	 * them. */
+	struct pg_str publics[PG_BIND_MAX];
+	size_t npublics;
 	uint16_t port;            /* 0: any free one */
 	struct pg_str public_url; /* empty: from bind and port */
 	struct pg_str code_version;
 	struct pg_str api_key;    /* empty: none */
 	struct pg_str peers[PG_HOST_LISTS_MAX];
 	size_t npeers;
+	struct pg_str dns[PG_HOST_LISTS_MAX]; /* NAME[:PORT]: peers as well */
+	size_t ndns;
 	struct pg_str tags[PG_HOST_LISTS_MAX];
 	size_t ntags;
 	struct { struct pg_str key, value; } properties[PG_HOST_LISTS_MAX];
@@ -113,7 +127,8 @@ struct pg_host {
 	uint64_t seed[2]; /* of all maps */
 	char boot[PG_ID_LEN + 1]; /* new at each start */
 	struct pg_arena arena; /* of the texts below */
-	struct pg_str name, address;
+	struct pg_str name;
+	struct pg_str address; /* may change, see bind.h */
 	bool draining; /* told to stop */
 	bool asleep;   /* and no agent is left to be put to sleep */
 	struct pg_timer stop_timer, wake_timer, recover_timer;
@@ -127,9 +142,11 @@ struct pg_host {
 	size_t nactive, ninactive;           /* by phase */
 	size_t nchildren;                    /* processes not yet reaped */
 	struct pg_map properties;            /* struct host_property, by key */
+	struct pg_bind *bind;
 	struct pg_mesh *mesh;
 	struct pg_gossip *gossip;
 	struct pg_rejoin *rejoin; /* NULL: nothing is kept on disk */
+	struct pg_discovery *discovery; /* NULL: without mesh */
 	struct pg_moves *moves;
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;

@@ -49,12 +49,16 @@ pg_head_hook(const char *name, bool hold, struct pg_buf *b)
 }
 
 PG_FN void
-pg_head_message(int64_t timeout, struct pg_buf *b)
+pg_head_message(int64_t timeout, struct pg_str host_address,
+    struct pg_buf *b)
 {
 	struct pg_arena arena = { 0 };
 	struct pg_value *d = pg_value_dict(&arena);
 
-	pg_put_float(&arena, d, "timeout", pg_to_seconds(timeout));
+	if (timeout != PG_NEVER)
+		pg_put_float(&arena, d, "timeout", pg_to_seconds(timeout));
+	if (host_address.n > 0)
+		pg_put_str(&arena, d, "host_address", host_address);
 	pg_wire_bare(b, d, NULL);
 	pg_arena_fini(&arena);
 }

@@ -5,8 +5,10 @@
 #include "../base/log.h"
 #include "agent.h"
 #include "api.h"
+#include "bind.h"
 #include "calls.h"
 #include "checkpoint.h"
+#include "discovery.h"
 #include "gossip.h"
 #include "inactive.h"
 #include "message.h"
@@ -57,47 +59,6 @@ host_set_name(struct pg_host *h, struct pg_err *e)
 		    PG_HOST_NAME_MAX);
 	h->name = pg_arena_str(&h->arena, name);
 	return 0;
-}
-
-/* The URL others know this host by: the public one if there is one. An
- * address that stands for all of the machine's is given as its name. */
-static int
-host_set_address(struct pg_host *h, const struct pg_addr *bound,
-    struct pg_err *e)
-{
-	char text[PG_ADDR_TEXT], machine[256] = "";
-	unsigned port = pg_addr_port(bound);
-
-	pg_addr_text(bound, text);
-	if (h->cfg.public_url.n > 0) {
-		pg_log(PG_LOG_INFO, "host: listens at %s port %u", text,
-		    port);
-		return pg_url_normalise(&h->arena, h->cfg.public_url,
-		    &h->address, e);
-	}
-	if (strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0) {
-		gethostname(machine, sizeof(machine) - 1);
-		h->address = pg_arena_printf(&h->arena, "http://%s:%u",
-		    machine, port);
-	} else {
-		h->address = pg_arena_printf(&h->arena,
-		    strchr(text, ':') != NULL ? "http://[%s]:%u" :
-		    "http://%s:%u", text, port);
-	}
-	return 0;
-}
-
-static int
-host_listen(struct pg_host *h, struct pg_err *e)
-{
-	struct pg_addr a, bound;
-
-	if (pg_addr_parse(h->cfg.bind, h->cfg.port, &a) < 0)
-		return pg_fail(e, PG_E_USAGE, "'%.*s' is no numeric address",
-		    PG_STR_ARG(h->cfg.bind));
-	if (pg_server_listen(h->server, &a, &bound, e) < 0)
-		return -1;
-	return host_set_address(h, &bound, e);
 }
 
 /* ---- Parts ----------------------------------------------------------------------- */
@@ -171,15 +132,16 @@ pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 	pg_rand_id(h->boot);
 	pg_map_init(&h->agents, h->seed);
 	if (host_set_name(h, e) < 0 || host_make_parts(h, e) < 0 ||
-	    host_listen(h, e) < 0)
+	    (h->bind = pg_bind_new(h, e)) == NULL)
 		goto fail;
 	h->events.host_name = h->name;
-	h->events.host_address = h->address;
 	if (host_recover(h, e) < 0)
 		goto fail;
 	if (h->store != NULL && h->cfg.mesh)
 		h->rejoin = pg_rejoin_new(h);
 	pg_gossip_start(h->gossip);
+	h->discovery = pg_discovery_new(h);
+	pg_bind_watch(h->bind);
 	pg_host_event(h, "context-start", NULL, NULL, NULL);
 	pg_recover_resume(h);
 	return h;
@@ -193,6 +155,7 @@ pg_host_free(struct pg_host *h)
 {
 	if (h == NULL)
 		return;
+	pg_discovery_free(h->discovery);
 	pg_gossip_stop(h->gossip);
 	pg_moves_free(h->moves);
 	if (h->server != NULL)
@@ -206,6 +169,7 @@ pg_host_free(struct pg_host *h)
 	/* Workers read what the store and exchanges own. */
 	if (h->work != NULL)
 		pg_work_free(h->work);
+	pg_bind_free(h->bind);
 	pg_rejoin_free(h->rejoin);
 	pg_gossip_free(h->gossip);
 	if (h->store != NULL)

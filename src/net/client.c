@@ -82,7 +82,7 @@ struct pg_call {
 
 	/* Where to. */
 	struct pg_lookup *lookup;
-	struct pg_addr addrs[PG_LOOKUP_ADDRS_MAX];
+	struct pg_addr addrs[PG_CLIENT_ADDRS_MAX];
 	size_t naddrs, tried;
 	struct client_link *link;
 
@@ -712,9 +712,9 @@ call_on_lookup(void *arg, const struct pg_addr *addrs, size_t n,
 	struct pg_call *call = arg;
 
 	call->lookup = NULL;
+	call->naddrs = PG_MIN(n, (size_t)PG_CLIENT_ADDRS_MAX);
 	if (n > 0)
-		memcpy(call->addrs, addrs, n * sizeof(*addrs));
-	call->naddrs = n;
+		memcpy(call->addrs, addrs, call->naddrs * sizeof(*addrs));
 	call_connect(call, e->msg);
 }
 

@@ -27,7 +27,7 @@ struct pg_lookup {
 
 PG_FN size_t
 pg_lookup_literal(struct pg_str host, uint16_t port,
-    struct pg_addr out[PG_LOOKUP_ADDRS_MAX])
+    struct pg_addr out[PG_LOOKUP_LITERAL_MAX])
 {
 	if (pg_addr_parse(host, port, &out[0]) == 0)
 		return 1;
@@ -91,16 +91,24 @@ lookup_unlink_running(struct pg_lookup *u)
 
 static void lookup_on_done(struct pg_job *j);
 
+/* The workers are gone, and a name server that does not answer is no reason
+ * to wait for this one. */
+static void
+lookup_drop(struct pg_job *j)
+{
+	free(PG_CONTAINER(j, struct pg_lookup, job));
+}
+
 /* Give waiting look-ups to workers, as many as may run. */
 static void
 lookup_feed(struct pg_lookups *q)
 {
+	size_t most = q->most > 0 ? q->most : PG_LOOKUP_RUNNING_MAX;
 	struct pg_lookup *u;
 
-	while (q->nrunning < PG_LOOKUP_RUNNING_MAX &&
-	    (u = q->waiting) != NULL) {
+	while (q->nrunning < most && (u = q->waiting) != NULL) {
 		u->job = (struct pg_job){ .run = lookup_run,
-			.done = lookup_on_done };
+			.done = lookup_on_done, .drop = lookup_drop };
 		/* Full queue: those that run will come by here again. */
 		if (pg_work_submit(q->work, &u->job, &u->err) < 0)
 			return;

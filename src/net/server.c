@@ -17,7 +17,8 @@
 struct server_listener {
 	struct pg_io io;
 	struct pg_timer pause;
-	struct pg_server *server;
+	struct pg_server *server; /* NULL: free */
+	struct pg_addr addr;      /* with the real port */
 	int fd;
 	bool told; /* that it is not accepting */
 };
@@ -26,7 +27,6 @@ struct server_listener {
 struct pg_server {
 	struct pg_conn_set set;
 	struct server_listener listeners[PG_SERVER_LISTEN_MAX];
-	size_t nlisteners;
 };
 
 PG_FN struct pg_server *
@@ -44,15 +44,22 @@ pg_server_new(struct pg_loop *l, const struct pg_server_ops *ops, void *arg,
 }
 
 static void
+server_shut(struct server_listener *li)
+{
+	pg_timer_stop(&li->pause);
+	pg_io_del(&li->io);
+	close(li->fd);
+	li->server = NULL;
+}
+
+static void
 server_stop_listening(struct pg_server *s)
 {
-	while (s->nlisteners > 0) {
-		struct server_listener *li = &s->listeners[--s->nlisteners];
+	size_t i;
 
-		pg_timer_stop(&li->pause);
-		pg_io_del(&li->io);
-		close(li->fd);
-	}
+	for (i = 0; i < PG_SERVER_LISTEN_MAX; i++)
+		if (s->listeners[i].server != NULL)
+			server_shut(&s->listeners[i]);
 }
 
 PG_FN void
@@ -141,17 +148,28 @@ server_on_ready(struct pg_io *io, uint32_t events)
 	}
 }
 
+static struct server_listener *
+server_free_listener(struct pg_server *s)
+{
+	size_t i;
+
+	for (i = 0; i < PG_SERVER_LISTEN_MAX; i++)
+		if (s->listeners[i].server == NULL)
+			return &s->listeners[i];
+	return NULL;
+}
+
 PG_FN int
 pg_server_listen(struct pg_server *s, const struct pg_addr *a,
     struct pg_addr *bound, struct pg_err *e)
 {
-	struct server_listener *li = &s->listeners[s->nlisteners];
+	struct server_listener *li = server_free_listener(s);
 
-	if (s->nlisteners == PG_SERVER_LISTEN_MAX)
+	if (li == NULL)
 		return pg_fail(e, PG_E_HOST, "at most %d listening addresses",
 		    PG_SERVER_LISTEN_MAX);
-	*li = (struct server_listener){ .server = s };
-	li->fd = pg_sock_listen(a, bound, e);
+	*li = (struct server_listener){ .fd = -1 };
+	li->fd = pg_sock_listen(a, &li->addr, e);
 	if (li->fd < 0)
 		return -1;
 	if (pg_io_add(s->set.loop, &li->io, li->fd, EPOLLIN, server_on_ready,
@@ -159,8 +177,25 @@ pg_server_listen(struct pg_server *s, const struct pg_addr *a,
 		close(li->fd);
 		return -1;
 	}
-	s->nlisteners++;
+	li->server = s;
+	*bound = li->addr;
 	return 0;
+}
+
+/* Who is connected, but not yet accepted, would be cut off. */
+PG_FN void
+pg_server_unlisten(struct pg_server *s, const struct pg_addr *bound)
+{
+	struct server_listener *li;
+	size_t i;
+
+	for (i = 0; i < PG_SERVER_LISTEN_MAX; i++) {
+		li = &s->listeners[i];
+		if (li->server == NULL || !pg_addr_eq(&li->addr, bound))
+			continue;
+		server_on_ready(&li->io, EPOLLIN);
+		server_shut(li);
+	}
 }
 
 PG_FN void

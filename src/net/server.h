@@ -24,6 +24,10 @@ PG_FN void pg_server_free(struct pg_server *s);
 /* Add a listener. *bound receives the real port. */
 PG_FN int pg_server_listen(struct pg_server *s, const struct pg_addr *a,
     struct pg_addr *bound, struct pg_err *e);
+/* Close the listener at this address, as pg_server_listen gave it; what it has
+ * accepted goes on. Not from within a handler. */
+PG_FN void pg_server_unlisten(struct pg_server *s,
+    const struct pg_addr *bound);
 /* Stop accepting; answer everything that is under way with Connection: close;
  * idle connections are closed. */
 PG_FN void pg_server_drain(struct pg_server *s);

@@ -66,6 +66,21 @@ pg_addr_port(const struct pg_addr *a)
 }
 
 PG_FN bool
+pg_addr_eq(const struct pg_addr *a, const struct pg_addr *b)
+{
+	if (a->len == 0 || b->len == 0)
+		return a->len == b->len;
+	if (a->u.sa.sa_family != b->u.sa.sa_family ||
+	    pg_addr_port(a) != pg_addr_port(b))
+		return false;
+	if (a->u.sa.sa_family == AF_INET)
+		return a->u.in.sin_addr.s_addr == b->u.in.sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&a->u.in6.sin6_addr,
+	    &b->u.in6.sin6_addr) &&
+	    a->u.in6.sin6_scope_id == b->u.in6.sin6_scope_id;
+}
+
+PG_FN bool
 pg_addr_is_loopback(const struct pg_addr *a)
 {
 	const struct in6_addr *six = &a->u.in6.sin6_addr;

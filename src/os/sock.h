@@ -26,6 +26,8 @@ PG_FN int pg_addr_parse(struct pg_str host, uint16_t port,
 #define PG_ADDR_TEXT 64
 PG_FN void pg_addr_text(const struct pg_addr *a, char out[PG_ADDR_TEXT]);
 PG_FN uint16_t pg_addr_port(const struct pg_addr *a);
+/* The same address and port. */
+PG_FN bool pg_addr_eq(const struct pg_addr *a, const struct pg_addr *b);
 /* 127/8, ::1 and IPv4-mapped loopback. */
 PG_FN bool pg_addr_is_loopback(const struct pg_addr *a);
 

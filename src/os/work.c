@@ -20,15 +20,24 @@ struct work_list {
 	struct pg_job *head, **end;
 };
 
-/* Owner: whoever called pg_work_new. The lock guards what follows it; the
- * rest is the loop thread's. */
+struct work_thread {
+	struct pg_work *work;
+	pthread_t id;
+	struct pg_job *job; /* that it runs */
+	bool left;          /* it ends alone, after that job */
+};
+
+/* Owner: whoever called pg_work_new; then the last thread that was left. The
+ * lock guards what follows it, and the threads' jobs; the rest is the loop
+ * thread's. */
 struct pg_work {
 	struct pg_io bell; /* the eventfd */
-	pthread_t threads[PG_WORK_THREADS];
+	struct work_thread threads[PG_WORK_THREADS];
 	unsigned nthreads;
 
 	pthread_mutex_t lock;
 	pthread_cond_t more;
+	unsigned users; /* once stopping: those who still touch this */
 	struct work_list todo, finished;
 	size_t ntodo;
 	bool stopping;
@@ -66,8 +75,9 @@ work_list_pop(struct work_list *q)
 
 /* The next job; NULL when it is time to end. */
 static struct pg_job *
-work_take(struct pg_work *w)
+work_take(struct work_thread *t)
 {
+	struct pg_work *w = t->work;
 	struct pg_job *j = NULL;
 
 	pthread_mutex_lock(&w->lock);
@@ -77,34 +87,61 @@ work_take(struct pg_work *w)
 		j = work_list_pop(&w->todo);
 		w->ntodo--;
 	}
+	t->job = j;
 	pthread_mutex_unlock(&w->lock);
 	return j;
 }
 
 static void
-work_finish(struct pg_work *w, struct pg_job *j)
+work_unref(struct pg_work *w)
 {
-	bool first;
+	bool last;
 
 	pthread_mutex_lock(&w->lock);
+	last = --w->users == 0;
+	pthread_mutex_unlock(&w->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&w->more);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+/* false: nobody waits for it, nor for this thread. */
+static bool
+work_finish(struct work_thread *t, struct pg_job *j)
+{
+	struct pg_work *w = t->work;
+	bool first, left;
+
+	pthread_mutex_lock(&w->lock);
+	t->job = NULL;
+	left = t->left;
 	first = w->finished.head == NULL;
-	work_list_add(&w->finished, j);
+	if (!left)
+		work_list_add(&w->finished, j);
 	pthread_mutex_unlock(&w->lock);
 	/* Fails only at 2^64 - 1 unread rings. */
-	if (first)
+	if (first && !left)
 		(void)!eventfd_write(w->bell.fd, 1);
+	if (left) {
+		j->drop(j);
+		work_unref(w);
+	}
+	return !left;
 }
 
 static void *
 work_main(void *arg)
 {
-	struct pg_work *w = arg;
+	struct work_thread *t = arg;
 	struct pg_job *j;
 
-	while ((j = work_take(w)) != NULL) {
-		j->run(j);
-		work_finish(w, j);
-	}
+	do {
+		j = work_take(t);
+		if (j != NULL)
+			j->run(j);
+	} while (j != NULL && work_finish(t, j));
 	return NULL;
 }
 
@@ -153,28 +190,49 @@ pg_work_new(struct pg_loop *l, struct pg_err *e)
 	return w;
 }
 
+/* Leave the threads alone whose jobs permit it. */
+static void
+work_leave(struct pg_work *w)
+{
+	struct work_thread *t;
+	unsigned i;
+
+	for (i = 0; i < w->nthreads; i++) {
+		t = &w->threads[i];
+		t->left = t->job != NULL && t->job->drop != NULL;
+		if (t->left) {
+			pthread_detach(t->id);
+			w->users++;
+		}
+	}
+}
+
 PG_FN void
 pg_work_free(struct pg_work *w)
 {
+	unsigned i;
+
 	if (w == NULL)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
+	w->users = 1;
+	work_leave(w);
 	pthread_cond_broadcast(&w->more);
 	pthread_mutex_unlock(&w->lock);
-	while (w->nthreads > 0)
-		pthread_join(w->threads[--w->nthreads], NULL);
-	pthread_cond_destroy(&w->more);
-	pthread_mutex_destroy(&w->lock);
+	for (i = 0; i < w->nthreads; i++)
+		if (!w->threads[i].left)
+			pthread_join(w->threads[i].id, NULL);
 	pg_io_del(&w->bell);
 	close(w->bell.fd);
-	free(w);
+	work_unref(w);
 }
 
 /* Start the workers. Fewer than wanted will do; none is a failure. */
 static int
 work_start(struct pg_work *w, struct pg_err *e)
 {
+	struct work_thread *t;
 	pthread_attr_t attr;
 	sigset_t all, before;
 	int rc = 0;
@@ -185,8 +243,9 @@ work_start(struct pg_work *w, struct pg_err *e)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (rc == 0 && w->nthreads < PG_WORK_THREADS) {
-		rc = pthread_create(&w->threads[w->nthreads], &attr, work_main,
-		    w);
+		t = &w->threads[w->nthreads];
+		t->work = w;
+		rc = pthread_create(&t->id, &attr, work_main, t);
 		if (rc == 0)
 			w->nthreads++;
 	}

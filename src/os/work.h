@@ -16,12 +16,17 @@ struct pg_work;
 struct pg_job {
 	void (*run)(struct pg_job *j);
 	void (*done)(struct pg_job *j);
+	/* NULL, or: the end of this job need not be awaited. When the workers
+	 * are freed while it runs, this is called in place of done, on the
+	 * worker, at any later time; it owns all it touches. */
+	void (*drop)(struct pg_job *j);
 	struct pg_job *next;
 };
 
 /* Threads are started with the first job. */
 PG_FN struct pg_work *pg_work_new(struct pg_loop *l, struct pg_err *e);
-/* Waits for running jobs; calls done for none. Owners free what they own. */
+/* Waits for running jobs, but for those with drop; calls done for none. Owners
+ * free what they own. */
 PG_FN void pg_work_free(struct pg_work *w);
 /* PG_E_BUSY when the queue is full. In order of submission per queue, but
  * jobs on different threads finish in any order. */

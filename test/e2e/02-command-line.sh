@@ -89,7 +89,8 @@ is "and remembers how" '["creation@alpha", "cloning@alpha", "cloned@alpha", "clo
 	"$(pick history)"
 exits 0 call first increment --json
 is "its old address still works" 10 "$(pick count)"
-exits 3 info first
+exits 3 info "${url[alpha]}/first"
+exits 0 info first
 exits 0 retract first
 is "retract prints the new address" "${url[alpha]}/agents/first" "$out"
 exits 0 call first get --json
@@ -124,7 +125,7 @@ exits 3 call "$second" fail error_type=InvalidAgentError
 exits 4 call "$second" fail error_type=AuthenticationError
 exits 7 call "$second" fail error_type=ForbiddenError
 exits 5 health --entry http://127.0.0.1:9
-exits 6 call "$second" sleep seconds:=0.5 --timeout 100ms
+exits 6 call "$second" sleep seconds:=5 --timeout 100ms
 exits 7 create $counter --id "$second"
 like "the id is taken" "*$second*" "$err"
 

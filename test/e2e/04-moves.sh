@@ -24,7 +24,7 @@ exits 0 state "${url[beta]}/agents/rich" --json
 is "the state arrived" \
 	"${before/\"creation@alpha\"/\"creation@alpha\", \"dispatching@alpha\", \"arrival@beta\"}" \
 	"$(pick state)"
-exits 3 info rich
+exits 3 info "${url[alpha]}/rich"
 exits 0 agents "${url[alpha]}" --json
 is "it is nowhere twice" 0 "$(pick agents.#)"
 exits 0 dispose "${url[beta]}/agents/rich"

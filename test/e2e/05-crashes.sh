@@ -22,11 +22,18 @@ events_of() {
 
 # By itself, with a status. Who waits in its mailbox gets an error too.
 doomed=$(pid_of doomed)
-p call doomed sleep seconds:=0.3 --oneway
-"$PAGLETS" call doomed increment --priority 1 2>"$work/waits" &
+freeze doomed
+p call doomed sleep --oneway
+"$PAGLETS" call doomed increment --priority 1 --timeout 60s 2>"$work/waits" &
 waits=$!
-exits 1 call doomed crash
-like "the killer message is told" "*Paglet 'doomed' process exited*" "$err"
+"$PAGLETS" call doomed crash --timeout 60s 2>"$work/killer" &
+killer=$!
+eventually "both wait" held doomed 1 2
+thaw
+wait $killer
+is "the killer message: exit code" 1 $?
+like "the killer message is told" "*Paglet 'doomed' process exited*" \
+	"$(<"$work/killer")"
 wait $waits
 is "who waited: exit code" 1 $?
 like "who waited is told" "*doomed*" "$(cat "$work/waits")"
@@ -62,7 +69,7 @@ eventually "killed while idle" crashed idle
 is "by a signal: python's way of saying it" -9 "$(pick exitcode)"
 p create $counter --id busy
 victim=$(pid_of busy)
-"$PAGLETS" call busy sleep seconds:=20 2>"$work/busy" &
+"$PAGLETS" call busy sleep seconds:=60 --timeout 60s 2>"$work/busy" &
 caller=$!
 is_busy() {
 	p info busy --json && [ "$(pick mailbox.in_flight_count)" = 1 ]
@@ -87,7 +94,7 @@ stuck=$(pid_of stuck)
 kill -STOP "$stuck"
 exits 6 call stuck ping --timeout 100ms
 took p info stuck --json
-below "looking at a stopped one does not wait" 300 $ms
+below "looking at a stopped one does not wait" 5000 $ms
 exits 0 dispose stuck --force
 eventually "a stopped process is ended too" gone "$stuck"
 

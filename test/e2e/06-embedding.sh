@@ -31,7 +31,7 @@ is "a chain of three" 3 "$(pick reached)"
 took p call a pass to:='["b", "c", "a"]'
 is "a ring: exit code" 7 $code
 like "a ring: names itself" "*ring: a b c -> a*" "$err"
-below "a ring: fails at once" 1000 $ms
+below "a ring: fails at once" 8000 $ms
 exits 7 call a pass to:='["a"]'
 exits 0 call a try to=nobody --json
 is "an error can be handled" InvalidAgentError "$(pick type)"
@@ -83,6 +83,6 @@ eventually "run began anew" more_steps
 p info child --json
 child=$(pick pid)
 p call child end
-exits 3 info child
+exits 3 info "${url[alpha]}/child"
 eventually "its process is gone" gone "$child"
 finish

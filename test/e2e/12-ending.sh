@@ -35,7 +35,7 @@ for signal in TERM INT; do
 	agents=$(children "${pid[quick]}")
 	took stop quick $signal
 	is "$signal, idle: exit code" 0 $code
-	below "$signal, idle: quick" 1500 $ms
+	below "$signal, idle: quick" 2800 $ms
 	eventually "$signal, idle: nobody is left" all_gone
 done
 
@@ -45,7 +45,7 @@ crowd term
 waits=$!
 took stop term TERM
 is "TERM, busy: exit code" 0 $code
-below "TERM, busy: in time" 6000 $ms
+below "TERM, busy: in time" 20000 $ms
 eventually "TERM, busy: nobody is left" all_gone
 wait $waits
 [ $? != 0 ] || bad "who waited for an answer is told that there is none"
@@ -59,7 +59,7 @@ eventually "KILL: nobody is left" all_gone
 
 # While a child is being started and while one is moving out.
 host racing
-background "$TOOLS/silent" 20 >"$work/silent"
+background "$TOOLS/silent" 60 >"$work/silent"
 eventually "the silent server listens" test -s "$work/silent"
 p create $counter --entry "${url[racing]}" --id mover
 "$PAGLETS" dispatch "${url[racing]}/agents/mover" "$(cat "$work/silent")" \
@@ -70,7 +70,7 @@ done
 agents=$(children "${pid[racing]}")
 took stop racing TERM
 is "TERM, in the middle: exit code" 0 $code
-below "TERM, in the middle: in time" 6000 $ms
+below "TERM, in the middle: in time" 20000 $ms
 agents="$agents $(children "${pid[racing]}")"
 eventually "TERM, in the middle: nobody is left" all_gone
 finish

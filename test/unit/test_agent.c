@@ -36,6 +36,7 @@ static struct pg_agent *agent;
 static struct asker askers[PG_AGENT_HOLDS_MAX + 3];
 static int nsent, nended;
 static enum pg_code last;
+static struct pg_buf said; /* the head of the last frame */
 
 void
 __wrap_pg_child_kill(struct pg_child *c)
@@ -58,12 +59,13 @@ __wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
 	(void)c;
 	(void)type;
 	(void)id;
-	(void)head;
 	(void)text;
 	(void)bulk;
 	(void)off;
 	(void)len;
 	(void)e;
+	pg_buf_reset(&said);
+	pg_buf_puts(&said, head);
 	nsent++;
 	return 0;
 }
@@ -138,6 +140,7 @@ teardown(void **state)
 		remove_agent();
 	pg_map_fini(&host.agents);
 	pg_loop_free(host.loop);
+	pg_buf_fini(&said);
 	return 0;
 }
 
@@ -180,6 +183,35 @@ post(void)
 	m->on_done = on_end;
 	m->body = PG_STR("N"); /* None */
 	pg_agent_post(agent, m);
+}
+
+/* ---- messages --------------------------------------------------------- */
+
+static void
+answer(void)
+{
+	pg_agent_end_running(agent, &(struct pg_outcome){ .err = NULL });
+}
+
+/* Its process knows where its host was when it began. */
+static void
+a_message_tells_of_a_new_address(void **state)
+{
+	const char *new = "http://h:22";
+
+	(void)state;
+	agent->told_address = host.address = PG_STR("http://h:1");
+	post();
+	assert_int_equal(said.n, 0);
+	answer();
+	host.address = pg_str(new);
+	post();
+	assert_non_null(memmem(said.p, said.n, new, strlen(new)));
+	answer();
+	post();
+	assert_int_equal(nsent, 3);
+	assert_int_equal(said.n, 0);
+	answer();
 }
 
 /* ---- turns ------------------------------------------------------------ */
@@ -309,6 +341,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(a_message_tells_of_a_new_address),
 		T(turns_come_one_by_one),
 		T(so_many_may_wait),
 		T(the_queue_keeps_its_end),

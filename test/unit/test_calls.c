@@ -1,13 +1,17 @@
 /* test_calls: shows what agents may put into the properties of their host:
- * how many, how large, and that whatever is refused changes nothing; and that
- * an operation nobody knows breaks the protocol.
+ * how many, how large, and that whatever is refused changes nothing; where a
+ * message goes when the host has had another address; and that an operation
+ * nobody knows breaks the protocol.
  */
 /* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire host/calls */
-/* wrap: pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order */
+/* wrap: pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_agent_find pg_bind_was pg_forward_url pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order */
 #include "codec/pickle.h"
 #include "host/agent.h"
+#include "host/bind.h"
 #include "host/calls.h"
 #include "host/durable.h"
+#include "host/mesh.h"
+#include "host/message.h"
 #include "host/wire.h"
 
 #include <setjmp.h>
@@ -22,6 +26,20 @@ void __wrap_pg_agent_ref(struct pg_agent *a);
 void __wrap_pg_agent_unref(struct pg_agent *a);
 void __wrap_pg_durable_property(struct pg_host *h, struct pg_str name,
     const struct pg_value *value, pg_durable_done *done, void *arg);
+
+int __wrap_pg_mesh_resolve(struct pg_mesh *m, struct pg_str text,
+    struct pg_arena *a, struct pg_str *url, struct pg_err *e);
+struct pg_msg *__wrap_pg_message_from_agent(const struct pg_value *record,
+    const struct pg_agent *a, struct pg_err *e);
+void __wrap_pg_message_deliver(struct pg_host *h, struct pg_str to,
+    struct pg_msg *m);
+void __wrap_pg_message_remote(struct pg_host *h, struct pg_str url,
+    struct pg_str to, struct pg_msg *m);
+bool __wrap_pg_bind_was(const struct pg_bind *b, struct pg_str url);
+struct pg_agent *__wrap_pg_agent_find(const struct pg_host *h,
+    struct pg_str id);
+bool __wrap_pg_forward_url(struct pg_host *h, struct pg_str id,
+    struct pg_str *url);
 
 static struct pg_host host;
 static struct pg_agent agent;
@@ -69,6 +87,76 @@ __wrap_pg_durable_property(struct pg_host *h, struct pg_str name,
 	done(arg, NULL);
 }
 
+/* Sending: where a message went, and what is known here. */
+static char went[100];
+static struct pg_msg message;
+static bool was_ours, is_here, has_left;
+
+int
+__wrap_pg_mesh_resolve(struct pg_mesh *m, struct pg_str text,
+    struct pg_arena *a, struct pg_str *url, struct pg_err *e)
+{
+	(void)m;
+	(void)e;
+	*url = pg_arena_str(a, text);
+	return 0;
+}
+
+struct pg_msg *
+__wrap_pg_message_from_agent(const struct pg_value *record,
+    const struct pg_agent *a, struct pg_err *e)
+{
+	(void)record;
+	(void)a;
+	(void)e;
+	return &message;
+}
+
+void
+__wrap_pg_message_deliver(struct pg_host *h, struct pg_str to,
+    struct pg_msg *m)
+{
+	assert_ptr_equal(h, &host);
+	assert_ptr_equal(m, &message);
+	snprintf(went, sizeof(went), "%.*s", PG_STR_ARG(to));
+}
+
+void
+__wrap_pg_message_remote(struct pg_host *h, struct pg_str url,
+    struct pg_str to, struct pg_msg *m)
+{
+	assert_ptr_equal(h, &host);
+	assert_ptr_equal(m, &message);
+	snprintf(went, sizeof(went), "%.*s/%.*s", PG_STR_ARG(url),
+	    PG_STR_ARG(to));
+}
+
+bool
+__wrap_pg_bind_was(const struct pg_bind *b, struct pg_str url)
+{
+	assert_ptr_equal(b, host.bind);
+	(void)url;
+	return was_ours;
+}
+
+struct pg_agent *
+__wrap_pg_agent_find(const struct pg_host *h, struct pg_str id)
+{
+	(void)h;
+	(void)id;
+	return is_here ? &agent : NULL;
+}
+
+bool
+__wrap_pg_forward_url(struct pg_host *h, struct pg_str id,
+    struct pg_str *url)
+{
+	(void)h;
+	(void)id;
+	(void)url;
+	return has_left;
+}
+
 /* What the other operations would do. */
 #define NEVER(f)                                                          \
 	void __wrap_##f(void);                                            \
@@ -80,10 +168,6 @@ NEVER(pg_deactivation_read)
 NEVER(pg_dispose)
 NEVER(pg_loop_now)
 NEVER(pg_mesh_list)
-NEVER(pg_mesh_resolve)
-NEVER(pg_message_deliver)
-NEVER(pg_message_from_agent)
-NEVER(pg_message_remote)
 NEVER(pg_move_start)
 NEVER(pg_msg_fail)
 NEVER(pg_remote_answer)
@@ -302,6 +386,43 @@ odd_names_are_refused(void **state)
 	assert_int_equal(host.properties.n, 0);
 }
 
+static const char *
+sends_to(const char *url)
+{
+	struct pg_value *args = pg_value_dict(&arena);
+
+	went[0] = '\0';
+	pg_put_strz(&arena, args, "agent_id", "b-1");
+	if (url != NULL)
+		pg_put_strz(&arena, args, "host_url", url);
+	pg_put(&arena, args, "message", pg_value_dict(&arena));
+	pg_put_bool(&arena, args, "oneway", true);
+	assert_int_equal(call("send", args), 0);
+	assert_int_equal(code, PG_E_OK);
+	return went;
+}
+
+/* An address that the host had may be another's by now, but a paglet that is
+ * here or has gone on from here is the one that is meant. */
+static void
+our_earlier_addresses_are_still_ours(void **state)
+{
+	(void)state;
+	host.address = PG_STR("http://h:1");
+	was_ours = is_here = has_left = false;
+	assert_string_equal(sends_to(NULL), "b-1");
+	assert_string_equal(sends_to("http://h:1"), "b-1");
+	assert_string_equal(sends_to("http://h:2"), "http://h:2/b-1");
+	is_here = has_left = true;
+	assert_string_equal(sends_to("http://h:2"), "http://h:2/b-1");
+	was_ours = true;
+	assert_string_equal(sends_to("http://h:2"), "b-1");
+	is_here = false;
+	assert_string_equal(sends_to("http://h:2"), "b-1");
+	has_left = false;
+	assert_string_equal(sends_to("http://h:2"), "http://h:2/b-1");
+}
+
 static void
 unknown_operations_break_the_protocol(void **state)
 {
@@ -325,6 +446,7 @@ main(void)
 		T(many_small_values_count),
 		T(restored_ones_have_the_same_limits),
 		T(odd_names_are_refused),
+		T(our_earlier_addresses_are_still_ours),
 		T(unknown_operations_break_the_protocol),
 	};
 #undef T

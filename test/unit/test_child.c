@@ -39,7 +39,7 @@ __wrap_pg_proc_spawn(int exe, char *const argv[], char *const envp[],
 	assert_true(out->pid >= 0);
 	if (out->pid == 0) {
 		setpgid(0, 0);
-		alarm(20); /* whatever happens here */
+		alarm(110); /* whatever happens here */
 		behave(sock);
 		_exit(0);
 	}

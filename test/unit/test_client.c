@@ -16,6 +16,8 @@
 #include "base/mem.h"
 #include "net/client.h"
 #include "net/lookup.h"
+#include "patience.h"
+#include "workers.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -23,8 +25,6 @@
 #include <semaphore.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define PATIENCE (5 * PG_SEC)
 
 struct fix {
 	struct pg_loop *loop;
@@ -87,8 +87,10 @@ __wrap_getaddrinfo(const char *node, const char *service,
 		    name_address("127.0.0.1", NULL));
 		return 0;
 	}
-	if (strcmp(node, "many.test") == 0) {
-		for (*out = NULL, i = 0; i < PG_LOOKUP_ADDRS_MAX + 1; i++)
+	/* The last of so many is the right one. */
+	if (strncmp(node, "many-", 5) == 0) {
+		*out = name_address("127.0.0.1", NULL);
+		for (i = (int)strtol(node + 5, NULL, 10); i > 1; i--)
 			*out = name_address("127.0.0.3", *out);
 		return 0;
 	}
@@ -114,7 +116,7 @@ turn(struct fix *f)
 	char *to;
 	ssize_t n;
 
-	assert_int_equal(pg_loop_turn(f->loop, PG_MS, NULL), 0);
+	clock_turn(f->loop);
 	if (f->fd < 0)
 		return;
 	to = pg_buf_room(&f->got, 1 << 20);
@@ -172,7 +174,7 @@ peer_accept(struct fix *f)
 
 	while (!peer_try_accept(f)) {
 		assert_true(pg_now() < end);
-		pg_loop_turn(f->loop, PG_MS, NULL);
+		clock_turn(f->loop);
 	}
 }
 
@@ -203,7 +205,7 @@ peer_put(struct fix *f, const char *p, size_t n)
 			n -= (size_t)k;
 		} else {
 			assert_int_equal(errno, EAGAIN);
-			pg_loop_turn(f->loop, PG_MS, NULL);
+			clock_turn(f->loop);
 		}
 		assert_true(pg_now() < end);
 	}
@@ -300,6 +302,7 @@ setup(void **state)
 	struct pg_addr any;
 	struct pg_err e = { .code = PG_E_OK };
 
+	clock_by_turns();
 	sem_init(&name_server, 0, 0);
 	f->loop = pg_loop_new(&e);
 	f->work = pg_work_new(f->loop, &e);
@@ -325,6 +328,7 @@ teardown(void **state)
 	pg_buf_fini(&f->data);
 	close(f->listener);
 	free(f);
+	clock_real();
 	return 0;
 }
 
@@ -656,9 +660,8 @@ test_pool_limits(void **state)
 		errno = 0;
 	}
 	assert_int_equal(left, PG_CLIENT_IDLE_MAX);
-	pg_clock_fake(pg_now() + PG_CLIENT_IDLE_TIME + PG_SEC, pg_now_wall());
+	clock_pass(PG_CLIENT_IDLE_TIME + PG_SEC);
 	turns(f, 3);
-	pg_clock_fake(0, 0);
 	for (i = 0; i <= PG_CLIENT_IDLE_MAX; i++) {
 		assert_int_equal(recv(fds[i], &byte, 1, 0), 0);
 		close(fds[i]);
@@ -727,11 +730,31 @@ test_names(void **state)
 	answer_hello(f);
 	await_done(f, 3);
 	assert_int_equal(f->status, 200);
-	snprintf(url, sizeof(url), "http://many.test:%u/",
-	    (unsigned)pg_addr_port(&f->addr));
-	call_url(f, url);
-	await_done(f, 4);
-	expect_failure(f, PG_E_UNREACHABLE, "refused");
+}
+
+static void
+test_many_addresses(void **state)
+{
+	struct fix *f = *state;
+	char url[100];
+	int n;
+
+	for (n = PG_CLIENT_ADDRS_MAX - 1; n <= PG_CLIENT_ADDRS_MAX; n++) {
+		snprintf(url, sizeof(url), "http://many-%d.test:%u/", n,
+		    (unsigned)pg_addr_port(&f->addr));
+		call_url(f, url);
+		peer_accept(f);
+		answer_hello(f);
+		await_done(f, n - PG_CLIENT_ADDRS_MAX + 2);
+		assert_int_equal(f->status, 200);
+	}
+	for (; n <= PG_LOOKUP_ADDRS_MAX + 1; n += 56) {
+		snprintf(url, sizeof(url), "http://many-%d.test:%u/", n,
+		    (unsigned)pg_addr_port(&f->addr));
+		call_url(f, url);
+		await_done(f, n < 64 ? 3 : 4);
+		expect_failure(f, PG_E_UNREACHABLE, "refused");
+	}
 }
 
 static void
@@ -767,9 +790,8 @@ test_slow_name_server(void **state)
 	answer_hello(f);
 	await_done(f, 1);
 	assert_int_equal(f->status, 200);
-	pg_clock_fake(pg_now() + r.timeout, pg_now_wall());
+	clock_pass(r.timeout);
 	await_done(f, 1 + i);
-	pg_clock_fake(0, 0);
 	expect_failure(f, PG_E_TIMEOUT, "timed out after 60 s");
 	assert_false(f->maybe_sent);
 	/* Only those two ever got to a worker. */
@@ -778,6 +800,7 @@ test_slow_name_server(void **state)
 	call_url(f, "http://nowhere.test/");
 	await_done(f, f->done + 1);
 	expect_failure(f, PG_E_UNREACHABLE, "look-up of nowhere.test");
+	workers_rest(f->work, f->loop);
 	assert_int_equal(sem_trywait(&name_server), -1);
 }
 
@@ -925,7 +948,7 @@ test_early_answer(void **state)
 	b = start_upload(f);
 	peer_accept(f);
 	for (i = 0; i < 5; i++)
-		pg_loop_turn(f->loop, PG_MS, NULL);
+		clock_turn(f->loop);
 	peer_say(f, "HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nhello");
 	peer_close(f);
 	await_done(f, 2);
@@ -1118,12 +1141,10 @@ test_free_under_way(void **state)
 	turns(f, 3);
 	sem_post(&name_server);
 	call(f, "GET", "/");
-	/* Teardown frees the client amid all this, then the workers. The
-	 * look-up frees itself when the loop hears of it. */
+	/* The look-up frees itself when the loop hears of it. */
 	pg_client_free(f->client);
 	f->client = NULL;
-	usleep(20000);
-	turns(f, 3);
+	workers_rest(f->work, f->loop);
 	assert_int_equal(f->done, 1);
 }
 
@@ -1210,6 +1231,7 @@ main(void)
 		TEST(test_bad_requests),
 		TEST(test_nobody_there),
 		TEST(test_names),
+		TEST(test_many_addresses),
 		TEST(test_name_too_long),
 		TEST(test_slow_name_server),
 		TEST(test_silent_peer),

@@ -6,6 +6,7 @@
 /* wrap: getaddrinfo freeaddrinfo */
 #include "base/mem.h"
 #include "net/lookup.h"
+#include "workers.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -114,16 +115,6 @@ setup(void **state)
 	return work == NULL ? -1 : 0;
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	pg_lookups_fini(&lookups);
-	pg_work_free(work);
-	pg_loop_free(loop);
-	return 0;
-}
-
 static void
 hold(bool on)
 {
@@ -131,6 +122,19 @@ hold(bool on)
 	held = on;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	pg_lookups_fini(&lookups);
+	/* Those without owner free themselves. */
+	hold(false);
+	workers_rest(work, loop);
+	pg_work_free(work);
+	pg_loop_free(loop);
+	return 0;
 }
 
 /* Until n look-ups are with the name server. */
@@ -260,9 +264,9 @@ static void
 keeps_some_addresses(void **state)
 {
 	static const struct { const char *name; size_t n; } rows[] = {
-		{ "many-7", PG_LOOKUP_ADDRS_MAX - 1 },
-		{ "many-8", PG_LOOKUP_ADDRS_MAX },
-		{ "many-9", PG_LOOKUP_ADDRS_MAX },
+		{ "many-63", PG_LOOKUP_ADDRS_MAX - 1 },
+		{ "many-64", PG_LOOKUP_ADDRS_MAX },
+		{ "many-65", PG_LOOKUP_ADDRS_MAX },
 		{ "many-5000", PG_LOOKUP_ADDRS_MAX },
 	};
 	struct told t;
@@ -320,6 +324,23 @@ asks_for_few_at_a_time(void **state)
 	assert_int_equal(lookups.nrunning, 0);
 }
 
+/* As many as its owner says. */
+static void
+asks_for_one_at_a_time(void **state)
+{
+	struct told told[3];
+	size_t i;
+
+	(void)state;
+	lookups.most = 1;
+	for (i = 0; i < PG_COUNT(told); i++)
+		start("many-1", &told[i]);
+	for (i = 0; i < PG_COUNT(told); i++)
+		wait_told(&told[i]);
+	assert_int_equal(most, 1);
+	assert_int_equal(asked, PG_COUNT(told));
+}
+
 static void
 can_be_cancelled_anywhere(void **state)
 {
@@ -367,9 +388,8 @@ can_end_at_any_time(void **state)
 	wait_told(&told[0]);
 	for (i = 1; i < PG_COUNT(told); i++)
 		assert_int_equal(told[i].calls, 0);
-	while (pg_loop_turn(loop, 50 * PG_MS, NULL) == 0 && asked <
-	    PG_LOOKUP_RUNNING_MAX + 1)
-		;
+	workers_rest(work, loop);
+	assert_int_equal(asked, PG_LOOKUP_RUNNING_MAX + 1);
 }
 
 int
@@ -383,6 +403,7 @@ main(void)
 		T(keeps_some_addresses),
 		T(names_have_a_length),
 		T(asks_for_few_at_a_time),
+		T(asks_for_one_at_a_time),
 		T(can_be_cancelled_anywhere),
 		T(can_end_at_any_time),
 	};

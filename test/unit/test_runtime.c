@@ -216,6 +216,12 @@ busy_upgrade(struct paglets_call *c, int64_t from,
 	return paglets_set(c, state, "steps", paglets_get(state, "count"));
 }
 
+static int
+busy_where(struct paglets_call *c)
+{
+	return paglets_reply_text(c, "url", paglets_host_address(c));
+}
+
 static const struct paglets_class busy_class = {
 	PAGLETS_CLASS("demo.busy:BusyAgent", struct busy, busy_fields),
 	.schema = 2,
@@ -225,7 +231,7 @@ static const struct paglets_class busy_class = {
 		{ "mute", busy_mute }, { "log", busy_log },
 		{ "extend", busy_extend }, { "long", busy_long },
 		{ "types", busy_types }, { "sleep", busy_sleep },
-		{ "steps", busy_steps }, { 0 } },
+		{ "steps", busy_steps }, { "where", busy_where }, { 0 } },
 	.hooks = (struct paglets_hook[]){ { "disposing", busy_hook },
 		{ "arrival", busy_hook }, { "dispatching", busy_hook },
 		{ "dispatch_failed", busy_failed_hook }, { 0 } },
@@ -369,7 +375,7 @@ lab_hear(struct lab *t)
 	int rc;
 
 	while ((rc = pg_frame_next(&t->in, &t->f, &e)) == 0) {
-		assert_int_equal(poll(&p, 1, 10000), 1);
+		assert_int_equal(poll(&p, 1, 60000), 1);
 		if (pg_frame_fill(&t->in, t->sock) <= 0)
 			return false;
 	}
@@ -788,6 +794,20 @@ test_clone(void **state)
 	    "\"timeout\"}", "");
 }
 
+/* The address that the host has now, with the message; then it holds. */
+static void
+test_address(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, BUSY);
+	lab_ask(t, "where", "{}", "{\"url\": \"http://a:1\"}");
+	lab_say(t, PG_FRAME_MESSAGE, 5, "{\"host_address\": "
+	    "\"http://a:2\"}", "{\"kind\": \"where\"}");
+	lab_expect(t, PG_FRAME_REPLY, 5, "", "{\"url\": \"http://a:2\"}");
+	lab_ask(t, "where", "{}", "{\"url\": \"http://a:2\"}");
+}
+
 static void
 test_send(void **state)
 {
@@ -798,7 +818,7 @@ test_send(void **state)
 	double timeout;
 
 	lab_start(t, BUSY);
-	lab_say(t, PG_FRAME_MESSAGE, 5, "{\"timeout\": 2.5}",
+	lab_say(t, PG_FRAME_MESSAGE, 5, "{\"timeout\": 1000.5}",
 	    "{\"kind\": \"send\", \"args\": {\"to\": \"b-1\", \"with\": "
 	    "{\"n\": 1}}}");
 	assert_true(lab_hear(t));
@@ -806,7 +826,7 @@ test_send(void **state)
 	assert_int_equal(pg_pickle_read_value(t->f.body, &t->a, 0, &v, &t->e),
 	    0);
 	assert_true(pg_value_number(pg_value_get(v, "timeout"), &timeout));
-	assert_true(timeout > 1 && timeout <= 2.5);
+	assert_true(timeout > 900 && timeout <= 1000.5);
 	assert_true(pg_str_eqz(pg_value_text(pg_value_get(v, "agent_id"),
 	    PG_STR_NULL), "b-1"));
 	assert_null(pg_value_get(v, "host_url"));
@@ -1433,6 +1453,7 @@ main(void)
 		T(test_pause),
 		T(test_deactivate_without_a_reason),
 		T(test_clone),
+		T(test_address),
 		T(test_send),
 		T(test_other_calls),
 		T(test_first_hook_may_not_leave),
@@ -1465,6 +1486,6 @@ main(void)
 
 	lab_classes[0] = pg_counter_class();
 	pg_runtime_set_classes(lab_classes);
-	alarm(60);
+	alarm(110);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  *
  * The host is a pretended one, which notes how it was told to be.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock host/wire cli/forms cli/args cli/show cli/cli cli/serve */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/sock os/loop os/work net/lookup host/wire host/seeds cli/forms cli/args cli/show cli/cli cli/serve */
 /* wrap: pg_host_config_init pg_host_serve */
 #include "base/log.h"
 #include "cli/cli.h"
@@ -21,6 +21,8 @@ int __wrap_pg_host_serve(const struct pg_host_config *cfg,
     void *arg, struct pg_err *e);
 
 static struct pg_host_config seen;
+static char first_peer[100], first_dns[100];
+static char bound[100], public[100];
 static int nserved;
 static struct pg_err last;
 static char *words[PG_HOST_LISTS_MAX * 2 + 10];
@@ -41,6 +43,18 @@ __wrap_pg_host_serve(const struct pg_host_config *cfg,
 	(void)arg;
 	(void)e;
 	seen = *cfg;
+	first_peer[0] = '\0';
+	if (cfg->npeers > 0)
+		snprintf(first_peer, sizeof(first_peer), "%.*s",
+		    PG_STR_ARG(cfg->peers[0]));
+	first_dns[0] = '\0';
+	if (cfg->ndns > 0)
+		snprintf(first_dns, sizeof(first_dns), "%.*s",
+		    PG_STR_ARG(cfg->dns[0]));
+	/* The words end before the test looks. */
+	snprintf(bound, sizeof(bound), "%.*s", PG_STR_ARG(cfg->bind));
+	snprintf(public, sizeof(public), "%.*s",
+	    PG_STR_ARG(cfg->publics[0]));
 	nserved++;
 	return 0;
 }
@@ -104,7 +118,7 @@ lists_have_a_length(void **state)
 {
 	static const struct { const char *option, *value; } rows[] = {
 		{ "peer", "http://peer:1/" }, { "tag", "t" },
-		{ "property", "k=" },
+		{ "property", "k=" }, { "peer", "dns:name" },
 	};
 	size_t i, n;
 
@@ -120,7 +134,7 @@ lists_have_a_length(void **state)
 			}
 			assert_true(serves());
 			assert_int_equal(seen.npeers + seen.ntags +
-			    seen.nproperties, n);
+			    seen.nproperties + seen.ndns, n);
 		}
 }
 
@@ -144,11 +158,61 @@ tags_with_commas_count_each(void **state)
 }
 
 static void
+public_addresses_have_a_number(void **state)
+{
+	int i, n;
+
+	(void)state;
+	for (n = PG_BIND_MAX - 1; n <= PG_BIND_MAX + 1; n++) {
+		word("--insecure-no-auth");
+		for (i = 0; i < n; i++)
+			word("--bind-public=auto");
+		assert_int_equal(serves(), n <= PG_BIND_MAX);
+		if (n > PG_BIND_MAX)
+			assert_int_equal(last.code, PG_E_USAGE);
+		else
+			assert_int_equal(seen.npublics, n);
+	}
+}
+
+static void
+addresses_are_taken_as_they_are_written(void **state)
+{
+	static const struct {
+		const char *words[2], *bind, *public;
+	} rows[] = {
+		{ { "--host=localhost" }, "127.0.0.1", NULL },
+		{ { "--host=[::1]" }, "::1", NULL },
+		{ { "--host=auto" }, "127.0.0.1", "auto" },
+		{ { "--bind-public=[fd00::1]" }, "127.0.0.1", "fd00::1" },
+		{ { "--bind-public=10.0.0.1", "--host=::1" }, "::1",
+		    "10.0.0.1" },
+	};
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(rows); i++) {
+		word("--insecure-no-auth");
+		for (j = 0; j < 2 && rows[i].words[j] != NULL; j++)
+			word(rows[i].words[j]);
+		assert_true(serves());
+		assert_string_equal(bound, rows[i].bind);
+		assert_int_equal(seen.npublics, rows[i].public != NULL);
+		if (rows[i].public != NULL)
+			assert_string_equal(public, rows[i].public);
+	}
+}
+
+static void
 refuses_what_is_wrong(void **state)
 {
 	static const char *const bad[] = { "--port=65536", "--port=-1",
-		"--host=example.org", "--host=1.2.3", "--peer=ftp://x",
-		"--peer=", "--property=novalue", "--property==v",
+		"--host=example.org", "--host=1.2.3", "--host=",
+		"--bind-public=example.org", "--bind-public=",
+		"--bind-public=--mesh", "--bind-public=1.2.3.4:80",
+		"--peer=ftp://x", "--peer=", "--peer=dns:", "--peer=dns:a b",
+		"--peer=dns:a:b", "--peer=::1", "--peer=[::1",
+		"--property=novalue", "--property==v",
 		"--durability=often", "--log-level=loud", "--max-body=much",
 		"--public-url=http://a b" };
 	size_t i;
@@ -166,12 +230,59 @@ refuses_what_is_wrong(void **state)
 }
 
 static void
+assert_peer(const char *text, const char *url, const char *dns)
+{
+	word("--peer");
+	word(text);
+	if (!serves())
+		fail_msg("%s: %s", text, last.msg);
+	assert_string_equal(first_peer, url);
+	assert_string_equal(first_dns, dns);
+}
+
+static void
+peers_are_urls_or_names(void **state)
+{
+	(void)state;
+	assert_peer("host:1", "http://host:1", "");
+	assert_peer("[::1]:8765", "http://[::1]:8765", "");
+	assert_peer("http://[::1]", "http://[::1]", "");
+	assert_peer("dns:hosts", "", "hosts");
+	assert_peer(" dns:hosts:90 ", "", "hosts:90");
+	assert_peer("dns:[::1]:90", "", "[::1]:90");
+}
+
+static void
+finds_peers_unless_told_not_to(void **state)
+{
+	(void)state;
+	assert_true(serves());
+	assert_true(seen.mesh && seen.multicast && seen.lan);
+	word("--no-mesh-multicast");
+	assert_true(serves());
+	assert_true(seen.mesh && !seen.multicast && seen.lan);
+	word("--no-mesh-lan-discovery");
+	assert_true(serves());
+	assert_true(seen.mesh && seen.multicast && !seen.lan);
+	word("--no-mesh");
+	assert_true(serves());
+	assert_false(seen.mesh);
+	word("--no-mesh-multicast");
+	word("--mesh-multicast");
+	assert_true(serves());
+	assert_true(seen.multicast);
+}
+
+static void
 who_can_be_reached_has_a_key(void **state)
 {
 	static const char *const open[] = { "--host=0.0.0.0", "--host=::",
-		"--host=[::]", "--host=10.1.2.3", "--public-url=http://h:1" };
+		"--host=[::]", "--host=10.1.2.3", "--public-url=http://h:1",
+		"--host=auto", "--bind-public=auto", "--bind-public=::",
+		"--bind-public=10.1.2.3" };
 	static const char *const closed[] = { "--host=127.0.0.1",
-		"--host=127.9.9.9", "--host=::1", "--host=localhost" };
+		"--host=127.9.9.9", "--host=::1", "--host=localhost",
+		"--bind-public=127.0.0.2" };
 	size_t i;
 
 	(void)state;
@@ -200,7 +311,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(lists_have_a_length),
 		T(tags_with_commas_count_each),
+		T(public_addresses_have_a_number),
+		T(addresses_are_taken_as_they_are_written),
 		T(refuses_what_is_wrong),
+		T(peers_are_urls_or_names),
+		T(finds_peers_unless_told_not_to),
 		T(who_can_be_reached_has_a_key),
 	};
 #undef T

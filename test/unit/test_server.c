@@ -13,13 +13,12 @@
 
 #include "base/mem.h"
 #include "net/server.h"
+#include "patience.h"
 
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define PATIENCE (5 * PG_SEC)
 
 struct fix {
 	struct pg_loop *loop;
@@ -171,7 +170,7 @@ turn(struct fix *f)
 	char *to = pg_buf_room(&f->got, 1 << 20);
 	ssize_t n;
 
-	assert_int_equal(pg_loop_turn(f->loop, PG_MS, NULL), 0);
+	clock_turn(f->loop);
 	n = recv(f->fd, to, 1 << 20, 0);
 	if (n > 0)
 		f->got.n += (size_t)n;
@@ -273,6 +272,7 @@ setup(void **state)
 	struct pg_addr any;
 	struct pg_err e = { .code = PG_E_OK };
 
+	clock_by_turns();
 	f->fd = -1;
 	f->accept = 1 << 20;
 	f->loop = pg_loop_new(&e);
@@ -295,6 +295,7 @@ teardown(void **state)
 	pg_buf_fini(&f->got);
 	close(f->fd);
 	free(f);
+	clock_real();
 	return 0;
 }
 
@@ -862,7 +863,7 @@ test_peer_that_does_not_read(void **state)
 	pg_server_limits(f->server)->write_time = 30 * PG_MS;
 	say(f, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
 	do
-		assert_int_equal(pg_loop_turn(f->loop, PG_MS, NULL), 0);
+		clock_turn(f->loop);
 	while (pg_now() < end && (f->requests == 0 ||
 	    pg_server_open(f->server) > 0));
 	assert_int_equal(pg_server_open(f->server), 0);
@@ -878,7 +879,7 @@ test_big_answer(void **state)
 	say(f, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
 	    "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
 	for (i = 0; i < 20; i++)
-		pg_loop_turn(f->loop, PG_MS, NULL);
+		clock_turn(f->loop);
 	assert_int_equal(pg_server_open(f->server), 1);
 	await(f, "</b >");
 	assert_int_equal(occurrences(f, "X-Extra: 1\r\n"), 1);
@@ -1072,6 +1073,54 @@ test_listener_limit(void **state)
 	assert_int_equal(e.code, PG_E_HOST);
 }
 
+static int
+reach(const struct pg_addr *a)
+{
+	int rc, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	rc = connect(fd, &a->u.sa, a->len);
+	close(fd);
+	return rc;
+}
+
+/* Of two listeners one is closed: what it has accepted, and what only waited
+ * for that, goes on; the other, and a new one in its place, serve. */
+static void
+test_unlisten(void **state)
+{
+	struct fix *f = *state;
+	struct fix waits = { .loop = f->loop, .fd = -1 };
+	struct pg_err e = { .code = PG_E_OK };
+	struct pg_addr any, other, again;
+	int i;
+
+	pg_addr_parse(PG_STR("127.0.0.2"), 0, &any);
+	assert_int_equal(pg_server_listen(f->server, &any, &other, &e), 0);
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	waits.addr = f->addr;
+	peer_open(&waits);
+	pg_server_unlisten(f->server, &f->addr);
+	pg_server_unlisten(f->server, &f->addr); /* is nothing */
+	assert_int_equal(reach(&f->addr), -1);
+	assert_int_equal(reach(&other), 0);
+	answer(f->held, "last");
+	await(f, "\r\n\r\nlast");
+	say(&waits, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	await(&waits, "</a >");
+	/* Its place is free again, whatever came and went. */
+	for (i = 0; i < 2 * PG_SERVER_LISTEN_MAX; i++) {
+		assert_int_equal(pg_server_listen(f->server, &any, &again,
+		    &e), 0);
+		assert_int_equal(reach(&again), 0);
+		pg_server_unlisten(f->server, &again);
+		assert_int_equal(reach(&again), -1);
+	}
+	assert_int_equal(reach(&other), 0);
+	close(waits.fd);
+	pg_buf_fini(&waits.got);
+}
+
 static void
 test_drain(void **state)
 {
@@ -1208,7 +1257,7 @@ await_gone(struct fix *f)
 	int64_t until = pg_now() + PATIENCE;
 
 	while (f->gone == 0 && pg_now() < until)
-		assert_int_equal(pg_loop_turn(f->loop, PG_MS, NULL), 0);
+		clock_turn(f->loop);
 	assert_int_equal(f->gone, 1);
 	assert_null(f->stream);
 	assert_int_equal(pg_server_open(f->server), 0);
@@ -1274,7 +1323,7 @@ test_stream_backpressure(void **state)
 
 	open_stream(f, "1.0");
 	assert_int_equal(fill(f, 1), PG_SERVER_QUEUE_MAX);
-	pg_loop_turn(f->loop, PG_MS, NULL);
+	clock_turn(f->loop);
 	total = PG_SERVER_QUEUE_MAX;
 	for (i = 0; i < 2000; i++) {
 		total += fill(f, 1000);
@@ -1311,7 +1360,7 @@ test_stream_unread(void **state)
 		}
 		if (pg_exchange_has_room(f->stream))
 			piece(f, "more");
-		pg_loop_turn(f->loop, PG_MS, NULL);
+		clock_turn(f->loop);
 	}
 	await_gone(f);
 }
@@ -1395,6 +1444,7 @@ main(void)
 		TEST(test_turned_away_limit),
 		TEST(test_many_at_a_time),
 		TEST(test_listener_limit),
+		TEST(test_unlisten),
 		TEST(test_drain),
 		TEST(test_stream),
 		TEST(test_stream_for_http_1_0),

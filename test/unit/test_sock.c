@@ -53,6 +53,28 @@ test_parse(void **state)
 }
 
 static void
+test_addresses_are_equal_or_not(void **state)
+{
+	static const struct {
+		const char *text;
+		uint16_t port;
+	} rows[] = { { "10.0.0.1", 1 }, { "10.0.0.1", 2 }, { "10.0.0.2", 1 },
+		{ "::1", 1 }, { "::1", 2 }, { "::2", 1 },
+		{ "::ffff:10.0.0.1", 1 }, { "", 0 } };
+	struct pg_addr a, b;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(rows); i++)
+		for (j = 0; j < PG_COUNT(rows); j++) {
+			a.len = b.len = 0;
+			pg_addr_parse(pg_str(rows[i].text), rows[i].port, &a);
+			pg_addr_parse(pg_str(rows[j].text), rows[j].port, &b);
+			assert_int_equal(pg_addr_eq(&a, &b), i == j);
+		}
+}
+
+static void
 test_loopback(void **state)
 {
 	static const struct {
@@ -101,7 +123,7 @@ wait_for(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 }
 
 static int
@@ -330,6 +352,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_addresses_are_equal_or_not),
 		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_port_taken),

@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -130,7 +131,7 @@ turn(void)
 static void
 turn_until(int n)
 {
-	int64_t end = pg_now() + 30 * PG_SEC;
+	int64_t end = pg_now() + 100 * PG_SEC;
 
 	while (ndone < n && pg_now() < end)
 		turn();
@@ -712,7 +713,7 @@ test_leftovers(void **state)
 static void
 wait_compacted(uint64_t n)
 {
-	int64_t end = pg_now() + 30 * PG_SEC;
+	int64_t end = pg_now() + 100 * PG_SEC;
 	struct pg_store_stats st;
 
 	do {
@@ -1013,6 +1014,16 @@ test_state_cut_off(void **state)
 
 /* ---- How fast ---- */
 
+/* What this process has used: that others do, too, is not its fault. */
+static int64_t
+cpu_time(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return t.tv_sec * PG_SEC + t.tv_nsec;
+}
+
 static void
 test_ten_thousand(void **state)
 {
@@ -1029,10 +1040,10 @@ test_ten_thousand(void **state)
 	}
 	free(z);
 	stop();
-	before = pg_now();
+	before = cpu_time();
 	start();
 	/* With sanitizers; a tenth of it without. */
-	assert_true(pg_now() - before < 3 * PG_SEC);
+	assert_true(cpu_time() - before < 3 * PG_SEC);
 	assert_int_equal(pg_store_stats(store).records, 10000);
 }
 

@@ -95,6 +95,23 @@ bad_urls_are_refused(void **state)
 }
 
 static void
+ipv6_without_brackets_is_named(void **state)
+{
+	static const char *const t[] = { "http://::1", "http://fd00::1/x",
+		"http://::1:8765" };
+	struct pg_err e;
+	struct pg_url u;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(t); i++) {
+		e = (struct pg_err){ 0 };
+		assert_int_equal(pg_url_parse(pg_str(t[i]), &u, &e), -1);
+		assert_non_null(strstr(e.msg, "without brackets"));
+	}
+}
+
+static void
 user_info_is_not_quoted(void **state)
 {
 	struct pg_err e = { 0 };
@@ -359,6 +376,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_split),
 		cmocka_unit_test(bad_urls_are_refused),
+		cmocka_unit_test(ipv6_without_brackets_is_named),
 		cmocka_unit_test(user_info_is_not_quoted),
 		cmocka_unit_test(nul_is_no_end),
 		cmocka_unit_test(url_length_is_limited),

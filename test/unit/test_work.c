@@ -1,8 +1,10 @@
 /* test_work: shows that jobs run on other threads, beside each other and with
  * signals blocked, and come back on the loop's thread exactly once; that the
- * queue has its limit; that ending waits for what runs and drops the rest.
+ * queue has its limit; that ending waits for what runs, unless that permits
+ * otherwise, and drops the rest.
  */
 /* parts: base/err base/mem base/clock base/log os/loop os/work */
+/* wrap: pthread_join */
 #include "os/work.h"
 
 #include <pthread.h>
@@ -12,9 +14,16 @@
 
 #include <cmocka.h>
 
+int __wrap_pthread_join(pthread_t t, void **result);
+int __real_pthread_join(pthread_t t, void **result);
+
 static struct pg_loop *loop;
 static struct pg_work *work;
 static int gate[2]; /* jobs that wait read from here */
+static bool open_at_join;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int inside; /* jobs at the gate, or past it */
 
 struct task {
 	struct pg_job job;
@@ -29,7 +38,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	ndone = 0;
+	ndone = inside = 0;
 	loop = pg_loop_new(NULL);
 	work = pg_work_new(loop, NULL);
 	return work == NULL || pipe(gate) < 0 ? -1 : 0;
@@ -71,8 +80,30 @@ run_wait(struct pg_job *j)
 {
 	char c;
 
+	pthread_mutex_lock(&lock);
+	inside++;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
 	(void)!read(gate[0], &c, 1);
 	run_note(j);
+}
+
+static void
+wait_inside(int n)
+{
+	pthread_mutex_lock(&lock);
+	while (inside < n)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+int
+__wrap_pthread_join(pthread_t t, void **result)
+{
+	if (open_at_join)
+		open_gate();
+	open_at_join = false;
+	return __real_pthread_join(t, result);
 }
 
 static void
@@ -85,7 +116,7 @@ on_done(struct pg_job *j)
 static void
 turn_until(int n)
 {
-	int64_t end = pg_now() + 20 * PG_SEC;
+	int64_t end = pg_now() + 100 * PG_SEC;
 
 	while (ndone < n && pg_now() < end)
 		assert_int_equal(pg_loop_turn(loop, PG_SEC, NULL), 0);
@@ -195,13 +226,6 @@ test_queue_limit(void **state)
 }
 
 static void
-run_slowly(struct pg_job *j)
-{
-	usleep(20000);
-	run_note(j);
-}
-
-static void
 test_ending(void **state)
 {
 	struct task t[50];
@@ -209,21 +233,71 @@ test_ending(void **state)
 
 	(void)state;
 	for (i = 0; i < 50; i++)
-		task_submit(&t[i], run_slowly);
-	usleep(5000);
+		task_submit(&t[i], run_wait);
+	wait_inside(PG_WORK_THREADS);
+	/* It waits for those, for it is by then that the gate is opened. */
+	open_at_join = true;
 	pg_work_free(work);
 	/* From here on nobody touches them. */
 	for (i = 0; i < 50; i++) {
 		assert_int_equal(t[i].dones, 0);
 		runs += t[i].runs;
 	}
-	assert_in_range(runs, 0, 49);
+	assert_int_equal(runs, PG_WORK_THREADS);
 	assert_int_equal(pg_loop_turn(loop, 0, NULL), 0);
 	/* One that was never used starts no thread; none is fine, too. */
 	work = pg_work_new(loop, NULL);
 	pg_work_free(work);
 	pg_work_free(NULL);
 	work = NULL;
+}
+
+/* A byte for each job that has begun, and for each dropped. */
+static int begun[2], dropped[2];
+
+static void
+run_begin_and_wait(struct pg_job *j)
+{
+	(void)!write(begun[1], "", 1);
+	run_wait(j);
+}
+
+static void
+on_drop(struct pg_job *j)
+{
+	free(PG_CONTAINER(j, struct task, job));
+	(void)!write(dropped[1], "", 1);
+}
+
+/* Whoever ends does not wait for those that may be dropped; they end when they
+ * like to, and nobody is told. */
+static void
+test_leaving(void **state)
+{
+	struct task *t, plain;
+	char c;
+	int i;
+
+	(void)state;
+	assert_int_equal(pipe(begun) + pipe(dropped), 0);
+	for (i = 0; i < 2; i++) {
+		t = calloc(1, sizeof(*t));
+		t->job = (struct pg_job){ .run = run_begin_and_wait,
+			.done = on_done, .drop = on_drop };
+		assert_int_equal(pg_work_submit(work, &t->job, NULL), 0);
+		assert_int_equal(read(begun[0], &c, 1), 1);
+	}
+	task_submit(&plain, run_slowly);
+	pg_work_free(work);
+	work = NULL;
+	open_gate();
+	for (i = 0; i < 2; i++)
+		assert_int_equal(read(dropped[0], &c, 1), 1);
+	assert_int_equal(ndone, 0);
+	for (i = 0; i < 2; i++) {
+		close(begun[i]);
+		close(dropped[i]);
+	}
 }
 
 #define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -237,6 +311,7 @@ main(void)
 		WORK_TEST(test_submit_from_done),
 		WORK_TEST(test_queue_limit),
 		WORK_TEST(test_ending),
+		WORK_TEST(test_leaving),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
