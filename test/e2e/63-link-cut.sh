@@ -20,7 +20,7 @@ within alpha exits 0 create $counter --entry "${url[alpha]}" --id outside
 # 11 s are allowed, and 15 s; more only because this machine may be busy.
 patience=25
 from=$SECONDS
-cut delta
+cut_off delta
 eventually "the others miss it" missed delta $rest
 tell "offline after the cut"
 below "offline, in ms" 16000 "$ms"

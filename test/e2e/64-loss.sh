@@ -14,7 +14,11 @@ done
 patience=45
 eventually "all see all" see_all $five
 tell "with half of the packets lost"
+sleep 10
+eventually "all still do" see_all $five
+tell "ten seconds later"
 for name in $five; do
-	[ "$(listed $name | wc -w)" = 10 ] || bad "$name knows all"
+	is "$name knows all" 10 "$(listed $name | wc -w)"
+	[ "$(lost $name)" -gt 20 ] || bad "hardly anything was lost"
 done
 finish

@@ -97,9 +97,9 @@ machines() {
 	done
 }
 
-# cut MACHINE, heal MACHINE: take its plug out of the switch, and put it back.
-# The machine itself does not notice.
-cut() {
+# cut_off MACHINE, heal MACHINE: take its plug out of the switch, and put it
+# back. The machine itself does not notice.
+cut_off() {
 	within "${lan_of[$1]}" ip link set dev "$1" nomaster
 }
 
@@ -113,11 +113,17 @@ drop() {
 		table inet loss {
 			chain in {
 				type filter hook input priority 0;
-				iif != lo numgen random mod 100 < $2 drop
+				iif != lo numgen random mod 100 < $2 counter drop
 			}
 		}
 	EOF
 		skip "no packets can be dropped here: $(head -n 1 "$work/nft.err")"
+}
+
+# lost MACHINE: how many packets that was so far.
+lost() {
+	within "$1" nft list table inet loss | grep -o 'packets [0-9]*' |
+		cut -d ' ' -f 2
 }
 
 # names ADDRESS: the name server that all machines ask.

@@ -390,6 +390,8 @@ sim_done(struct pg_call *c, bool answered)
 		r.body = pg_bulk_copy(pg_buf_str(&c->body), NULL);
 	else
 		pg_fail(&r.err, PG_E_TIMEOUT, "Could not reach it: timed out");
+	/* Not only when the deadline has passed: whole tables are large. */
+	pg_buf_fini(&c->body);
 	c->done(c->arg, &r);
 	pg_bulk_unref(r.body);
 }
