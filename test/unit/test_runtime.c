@@ -1408,8 +1408,8 @@ test_classes(void **state)
 	    "The state of " COUNTER " is paglets_demo.counter:CounterState, "
 	    "not demo.busy:BusyState");
 	unknown_class("demo.stale:Stale", "", PG_E_SERIAL,
-	    "demo.stale:Stale was built for paglets.h of ABI 3, this program "
-	    "is of ABI 2");
+	    "demo.stale:Stale was built for paglets.h of ABI 4, this program "
+	    "is of ABI 3");
 	assert_null(pg_runtime_class_at(4));
 	assert_true(pg_class_has_run(&busy_class));
 	assert_false(pg_class_has_run(c));
