@@ -33,7 +33,7 @@ FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 E2E := $(wildcard test/e2e/[0-9][0-9]-*.sh)
 TOOLS := $(patsubst test/%.c,build/%,$(wildcard test/tools/*.c))
 MBEDTLS = build/mbedtls-src/include
-$(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) build/musl build/one build/sim build/tools \
+$(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) build/musl build/one build/tools \
 	$(FUZZERS:fuzz_%=build/fuzz/corpus_%))
 
 .PHONY: all lib dist test check unit check-one e2e layers symbols portable fuzz demo sim bench clean
@@ -81,9 +81,7 @@ build/tools/ring build/tools/outside: build/tools/%: test/tools/%.c libpaglets.a
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -o $@ $^
 build/tools/skewed: test/tools/skewed.c build/musl/paglets.o build/musl/libmbedcrypto.a
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -Wl,--wrap=clock_gettime -o $@ $^
-build/tools/%: test/tools/%.c
-	$(Q)$(CC) $(STD) $(WARN) -MF $@.d -DPG_TEST -o $@ $< $(patsubst %,src/%.c,$(call line,parts,$<)) -lm
-build/sim/%: test/sim/%.c build/glibc/libmbedcrypto.a
+build/tools/%: test/tools/%.c build/glibc/libmbedcrypto.a
 	$(Q)$(CC) $(STD) $(WARN) -O2 -DPG_TEST -MF $@.d -o $@ $< \
 		$(patsubst %,src/%.c,$(call line,parts,$<)) build/glibc/libmbedcrypto.a -lm
 build/fuzz/fuzz_%: test/fuzz/fuzz_%.c build/glibc/libmbedcrypto.a
@@ -97,11 +95,11 @@ REPLAY = $(foreach f,$(FUZZERS),"build/unit/$f $(wildcard test/data/$(f:fuzz_%=%
 test:
 	@scripts/setup
 	@$(MAKE) --no-print-directory check
-check: layers symbols portable dist paglets $(TOOLS) build/sim/mesh_sim $(UNIT) $(FUZZERS:%=build/unit/%)
+check: layers symbols portable dist paglets $(TOOLS) $(UNIT) $(FUZZERS:%=build/unit/%)
 	@test/run $(UNIT) $(REPLAY) $(E2E)
 unit: $(UNIT)
 	@test/run $(UNIT)
-e2e: paglets $(TOOLS) build/sim/mesh_sim
+e2e: paglets $(TOOLS)
 	@test/run $(E2E)
 check-one: $(foreach t,$(TESTS),$(if $(call line,wrap,test/unit/$t.c),,build/one/$t))
 	@test/run $^
@@ -118,10 +116,10 @@ demo:
 	@scripts/setup build
 	@$(MAKE) --no-print-directory paglets
 	scripts/demo
-sim: build/sim/mesh_sim
+sim: build/tools/mesh_sim
 	$<
 bench: paglets
 	test/bench/run
 clean:
 	rm -rf build/[!m]* build/musl dist paglets libpaglets.a
--include $(shell find build/musl build/unit build/one build/fuzz build/tools build/sim -name '*.d' 2>/dev/null)
+-include $(shell find build/musl build/unit build/one build/fuzz build/tools -name '*.d' 2>/dev/null)

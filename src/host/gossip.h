@@ -13,7 +13,7 @@
 #define PG_GOSSIP_VISIT_TIME (2 * PG_SEC)    /* deadline of one visit */
 #define PG_GOSSIP_VISITS_MAX 256             /* under way */
 #define PG_GOSSIP_RETRIES_MAX 8              /* of hosts offline, in a round */
-#define PG_GOSSIP_PYTHON_TIME (4 * PG_SEC)   /* hosts without boot: so often */
+#define PG_GOSSIP_PYTHON_TIME (2 * PG_SEC)   /* hosts without boot: so often */
 #define PG_GOSSIP_PAUSE_MAX (60 * PG_SEC)    /* between visits that fail */
 #define PG_GOSSIP_PUSH_TIME (50 * PG_MS)     /* between two pushes of news */
 #define PG_GOSSIP_APART_TIME (30 * PG_SEC)   /* then all hosts are asked for */

@@ -3,4 +3,4 @@
 # rounds, miss who is gone and nobody else, and what a host sends does not
 # grow with the mesh.
 root=$(cd "$(dirname "$0")/../.." && pwd)
-exec "${SIM:-$root/build/sim/mesh_sim}" -c
+exec "${SIM:-$root/build/tools/mesh_sim}" -c

@@ -619,8 +619,8 @@ python_hosts_are_all_visited(void **state)
 		answer_all(1);
 		answer_all(1);
 	}
-	/* Every 4 or 5 seconds each. */
-	assert_in_range(visits, 20 * 4, 20 * 6);
+	/* Every 2 or 3 seconds each. */
+	assert_in_range(visits, 20 * 6, 20 * 10);
 	for (i = 1; i <= 20; i++)
 		assert_true(is_online(pg_arena_printf(&arena, "http://p:%zu",
 		    i).p));
