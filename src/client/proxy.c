@@ -356,6 +356,10 @@ paglets_proxy_send_message(struct paglets_proxy *p,
 	struct paglets_future *f = proxy_run(p, "POST", "/messages",
 	    proxy_message(p->client, m), pg_session_ns(m->timeout));
 
+	/* The client's error is that of the search for it, if there was one:
+	 * it says more than the host's. */
+	if (f->err.code != PG_E_OK)
+		return NULL;
 	proxy_expect(p, f);
 	return pg_value_outer(pg_future_result(f));
 }
@@ -364,13 +368,18 @@ PG_API struct paglets_future *
 paglets_proxy_future_message(struct paglets_proxy *p,
     const struct paglets_outgoing *m)
 {
-	struct paglets_future *f;
+	struct paglets_client *c = p->client;
+	struct paglets_future *mark = c->kept, *f;
+	bool known;
 
 	/* Find out who is meant: that can not be done later. One that is not
 	 * found may have moved on; its messages are forwarded. */
-	if (p->loose)
-		paglets_proxy_info(p);
-	f = proxy_start(p, "POST", "/messages", proxy_message(p->client, m),
+	known = !p->loose || paglets_proxy_info(p) != NULL ||
+	    c->err.code == PG_E_INVALID_AGENT;
+	pg_session_forget(c, mark);
+	if (!known)
+		return pg_session_failed(c, p->url);
+	f = proxy_start(p, "POST", "/messages", proxy_message(c, m),
 	    pg_session_ns(m->timeout));
 	proxy_expect(p, f);
 	return f;

@@ -135,20 +135,29 @@ session_fill(struct paglets_future *f, const struct pg_question *q,
 	return 0;
 }
 
-PG_FN struct paglets_future *
-pg_session_start(struct paglets_client *c, const struct pg_question *q)
+/* One that has not begun. */
+static struct paglets_future *
+session_future(struct paglets_client *c, struct pg_str url)
 {
 	struct paglets_future *f = pg_alloc(sizeof(*f));
-	struct pg_request r = { .method = q->method,
-		.timeout = q->timeout > 0 ? q->timeout : c->timeout,
-		.max_reply = PG_SESSION_REPLY_MAX };
 
 	f->client = c;
 	f->body = PG_BUF_INIT(0);
 	pg_arena_init(&f->arena, PG_SESSION_VALUES_MAX);
 	f->begun = pg_now();
+	f->url = pg_arena_str(&f->arena, url);
+	return f;
+}
+
+PG_FN struct paglets_future *
+pg_session_start(struct paglets_client *c, const struct pg_question *q)
+{
+	struct paglets_future *f = session_future(c, q->url);
+	struct pg_request r = { .method = q->method,
+		.timeout = q->timeout > 0 ? q->timeout : c->timeout,
+		.max_reply = PG_SESSION_REPLY_MAX };
+
 	f->read = strcmp(q->method, "GET") == 0;
-	f->url = pg_arena_str(&f->arena, q->url);
 	f->has_key = pg_session_is_named(c, q->url);
 	r.url = pg_arena_printf(&f->arena, "%.*s%.*s", PG_STR_ARG(q->url),
 	    PG_STR_ARG(q->path));
@@ -156,6 +165,17 @@ pg_session_start(struct paglets_client *c, const struct pg_question *q)
 		f->call = pg_client_start(c->http, &r, session_on_done, f);
 	else
 		f->done = true;
+	return f;
+}
+
+PG_FN struct paglets_future *
+pg_session_failed(struct paglets_client *c, struct pg_str url)
+{
+	struct paglets_future *f = session_future(c, url);
+
+	f->err = c->err;
+	f->failure = c->failure;
+	f->done = true;
 	return f;
 }
 

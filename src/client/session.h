@@ -74,6 +74,9 @@ struct pg_question {
 /* Begin. Never NULL: what cannot be asked has failed when it is waited for. */
 PG_FN struct paglets_future *pg_session_start(struct paglets_client *c,
     const struct pg_question *q);
+/* One that has failed already, with the client's error. */
+PG_FN struct paglets_future *pg_session_failed(struct paglets_client *c,
+    struct pg_str url);
 /* Turn the loop until f is done, or until then (pg_now; PG_NEVER: its own
  * timeout ends it). false: it is not done. */
 PG_FN bool pg_session_wait(struct paglets_future *f, int64_t until);

@@ -53,6 +53,10 @@ exits 0 info picked --json
 is "an id wins over a longer one" picked "$(pick agent_id)"
 exits 2 info pick
 like "several: which" "*2 agents*${url[gamma]}/agents/picked*picked2*" "$err"
+exits 2 call pick get
+like "several: for a message, too" "*2 agents*picked*picked2*" "$err"
+exits 3 call beta/picked get
+like "not there, and what to try" '*paglets agents -a*' "$err"
 exits 3 info nobody
 exits 3 info beta/picked
 exits 3 info nowhere/picked

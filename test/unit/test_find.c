@@ -48,6 +48,7 @@ static const struct world_page pages[] = {
 	{ F "/agents/lou/clone", 200, "{\"proxy\": {\"host_url\": \"no url\", "
 	    "\"agent_id\": \"lou\"}}" },
 	{ E "/agents/none", 404, ABSENT },
+	{ E "/agents/max", 404, ABSENT },
 	{ E "/agents", 200, "{\"proxy\": {\"host_url\": \"" E
 	    "\", \"agent_id\": \"new\"}}" },
 	{ E "/classes", 200, "{\"classes\": [{\"name\": \"m:A\", "
@@ -212,6 +213,38 @@ proxies_find_their_agent(void **state)
 	end(c);
 }
 
+/* A message to nobody, or to several, says so; no host is sent it in vain. */
+static void
+messages_say_who_is_not_meant(void **state)
+{
+	struct paglets_client *c = begin();
+	struct paglets_proxy *p = paglets_proxy_find(c, "max");
+	struct paglets_future *f;
+
+	(void)state;
+	assert_null(paglets_proxy_send(p, "x", NULL));
+	assert_string_equal(paglets_client_error_code(c), "usage");
+	assert_non_null(strstr(paglets_client_error(c), "2 agents begin"));
+	world.ncalls = 0;
+	f = paglets_proxy_future(p, "x", NULL);
+	assert_non_null(f);
+	assert_null(c->kept->next);
+	assert_int_equal(world_asked(E "/agents/max/messages", false), 0);
+	paglets_client_forget(c);
+	assert_true(paglets_future_wait(f, 0));
+	assert_null(paglets_future_get(f));
+	assert_non_null(strstr(paglets_client_error(c), "2 agents begin"));
+	paglets_future_cancel(f);
+	paglets_future_free(f);
+	paglets_proxy_free(p);
+	p = paglets_proxy_find(c, "e/none");
+	assert_null(paglets_proxy_send(p, "x", NULL));
+	assert_string_equal(paglets_client_error_code(c), "invalid_agent");
+	assert_non_null(strstr(paglets_client_error(c), "lists those"));
+	paglets_proxy_free(p);
+	end(c);
+}
+
 static void
 hosts_are_picked_by_tag(void **state)
 {
@@ -350,6 +383,7 @@ main(void)
 		cmocka_unit_test(agents_are_found),
 		cmocka_unit_test(silent_hosts_cost_one_deadline),
 		cmocka_unit_test(proxies_find_their_agent),
+		cmocka_unit_test(messages_say_who_is_not_meant),
 		cmocka_unit_test(hosts_are_picked_by_tag),
 		cmocka_unit_test(creations_say_all_there_is),
 		cmocka_unit_test(tickets_are_cut_to_what_hosts_take),
