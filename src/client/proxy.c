@@ -161,9 +161,16 @@ paglets_proxy_host_url(const struct paglets_proxy *p)
 PG_API int
 paglets_proxy_is_remote(struct paglets_proxy *p)
 {
+	struct pg_str home;
+
 	if (pg_entry_find(p->client) < 0)
 		return -1;
-	return !pg_str_eq(p->url, p->client->entry);
+	if (pg_str_eq(p->url, p->client->entry))
+		return 0;
+	/* The entry host may have been found at another URL than its own. */
+	if (pg_place_home(p->client, &home) < 0)
+		return -1;
+	return !pg_str_eq(p->url, home);
 }
 
 /* ---- one request ------------------------------------------------------ */

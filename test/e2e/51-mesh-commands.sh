@@ -16,7 +16,17 @@ is "wait-host --json" "${url[beta]}" "$(pick url)"
 exits 0 wait-host "${url[beta]}" --timeout 10s
 exits 6 wait-host nobody --timeout 300ms
 like "wait-host says for whom" "*Timed out waiting for host 'nobody'*" "$err"
+like "and what to try" "*paglets hosts*" "$err"
+exits 6 wait-host beta --entry http://127.0.0.1:9 --timeout 300ms
+like "or that nobody can tell" "*127.0.0.1:9*refused*" "$err"
 exits 2 wait-host
+exits 2 wait-host ''
+exits 2 wait-host http://
+exits 2 agents ''
+exits 2 create $counter --on ''
+exits 2 create $counter --on tag:
+exits 1 create nosuch:Class --on tag:big
+like "no such class there" "*paglets classes HOST*" "$err"
 
 # On the host with the tag that has the least to do.
 exits 0 create $counter --id beside --on beta

@@ -213,6 +213,59 @@ proxies_find_their_agent(void **state)
 	end(c);
 }
 
+/* Expect the error "usage" to hold `says`. */
+static void
+is_usage(struct paglets_client *c, bool failed, const char *says)
+{
+	assert_true(failed);
+	assert_string_equal(paglets_client_error_code(c), "usage");
+	if (strstr(paglets_client_error(c), says) == NULL)
+		fail_msg("'%s'", paglets_client_error(c));
+}
+
+/* A variable that is not set must not mean the entry host. */
+static void
+empty_texts_are_no_hosts(void **state)
+{
+	struct paglets_client *c = begin();
+	struct paglets_creation what = { .agent_class = "m:A", .target = "" };
+	struct paglets_proxy *p = paglets_proxy_new(c, F, "lou");
+
+	(void)state;
+	is_usage(c, paglets_client_create(c, &what) == NULL, "empty");
+	is_usage(c, paglets_client_agents(c, "", NULL) == NULL, "empty");
+	is_usage(c, paglets_proxy_retract(p, "") < 0, "empty");
+	is_usage(c, paglets_proxy_dispatch(p, "") < 0, "empty");
+	is_usage(c, paglets_proxy_clone(p, "") == NULL, "empty");
+	is_usage(c, paglets_client_wait_for_host(c, "", 60000) < 0, "empty");
+	is_usage(c, paglets_client_wait_for_host(c, "http://", 60000) < 0,
+	    "http://");
+	is_usage(c, paglets_proxy_dispatch(p, "tag:") < 0, "no tag");
+	assert_int_equal(world.ncalls, 0);
+	paglets_proxy_free(p);
+	end(c);
+}
+
+/* The entry host was named as E, and calls itself something else. */
+static void
+entry_host_goes_by_its_own_name(void **state)
+{
+	struct paglets_client *c = begin();
+	struct paglets_call *v = paglets_client_values(c);
+	struct paglets_value *d = paglets_dict(v);
+	struct paglets_proxy *p;
+
+	(void)state;
+	paglets_set(v, d, "host_url", paglets_text(v, "http://public:1/"));
+	paglets_set(v, d, "agent_id", paglets_text(v, "kim"));
+	p = paglets_proxy_from_value(c, d);
+	assert_int_equal(paglets_proxy_is_remote(p), 0);
+	paglets_proxy_free(p);
+	assert_null(paglets_client_lookup(c, NULL));
+	assert_non_null(strstr(paglets_client_error(c), "http://public:1"));
+	end(c);
+}
+
 /* A message to nobody, or to several, says so; no host is sent it in vain. */
 static void
 messages_say_who_is_not_meant(void **state)
@@ -383,6 +436,8 @@ main(void)
 		cmocka_unit_test(agents_are_found),
 		cmocka_unit_test(silent_hosts_cost_one_deadline),
 		cmocka_unit_test(proxies_find_their_agent),
+		cmocka_unit_test(empty_texts_are_no_hosts),
+		cmocka_unit_test(entry_host_goes_by_its_own_name),
 		cmocka_unit_test(messages_say_who_is_not_meant),
 		cmocka_unit_test(hosts_are_picked_by_tag),
 		cmocka_unit_test(creations_say_all_there_is),

@@ -285,6 +285,7 @@ static void
 slow_ones_are_told_of(void **state)
 {
 	struct paglets_client *c = begin();
+	struct paglets_future *f[2];
 	int told = 0;
 
 	(void)state;
@@ -293,6 +294,16 @@ slow_ones_are_told_of(void **state)
 	assert_int_equal(told, 0);
 	assert_null(ask(c, A, "/slow"));
 	assert_int_equal(told, 1);
+	/* Once, however it is waited for. */
+	f[0] = start(c, "/slow", "POST");
+	f[1] = start(c, "/slow", "POST");
+	assert_int_equal(paglets_future_wait_any(f, 2, 3000), -1);
+	assert_int_equal(told, 3);
+	assert_false(paglets_future_wait(f[0], 1000));
+	assert_true(paglets_future_wait_all(f, 2, -1));
+	assert_int_equal(told, 3);
+	paglets_future_free(f[0]);
+	paglets_future_free(f[1]);
 	end(c);
 }
 
@@ -345,6 +356,8 @@ futures_are_waited_for(void **state)
 	size_t i;
 
 	(void)state;
+	assert_int_equal(paglets_future_wait_any(NULL, 0, -1), -1);
+	assert_true(paglets_future_wait_all(NULL, 0, -1));
 	assert_int_equal(paglets_future_wait_any(f, 4, -1), -1);
 	assert_true(paglets_future_wait_all(f, 4, -1));
 	f[0] = start(c, "/slow", "POST");
