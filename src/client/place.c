@@ -69,8 +69,8 @@ pg_place_home(struct paglets_client *c, struct pg_str *url)
 	if (pg_entry_find(c) < 0)
 		return -1;
 	health = pg_session_get(c, c->entry, PG_STR("/health"), 0);
-	if (health != NULL && pg_place_told(c, pg_value_get(health,
-	    "address"), url) < 0)
+	if (pg_url_normalise(&c->arena, pg_value_text(pg_value_get(health,
+	    "address"), PG_STR_NULL), url, NULL) < 0)
 		*url = c->entry;
 	pg_session_forget(c, mark);
 	return health != NULL ? 0 : -1;

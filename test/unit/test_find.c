@@ -169,6 +169,76 @@ agents_are_found(void **state)
 	finds(NULL, "../x", NULL, NULL, "usage", "");
 }
 
+/* So many agents, of ids that begin alike, at the entry host. */
+static void
+finds_several(size_t n, const char *says)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	struct world_page several[] = {
+		{ E "/agents?state=all", 200, NULL }, { NULL, 0, NULL } };
+	struct paglets_client *c = begin();
+	size_t i;
+
+	pg_buf_putz(&b, "{\"agents\": [7, {\"agent_id\": \"a/../b\"}, {}");
+	for (i = 0; i < n; i++)
+		pg_buf_printf(&b, ", {\"agent_id\": \"a%zu\"}", i);
+	pg_buf_putz(&b, "]}");
+	pg_buf_putc(&b, '\0');
+	several[0].json = b.p;
+	world.pages = several;
+	assert_null(paglets_client_find(c, NULL, "a"));
+	assert_non_null(strstr(paglets_client_error(c), says));
+	assert_int_equal(strstr(paglets_client_error(c), ", ...") != NULL,
+	    n > PG_FIND_NAMED_MAX);
+	pg_buf_fini(&b);
+	end(c);
+}
+
+static void
+so_many_agents_are_named(void **state)
+{
+	(void)state;
+	finds_several(PG_FIND_NAMED_MAX - 1, "3 agents begin");
+	finds_several(PG_FIND_NAMED_MAX, "/agents/a3; give more");
+	finds_several(PG_FIND_NAMED_MAX + 1, "/agents/a3, ...; give more");
+}
+
+/* Of so many hosts that do not answer. */
+static void
+finds_none(size_t n, const char *says)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	struct world_page none[] = {
+		{ E "/agents?state=all", 200, "{\"agents\": []}" },
+		{ E "/hosts", 200, NULL }, { NULL, 0, NULL } };
+	struct paglets_client *c = begin();
+	size_t i;
+
+	pg_buf_putz(&b, "{\"hosts\": [" HOST("e", E, ""));
+	for (i = 0; i < n; i++)
+		pg_buf_printf(&b, ", " HOST("h%zu", "http://h:%zu", ""), i,
+		    i + 1);
+	pg_buf_putz(&b, "]}");
+	pg_buf_putc(&b, '\0');
+	none[1].json = b.p;
+	world.pages = none;
+	assert_null(paglets_client_find(c, NULL, "x"));
+	assert_string_equal(paglets_client_error(c) +
+	    strlen(paglets_client_error(c)) - strlen(says), says);
+	pg_buf_fini(&b);
+	end(c);
+}
+
+static void
+so_many_hosts_are_named(void **state)
+{
+	(void)state;
+	finds_none(PG_FIND_NAMED_MAX - 1, "answer: h0, h1, h2");
+	finds_none(PG_FIND_NAMED_MAX, "answer: h0, h1, h2, h3");
+	finds_none(PG_FIND_NAMED_MAX + 1,
+	    "answer: h0, h1, h2, h3 and 1 more");
+}
+
 static void
 silent_hosts_cost_one_deadline(void **state)
 {
@@ -434,6 +504,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agents_are_found),
+		cmocka_unit_test(so_many_agents_are_named),
+		cmocka_unit_test(so_many_hosts_are_named),
 		cmocka_unit_test(silent_hosts_cost_one_deadline),
 		cmocka_unit_test(proxies_find_their_agent),
 		cmocka_unit_test(empty_texts_are_no_hosts),
