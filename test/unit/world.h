@@ -195,10 +195,13 @@ __wrap_pg_loop_turn(struct pg_loop *l, int64_t max_wait, struct pg_err *e)
 	size_t i;
 
 	(void)l, (void)e;
-	for (i = 0; i < world.ncalls; i++)
-		if (world.calls[i].done != NULL &&
-		    world_answer(&world.calls[i]))
+	for (i = 0; i < world.ncalls; i++) {
+		if (world.calls[i].done == NULL)
+			continue;
+		if (world_answer(&world.calls[i]))
 			return 0;
+		max_wait = PG_MIN(max_wait, world.calls[i].due - world.now);
+	}
 	world.now += PG_MAX(max_wait, PG_MS);
 	pg_clock_fake(world.now, world.now);
 	return 0;
