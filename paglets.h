@@ -429,10 +429,10 @@ PG_API void paglets_log(struct paglets_call *c, enum paglets_level level,
  * returns live until paglets_client_forget; each future has its own.
  *
  * A host is a text: a URL, "host:port", or a name, which the entry host is
- * asked for; NULL is the entry host, "" an error. The key goes to URLs that you pass as a
- * text, to http://127.0.0.1:8765 if it is the entry host, and to hosts that
- * have signed their URL with the same key; to no other: do not pass on URLs
- * that a host told of, but names, or the value that it told them in.
+ * asked for; NULL is the entry host, "" an error. The key goes to URLs that
+ * you pass as a text, to http://127.0.0.1:8765 if it is the entry host, and to
+ * hosts that have signed their URL with the same key; to no other: do not pass
+ * on URLs that a host told of, but names, or the value that it told them in.
  *
  * Answers of hosts are dicts as PROTOCOL sections 3 and 4 have them. */
 struct paglets_client;
@@ -696,8 +696,8 @@ PG_API int paglets_proxy_resolve(struct paglets_proxy *p, bool here);
  * timeout sees to). true: it is done, well or not. */
 PG_API bool paglets_future_wait(struct paglets_future *f,
     int64_t timeout_ms);
-/* Of several of one client (NULLs are passed over; n 0: none): the index of the first
- * one that is done, -1 when none is in time. */
+/* Of several of one client (NULLs are passed over): the index of the first one
+ * that is done, -1 when none is in time, or there is none. */
 PG_API int paglets_future_wait_any(struct paglets_future *const *f, size_t n,
     int64_t timeout_ms);
 /* true: all are done. */
