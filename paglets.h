@@ -429,10 +429,10 @@ PG_API void paglets_log(struct paglets_call *c, enum paglets_level level,
  * returns live until paglets_client_forget; each future has its own.
  *
  * A host is a text: a URL, "host:port", or a name, which the entry host is
- * asked for; NULL is the entry host. The key goes to URLs that you pass as a
- * text, to http://127.0.0.1:8765 if it is the entry host, and to hosts that
- * have signed their URL with the same key; to no other: do not pass on URLs
- * that a host told of, but names, or the value that it told them in.
+ * asked for; NULL is the entry host, "" an error. The key goes to URLs that
+ * you pass as a text, to http://127.0.0.1:8765 if it is the entry host, and to
+ * hosts that have signed their URL with the same key; to no other: do not pass
+ * on URLs that a host told of, but names, or the value that it told them in.
  *
  * Answers of hosts are dicts as PROTOCOL sections 3 and 4 have them. */
 struct paglets_client;
@@ -448,7 +448,8 @@ struct paglets_client_config {
 	int64_t timeout;     /* ms for each request; 0: 10,000 */
 };
 
-/* Asks nobody yet. Texts are copied. NULL (errno): no memory, no descriptors.
+/* Asks nobody yet. config NULL: all as said there; its texts are copied. NULL
+ * (errno): no memory, no descriptors.
  * From here on the process ignores SIGPIPE. */
 PG_API struct paglets_client *paglets_client_new(
     const struct paglets_client_config *config);
@@ -458,7 +459,8 @@ PG_API void paglets_client_free(struct paglets_client *c);
 PG_API struct paglets_call *paglets_client_values(struct paglets_client *c);
 /* Free all that was returned, or built with paglets_client_values, so far. */
 PG_API void paglets_client_forget(struct paglets_client *c);
-/* Called when something has been waited for for a second; url says where. */
+/* Called once for every answer that has been waited for for a second; url says
+ * where. It may not use the client. */
 PG_API void paglets_client_on_slow(struct paglets_client *c,
     void (*on_slow)(void *arg, const char *url), void *arg);
 
@@ -489,17 +491,19 @@ PG_API const struct paglets_value *paglets_client_request(
 /* The URL of a host. A name that nobody has: "not_found". */
 PG_API const char *paglets_client_resolve(struct paglets_client *c,
     const char *host);
-/* The reference that the entry host has of a host, by name or URL. */
+/* The reference that the entry host has of a host, or (NULL) of itself. */
 PG_API const struct paglets_value *paglets_client_lookup(
     struct paglets_client *c, const char *host);
 /* 1: the entry host counts it as online; 0: not, or does not know it. */
 PG_API int paglets_client_is_online(struct paglets_client *c,
     const char *host);
-/* Wait until it is; "Timed out waiting for host 'NAME'". */
+/* Wait until it is; "Timed out waiting for host 'NAME'", and why, if the entry
+ * host does not answer. 0 ms: only look. */
 PG_API int paglets_client_wait_for_host(struct paglets_client *c,
     const char *host, int64_t timeout_ms);
 /* The URL of the host online that has this tag and the fewest active paglets,
- * as it says itself. */
+ * as it says itself. To show it: what is to go there takes "tag:TAG" for a
+ * target. */
 PG_API const char *paglets_client_pick(struct paglets_client *c,
     const char *tag);
 
@@ -578,7 +582,8 @@ PG_API struct paglets_proxy *paglets_client_create(struct paglets_client *c,
 /* As far as the proxy knows; valid until it is moved or freed. */
 PG_API const char *paglets_proxy_agent_id(const struct paglets_proxy *p);
 PG_API const char *paglets_proxy_host_url(const struct paglets_proxy *p);
-/* Whether it is on another host than the entry host. -1: there is none. */
+/* 1: it is on another host than the entry host; 0; -1: there is none, or it
+ * does not say who it is. */
 PG_API int paglets_proxy_is_remote(struct paglets_proxy *p);
 /* What its host says of it: the summary; with the state. */
 PG_API const struct paglets_value *paglets_proxy_info(
@@ -691,8 +696,8 @@ PG_API int paglets_proxy_resolve(struct paglets_proxy *p, bool here);
  * timeout sees to). true: it is done, well or not. */
 PG_API bool paglets_future_wait(struct paglets_future *f,
     int64_t timeout_ms);
-/* Of several of one client (NULLs are passed over): the index of the first
- * one that is done, -1 when none is in time. */
+/* Of several of one client (NULLs are passed over): the index of the first one
+ * that is done, -1 when none is in time, or there is none. */
 PG_API int paglets_future_wait_any(struct paglets_future *const *f, size_t n,
     int64_t timeout_ms);
 /* true: all are done. */

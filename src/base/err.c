@@ -19,6 +19,15 @@ static const struct err_row err_rows[] = {
 };
 _Static_assert(PG_COUNT(err_rows) == PG_E_COUNT, "a row for each code");
 
+/* U+2028 to U+202E and U+2066 to U+2069 of three bytes: they end lines, or
+ * turn the text that follows around, so that it reads as something else. */
+static bool
+err_turns(const unsigned char *p)
+{
+	return p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xa8 &&
+	    p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
 PG_FN size_t
 pg_printable(struct pg_str s)
 {
@@ -40,7 +49,7 @@ pg_printable(struct pg_str s)
 	/* C1 controls, overlong forms, surrogates, beyond U+10FFFF. */
 	if ((p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) ||
 	    (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] > 0x8f))
+	    (p[0] == 0xf4 && p[1] > 0x8f) || err_turns(p))
 		return 0;
 	return n;
 }

@@ -78,7 +78,8 @@ PG_FN int pg_wrap(struct pg_err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Length of the printable UTF-8 character that s starts with; 0 if there is
- * none: a control character, ill-formed bytes, a cut sequence, the end. */
+ * none: a control character, one that ends a line or turns the direction of
+ * text, ill-formed bytes, a cut sequence, the end. */
 PG_FN size_t pg_printable(struct pg_str s);
 
 PG_FN const char *pg_code_wire(enum pg_code code);

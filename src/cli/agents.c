@@ -347,6 +347,10 @@ agents_explain_class(struct pg_ask *r, const struct paglets_creation *what,
 	pg_ask_failed(r, e);
 	if (e->code != PG_E_SERIAL || what->state_class != NULL)
 		return -1;
+	/* Whoever was picked is not named by that: it is not asked again. */
+	if (what->target != NULL && strncmp(what->target, "tag:", 4) == 0)
+		return pg_fail(e, e->code, "%s; `paglets classes HOST` lists "
+		    "those of a host", e->msg);
 	reply = paglets_client_classes(r->client, what->target);
 	if (reply == NULL || agents_has_class(r, paglets_get(reply,
 	    "classes"), what->agent_class, &near))

@@ -27,7 +27,8 @@ roster_age(struct pg_arena *a, const struct pg_value *seen)
 
 	if (!pg_value_number(seen, &then))
 		return PG_STR_NULL;
-	age = PG_MAX(pg_now_wall() - pg_from_seconds(then), 0) / PG_SEC;
+	age = PG_MAX(pg_now_wall() - PG_MAX(pg_from_seconds(then), 0), 0) /
+	    PG_SEC;
 	if (age < 120)
 		return pg_arena_printf(a, "%" PRId64 "s", age);
 	if (age < 120 * 60)
@@ -310,8 +311,12 @@ static int
 roster_wait(struct pg_ask *r, struct pg_err *e)
 {
 	if (paglets_client_wait_for_host(r->client, pg_ask_word(r, 0),
-	    r->timeout > 0 ? r->timeout : ROSTER_WAIT_TIME) < 0)
-		return pg_ask_failed(r, e);
+	    r->timeout > 0 ? r->timeout : ROSTER_WAIT_TIME) < 0) {
+		pg_ask_failed(r, e);
+		return e->code != PG_E_SLOW ? -1 : pg_fail(e, e->code, "%s; "
+		    "`paglets hosts` lists who is there, --timeout lets it "
+		    "wait longer", e->msg);
+	}
 	return pg_ask_show(r, paglets_client_lookup(r->client,
 	    pg_ask_word(r, 0)), NULL, e);
 }

@@ -73,7 +73,7 @@ struct entry {
 	struct pg_str found; /* of the one that is wanted */
 	struct pg_arena arena;
 	struct { struct pg_str url, name; } heard[PG_ENTRY_HEARD_MAX];
-	size_t nheard, tried;
+	size_t nheard, tried, silent; /* silent: of those tried */
 	bool over; /* of a probe */
 	struct pg_err why; /* nothing was found: on this machine; no name: by
 	                    * the first host */
@@ -188,16 +188,22 @@ entry_hear(struct entry *s, struct pg_str url, struct pg_str name)
 	s->nheard++;
 }
 
-/* Try the next one of those heard of. */
+/* Try the next one of those heard of. The more of them are silent, the less
+ * time the others get: anybody can make up beacons. */
 static bool
 entry_try_next(struct entry *s)
 {
+	int64_t begun = pg_now(), time = PG_MAX(PG_ENTRY_TIME /
+	    (int64_t)(1 + s->silent), PG_ENTRY_TIME_MIN);
 	size_t i = s->tried++;
+	bool is;
 
 	if (s->name.n > 0 && s->first.n > 0 && s->heard[i].name.n > 0 &&
 	    !pg_str_eq(s->heard[i].name, s->name))
 		return false;
-	return entry_try(s, s->heard[i].url, PG_ENTRY_TIME);
+	is = entry_try(s, s->heard[i].url, time);
+	s->silent += pg_now() - begun >= time;
+	return is;
 }
 
 static void

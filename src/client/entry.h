@@ -8,6 +8,7 @@
 #define PG_ENTRY_HOME "http://127.0.0.1:8765"
 #define PG_ENTRY_PORT 8765
 #define PG_ENTRY_TIME PG_SEC               /* for one found host to answer */
+#define PG_ENTRY_TIME_MIN (100 * PG_MS)    /* when many are silent */
 #define PG_ENTRY_BEACONS_TIME (750 * PG_MS) /* beacons are listened to */
 #define PG_ENTRY_HEARD_MAX 64              /* that are looked at */
 #define PG_ENTRY_PROBE_TIME (4 * PG_SEC)   /* for the network to be searched */

@@ -21,7 +21,8 @@ find_put(struct find *f, struct pg_str url, struct pg_str id)
 {
 	bool exact = id.n == f->id.n;
 
-	if (!pg_str_starts(id, f->id) || (f->exact && !exact))
+	if (!pg_str_starts(id, f->id) || (f->exact && !exact) ||
+	    pg_wire_check_id(id, NULL) < 0)
 		return;
 	if (exact && !f->exact)
 		f->n = 0;

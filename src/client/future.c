@@ -30,7 +30,8 @@ future_until(int64_t ms)
 	return ms < 0 ? PG_NEVER : pg_now() + pg_session_ns(ms);
 }
 
-/* The index of one that is done, else -1; *open counts those that are not. */
+/* The index of one that is done, else -1; *open counts those that are not, *c
+ * is the client of the last of them. */
 static int
 future_scan(struct paglets_future *const *f, size_t n, size_t *open,
     struct paglets_client **c)
@@ -42,8 +43,11 @@ future_scan(struct paglets_future *const *f, size_t n, size_t *open,
 	for (i = 0; i < n; i++) {
 		if (f[i] == NULL)
 			continue;
-		*c = f[i]->client;
-		*open += !f[i]->done;
+		pg_session_tell(f[i]);
+		if (!f[i]->done) {
+			*c = f[i]->client;
+			(*open)++;
+		}
 		if (f[i]->done && found < 0)
 			found = (int)i;
 	}
@@ -56,14 +60,14 @@ future_wait_for(struct paglets_future *const *f, size_t n, bool all,
     int64_t ms)
 {
 	int64_t until = future_until(ms);
-	struct paglets_client *c = NULL;
+	struct paglets_client *c;
 	bool last = ms == 0;
 	size_t open;
 	int found;
 
 	for (;;) {
 		found = future_scan(f, n, &open, &c);
-		if (open == 0 || (!all && found >= 0) || c == NULL)
+		if (open == 0 || (!all && found >= 0))
 			return all ? open == 0 : found;
 		if (!last && pg_now() >= until)
 			return all ? 0 : -1;

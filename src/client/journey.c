@@ -87,6 +87,9 @@ journey_find(struct paglets_client *c, const char *target,
 {
 	if (!journey_is_tag(target))
 		return pg_place_find(c, pg_str(target), url);
+	if (target[strlen(JOURNEY_TAG)] == '\0')
+		return pg_fail(&c->err, PG_E_USAGE, "'%s' names no tag",
+		    target);
 	*url = pg_str(paglets_client_pick(c, target + strlen(JOURNEY_TAG)));
 	return url->p != NULL ? 0 : -1;
 }
@@ -106,6 +109,11 @@ journey_go(struct paglets_proxy *p, const char *what,
 		return pg_proxy_ask(p, "POST", what, body, 0);
 	}
 	ticket = *t;
+	if (t->destination != NULL && t->destination[0] == '\0') {
+		pg_fail(&c->err, PG_E_USAGE, "the target is an empty text; "
+		    "give a URL, a name, or tag:TAG");
+		return NULL;
+	}
 	if (journey_is_tag(t->destination)) {
 		if (journey_find(c, t->destination, &url) < 0)
 			return NULL;
@@ -157,17 +165,8 @@ static int
 journey_home(struct paglets_client *c, const char *target,
     struct pg_str *url)
 {
-	const struct pg_value *health;
-
-	if (journey_find(c, target, url) < 0)
-		return -1;
-	if (target != NULL)
-		return 0;
-	health = pg_session_get(c, *url, PG_STR("/health"), 0);
-	if (health == NULL)
-		return -1;
-	*url = pg_value_text(pg_value_get(health, "address"), *url);
-	return 0;
+	return target != NULL ? journey_find(c, target, url) :
+	    pg_place_home(c, url);
 }
 
 PG_API int

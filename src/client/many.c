@@ -93,6 +93,7 @@ many_harvest(struct pg_many *m, size_t begun)
 		if (row->f == NULL || row->reply != NULL ||
 		    row->err.code != PG_E_OK)
 			continue;
+		pg_session_tell(row->f);
 		if (!row->f->done)
 			open++;
 		else if (row->f->err.code != PG_E_OK)

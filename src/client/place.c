@@ -26,6 +26,16 @@ place_by_url(struct paglets_client *c, struct pg_str text,
 	return 0;
 }
 
+/* An empty text is a variable that somebody forgot to set. */
+static int
+place_check(struct paglets_client *c, struct pg_str host)
+{
+	if (host.p == NULL || host.n > 0)
+		return 0;
+	return pg_fail(&c->err, PG_E_USAGE, "the host is an empty text; give "
+	    "a URL or a name");
+}
+
 PG_FN int
 pg_place_find(struct paglets_client *c, struct pg_str host,
     struct pg_str *url)
@@ -34,6 +44,8 @@ pg_place_find(struct paglets_client *c, struct pg_str host,
 	const struct pg_value *ref;
 	int rc = -1;
 
+	if (place_check(c, host) < 0)
+		return -1;
 	if (host.n > 0 && pg_address_is_url(host))
 		return place_by_url(c, host, url);
 	if (pg_entry_find(c) < 0)
@@ -46,6 +58,38 @@ pg_place_find(struct paglets_client *c, struct pg_str host,
 		rc = pg_place_told(c, pg_value_get(ref, "url"), url);
 	pg_session_forget(c, mark);
 	return rc;
+}
+
+PG_FN int
+pg_place_home(struct paglets_client *c, struct pg_str *url)
+{
+	struct paglets_future *mark = c->kept;
+	const struct pg_value *health;
+
+	if (pg_entry_find(c) < 0)
+		return -1;
+	health = pg_session_get(c, c->entry, PG_STR("/health"), 0);
+	if (pg_url_normalise(&c->arena, pg_value_text(pg_value_get(health,
+	    "address"), PG_STR_NULL), url, NULL) < 0)
+		*url = c->entry;
+	pg_session_forget(c, mark);
+	return health != NULL ? 0 : -1;
+}
+
+/* What to look for in a list of hosts: a name, or a normalised URL. */
+static int
+place_listed(struct paglets_client *c, const char *host, struct pg_str *name)
+{
+	*name = pg_str(host);
+	if (host == NULL)
+		return pg_place_home(c, name);
+	if (place_check(c, *name) < 0)
+		return -1;
+	if (!pg_address_is_url(*name) ||
+	    pg_url_normalise(&c->arena, *name, name, &c->err) == 0)
+		return 0;
+	c->err.code = PG_E_USAGE;
+	return -1;
 }
 
 /* ---- the public face -------------------------------------------------- */
@@ -63,10 +107,9 @@ paglets_client_resolve(struct paglets_client *c, const char *host)
 PG_API const struct paglets_value *
 paglets_client_lookup(struct paglets_client *c, const char *host)
 {
-	struct pg_str name = pg_str(host);
+	struct pg_str name;
 
-	if (pg_entry_find(c) < 0 || (pg_address_is_url(name) &&
-	    pg_url_normalise(&c->arena, name, &name, &c->err) < 0))
+	if (place_listed(c, host, &name) < 0 || pg_entry_find(c) < 0)
 		return NULL;
 	return pg_value_outer(pg_entry_look_up(c, c->entry, name));
 }
@@ -80,6 +123,15 @@ paglets_client_is_online(struct paglets_client *c, const char *host)
 		return c->err.code == PG_E_NOT_FOUND ? 0 : -1;
 	/* A reference that does not say is online (PROTOCOL section 4). */
 	return paglets_as_bool(paglets_get(ref, "online"), true);
+}
+
+/* Say that it is over; online: of the last look. */
+static int
+place_late(struct paglets_client *c, const char *host, int online)
+{
+	return pg_fail(&c->err, PG_E_SLOW, "Timed out waiting for host "
+	    "'%s'%s%s", host != NULL ? host : "of entry", online < 0 ? ": " :
+	    "", online < 0 ? c->err.msg : "");
 }
 
 PG_API int
@@ -100,8 +152,7 @@ paglets_client_wait_for_host(struct paglets_client *c, const char *host,
 		    c->err.code != PG_E_TIMEOUT)
 			return -1;
 		if (pg_now() >= until)
-			return pg_fail(&c->err, PG_E_SLOW, "Timed out waiting "
-			    "for host '%s'", host);
+			return place_late(c, host, online);
 		next = PG_MIN(until, pg_now() + PG_PLACE_POLL);
 		do
 			if (pg_session_turn(c, next) < 0)

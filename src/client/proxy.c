@@ -161,9 +161,16 @@ paglets_proxy_host_url(const struct paglets_proxy *p)
 PG_API int
 paglets_proxy_is_remote(struct paglets_proxy *p)
 {
+	struct pg_str home;
+
 	if (pg_entry_find(p->client) < 0)
 		return -1;
-	return !pg_str_eq(p->url, p->client->entry);
+	if (pg_str_eq(p->url, p->client->entry))
+		return 0;
+	/* The entry host may have been found at another URL than its own. */
+	if (pg_place_home(p->client, &home) < 0)
+		return -1;
+	return !pg_str_eq(p->url, home);
 }
 
 /* ---- one request ------------------------------------------------------ */
@@ -356,6 +363,10 @@ paglets_proxy_send_message(struct paglets_proxy *p,
 	struct paglets_future *f = proxy_run(p, "POST", "/messages",
 	    proxy_message(p->client, m), pg_session_ns(m->timeout));
 
+	/* The client's error is that of the search for it, if there was one:
+	 * it says more than the host's. */
+	if (f->err.code != PG_E_OK)
+		return NULL;
 	proxy_expect(p, f);
 	return pg_value_outer(pg_future_result(f));
 }
@@ -364,13 +375,18 @@ PG_API struct paglets_future *
 paglets_proxy_future_message(struct paglets_proxy *p,
     const struct paglets_outgoing *m)
 {
-	struct paglets_future *f;
+	struct paglets_client *c = p->client;
+	struct paglets_future *mark = c->kept, *f;
+	bool known;
 
 	/* Find out who is meant: that can not be done later. One that is not
 	 * found may have moved on; its messages are forwarded. */
-	if (p->loose)
-		paglets_proxy_info(p);
-	f = proxy_start(p, "POST", "/messages", proxy_message(p->client, m),
+	known = !p->loose || paglets_proxy_info(p) != NULL ||
+	    c->err.code == PG_E_INVALID_AGENT;
+	pg_session_forget(c, mark);
+	if (!known)
+		return pg_session_failed(c, p->url);
+	f = proxy_start(p, "POST", "/messages", proxy_message(c, m),
 	    pg_session_ns(m->timeout));
 	proxy_expect(p, f);
 	return f;

@@ -135,20 +135,29 @@ session_fill(struct paglets_future *f, const struct pg_question *q,
 	return 0;
 }
 
-PG_FN struct paglets_future *
-pg_session_start(struct paglets_client *c, const struct pg_question *q)
+/* One that has not begun. */
+static struct paglets_future *
+session_future(struct paglets_client *c, struct pg_str url)
 {
 	struct paglets_future *f = pg_alloc(sizeof(*f));
-	struct pg_request r = { .method = q->method,
-		.timeout = q->timeout > 0 ? q->timeout : c->timeout,
-		.max_reply = PG_SESSION_REPLY_MAX };
 
 	f->client = c;
 	f->body = PG_BUF_INIT(0);
 	pg_arena_init(&f->arena, PG_SESSION_VALUES_MAX);
 	f->begun = pg_now();
+	f->url = pg_arena_str(&f->arena, url);
+	return f;
+}
+
+PG_FN struct paglets_future *
+pg_session_start(struct paglets_client *c, const struct pg_question *q)
+{
+	struct paglets_future *f = session_future(c, q->url);
+	struct pg_request r = { .method = q->method,
+		.timeout = q->timeout > 0 ? q->timeout : c->timeout,
+		.max_reply = PG_SESSION_REPLY_MAX };
+
 	f->read = strcmp(q->method, "GET") == 0;
-	f->url = pg_arena_str(&f->arena, q->url);
 	f->has_key = pg_session_is_named(c, q->url);
 	r.url = pg_arena_printf(&f->arena, "%.*s%.*s", PG_STR_ARG(q->url),
 	    PG_STR_ARG(q->path));
@@ -156,6 +165,17 @@ pg_session_start(struct paglets_client *c, const struct pg_question *q)
 		f->call = pg_client_start(c->http, &r, session_on_done, f);
 	else
 		f->done = true;
+	return f;
+}
+
+PG_FN struct paglets_future *
+pg_session_failed(struct paglets_client *c, struct pg_str url)
+{
+	struct paglets_future *f = session_future(c, url);
+
+	f->err = c->err;
+	f->failure = c->failure;
+	f->done = true;
 	return f;
 }
 
@@ -168,22 +188,32 @@ pg_session_turn(struct paglets_client *c, int64_t until)
 	    &c->err);
 }
 
+PG_FN void
+pg_session_tell(struct paglets_future *f)
+{
+	struct paglets_client *c = f->client;
+
+	if (f->done || f->told ||
+	    pg_now() < f->begun + PG_SESSION_PATIENCE)
+		return;
+	f->told = true;
+	if (c->on_slow != NULL)
+		c->on_slow(c->slow_arg, f->url.p);
+}
+
 PG_FN bool
 pg_session_wait(struct paglets_future *f, int64_t until)
 {
 	struct paglets_client *c = f->client;
 	int64_t slow = f->begun + PG_SESSION_PATIENCE;
-	bool told = c->on_slow == NULL;
 
 	while (!f->done) {
-		if (pg_session_turn(c, PG_MIN(until, told ? PG_NEVER : slow)) <
-		    0) {
+		if (pg_session_turn(c, PG_MIN(until, f->told ? PG_NEVER :
+		    slow)) < 0) {
 			f->done = true;
 			f->err = c->err;
-		} else if (!f->done && !told && pg_now() >= slow) {
-			told = true;
-			c->on_slow(c->slow_arg, f->url.p);
 		}
+		pg_session_tell(f);
 		if (pg_now() >= until)
 			break;
 	}
@@ -328,10 +358,13 @@ pg_session_trust(struct paglets_client *c, const struct pg_value *ref,
 PG_API struct paglets_client *
 paglets_client_new(const struct paglets_client_config *config)
 {
+	static const struct paglets_client_config plain = { .entry = NULL };
 	struct paglets_client *c = pg_alloc(sizeof(*c));
 	struct pg_err e = { 0 };
 	uint64_t seed[2];
 
+	if (config == NULL)
+		config = &plain;
 	pg_rand(seed, sizeof(seed));
 	pg_map_init(&c->named, seed);
 	pg_arena_init(&c->arena, PG_SESSION_VALUES_MAX);

@@ -55,6 +55,7 @@ struct paglets_future {
 	struct pg_str agent_id; /* to which a message went; empty: no message */
 	int64_t begun, took; /* ns */
 	bool done;
+	bool told;    /* that it is slow */
 	bool read;    /* the request changes nothing */
 	bool has_key;
 	bool absent;  /* the answer: no such agent here */
@@ -74,11 +75,16 @@ struct pg_question {
 /* Begin. Never NULL: what cannot be asked has failed when it is waited for. */
 PG_FN struct paglets_future *pg_session_start(struct paglets_client *c,
     const struct pg_question *q);
+/* One that has failed already, with the client's error. */
+PG_FN struct paglets_future *pg_session_failed(struct paglets_client *c,
+    struct pg_str url);
 /* Turn the loop until f is done, or until then (pg_now; PG_NEVER: its own
  * timeout ends it). false: it is not done. */
 PG_FN bool pg_session_wait(struct paglets_future *f, int64_t until);
 /* One turn of the loop, which waits until then at most. -1: it is broken. */
 PG_FN int pg_session_turn(struct paglets_client *c, int64_t until);
+/* on_slow, if it is time for it. */
+PG_FN void pg_session_tell(struct paglets_future *f);
 /* Its answer, once it is done; NULL: the client's error is its error. */
 PG_FN struct pg_value *pg_session_take(struct paglets_future *f);
 /* Begin, wait and take. The answer is kept until the client forgets it. */

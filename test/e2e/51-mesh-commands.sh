@@ -16,7 +16,17 @@ is "wait-host --json" "${url[beta]}" "$(pick url)"
 exits 0 wait-host "${url[beta]}" --timeout 10s
 exits 6 wait-host nobody --timeout 300ms
 like "wait-host says for whom" "*Timed out waiting for host 'nobody'*" "$err"
+like "and what to try" "*paglets hosts*" "$err"
+exits 6 wait-host beta --entry http://127.0.0.1:9 --timeout 300ms
+like "or that nobody can tell" "*127.0.0.1:9*refused*" "$err"
 exits 2 wait-host
+exits 2 wait-host ''
+exits 2 wait-host http://
+exits 2 agents ''
+exits 2 create $counter --on ''
+exits 2 create $counter --on tag:
+exits 1 create nosuch:Class --on tag:big
+like "no such class there" "*paglets classes HOST*" "$err"
 
 # On the host with the tag that has the least to do.
 exits 0 create $counter --id beside --on beta
@@ -53,6 +63,10 @@ exits 0 info picked --json
 is "an id wins over a longer one" picked "$(pick agent_id)"
 exits 2 info pick
 like "several: which" "*2 agents*${url[gamma]}/agents/picked*picked2*" "$err"
+exits 2 call pick get
+like "several: for a message, too" "*2 agents*picked*picked2*" "$err"
+exits 3 call beta/picked get
+like "not there, and what to try" '*paglets agents -a*' "$err"
 exits 3 info nobody
 exits 3 info beta/picked
 exits 3 info nowhere/picked

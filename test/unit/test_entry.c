@@ -275,6 +275,23 @@ so_many_are_heard(void **state)
 	}
 }
 
+/* Made-up beacons of hosts that are silent hold nobody up for long. */
+static void
+silent_crowds_cost_little(void **state)
+{
+	static const struct world_page silent[] = {
+		{ "http://crowd:", -1, NULL }, { NULL, 0, NULL } };
+
+	(void)state;
+	around = (struct around){ .no_address = true,
+		.crowd = PG_ENTRY_HEARD_MAX };
+	found(silent, NULL, NULL, "unreachable", "");
+	assert_int_equal(world_asked("http://crowd:", false),
+	    PG_ENTRY_HEARD_MAX);
+	assert_in_range(world.now - WORLD_START, PG_ENTRY_HEARD_MAX *
+	    PG_ENTRY_TIME_MIN, 12 * PG_SEC);
+}
+
 static void
 hosts_by_name_are_not_named(void **state)
 {
@@ -319,6 +336,7 @@ main(void)
 		cmocka_unit_test(hosts_that_want_a_key),
 		cmocka_unit_test(what_is_no_host),
 		cmocka_unit_test(so_many_are_heard),
+		cmocka_unit_test(silent_crowds_cost_little),
 		cmocka_unit_test(hosts_by_name_are_not_named),
 	};
 

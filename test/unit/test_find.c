@@ -48,6 +48,7 @@ static const struct world_page pages[] = {
 	{ F "/agents/lou/clone", 200, "{\"proxy\": {\"host_url\": \"no url\", "
 	    "\"agent_id\": \"lou\"}}" },
 	{ E "/agents/none", 404, ABSENT },
+	{ E "/agents/max", 404, ABSENT },
 	{ E "/agents", 200, "{\"proxy\": {\"host_url\": \"" E
 	    "\", \"agent_id\": \"new\"}}" },
 	{ E "/classes", 200, "{\"classes\": [{\"name\": \"m:A\", "
@@ -168,6 +169,76 @@ agents_are_found(void **state)
 	finds(NULL, "../x", NULL, NULL, "usage", "");
 }
 
+/* So many agents, of ids that begin alike, at the entry host. */
+static void
+finds_several(size_t n, const char *says)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	struct world_page several[] = {
+		{ E "/agents?state=all", 200, NULL }, { NULL, 0, NULL } };
+	struct paglets_client *c = begin();
+	size_t i;
+
+	pg_buf_putz(&b, "{\"agents\": [7, {\"agent_id\": \"a/../b\"}, {}");
+	for (i = 0; i < n; i++)
+		pg_buf_printf(&b, ", {\"agent_id\": \"a%zu\"}", i);
+	pg_buf_putz(&b, "]}");
+	pg_buf_putc(&b, '\0');
+	several[0].json = b.p;
+	world.pages = several;
+	assert_null(paglets_client_find(c, NULL, "a"));
+	assert_non_null(strstr(paglets_client_error(c), says));
+	assert_int_equal(strstr(paglets_client_error(c), ", ...") != NULL,
+	    n > PG_FIND_NAMED_MAX);
+	pg_buf_fini(&b);
+	end(c);
+}
+
+static void
+so_many_agents_are_named(void **state)
+{
+	(void)state;
+	finds_several(PG_FIND_NAMED_MAX - 1, "3 agents begin");
+	finds_several(PG_FIND_NAMED_MAX, "/agents/a3; give more");
+	finds_several(PG_FIND_NAMED_MAX + 1, "/agents/a3, ...; give more");
+}
+
+/* Of so many hosts that do not answer. */
+static void
+finds_none(size_t n, const char *says)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	struct world_page none[] = {
+		{ E "/agents?state=all", 200, "{\"agents\": []}" },
+		{ E "/hosts", 200, NULL }, { NULL, 0, NULL } };
+	struct paglets_client *c = begin();
+	size_t i;
+
+	pg_buf_putz(&b, "{\"hosts\": [" HOST("e", E, ""));
+	for (i = 0; i < n; i++)
+		pg_buf_printf(&b, ", " HOST("h%zu", "http://h:%zu", ""), i,
+		    i + 1);
+	pg_buf_putz(&b, "]}");
+	pg_buf_putc(&b, '\0');
+	none[1].json = b.p;
+	world.pages = none;
+	assert_null(paglets_client_find(c, NULL, "x"));
+	assert_string_equal(paglets_client_error(c) +
+	    strlen(paglets_client_error(c)) - strlen(says), says);
+	pg_buf_fini(&b);
+	end(c);
+}
+
+static void
+so_many_hosts_are_named(void **state)
+{
+	(void)state;
+	finds_none(PG_FIND_NAMED_MAX - 1, "answer: h0, h1, h2");
+	finds_none(PG_FIND_NAMED_MAX, "answer: h0, h1, h2, h3");
+	finds_none(PG_FIND_NAMED_MAX + 1,
+	    "answer: h0, h1, h2, h3 and 1 more");
+}
+
 static void
 silent_hosts_cost_one_deadline(void **state)
 {
@@ -208,6 +279,91 @@ proxies_find_their_agent(void **state)
 	/* An id that is given as such is not looked for. */
 	p = paglets_proxy_new(c, NULL, "lou");
 	assert_int_equal(paglets_proxy_is_valid(p), 0);
+	paglets_proxy_free(p);
+	end(c);
+}
+
+/* Expect the error "usage" to hold `says`. */
+static void
+is_usage(struct paglets_client *c, bool failed, const char *says)
+{
+	assert_true(failed);
+	assert_string_equal(paglets_client_error_code(c), "usage");
+	if (strstr(paglets_client_error(c), says) == NULL)
+		fail_msg("'%s'", paglets_client_error(c));
+}
+
+/* A variable that is not set must not mean the entry host. */
+static void
+empty_texts_are_no_hosts(void **state)
+{
+	struct paglets_client *c = begin();
+	struct paglets_creation what = { .agent_class = "m:A", .target = "" };
+	struct paglets_proxy *p = paglets_proxy_new(c, F, "lou");
+
+	(void)state;
+	is_usage(c, paglets_client_create(c, &what) == NULL, "empty");
+	is_usage(c, paglets_client_agents(c, "", NULL) == NULL, "empty");
+	is_usage(c, paglets_proxy_retract(p, "") < 0, "empty");
+	is_usage(c, paglets_proxy_dispatch(p, "") < 0, "empty");
+	is_usage(c, paglets_proxy_clone(p, "") == NULL, "empty");
+	is_usage(c, paglets_client_wait_for_host(c, "", 60000) < 0, "empty");
+	is_usage(c, paglets_client_wait_for_host(c, "http://", 60000) < 0,
+	    "http://");
+	is_usage(c, paglets_proxy_dispatch(p, "tag:") < 0, "no tag");
+	assert_int_equal(world.ncalls, 0);
+	paglets_proxy_free(p);
+	end(c);
+}
+
+/* The entry host was named as E, and calls itself something else. */
+static void
+entry_host_goes_by_its_own_name(void **state)
+{
+	struct paglets_client *c = begin();
+	struct paglets_call *v = paglets_client_values(c);
+	struct paglets_value *d = paglets_dict(v);
+	struct paglets_proxy *p;
+
+	(void)state;
+	paglets_set(v, d, "host_url", paglets_text(v, "http://public:1/"));
+	paglets_set(v, d, "agent_id", paglets_text(v, "kim"));
+	p = paglets_proxy_from_value(c, d);
+	assert_int_equal(paglets_proxy_is_remote(p), 0);
+	paglets_proxy_free(p);
+	assert_null(paglets_client_lookup(c, NULL));
+	assert_non_null(strstr(paglets_client_error(c), "http://public:1"));
+	end(c);
+}
+
+/* A message to nobody, or to several, says so; no host is sent it in vain. */
+static void
+messages_say_who_is_not_meant(void **state)
+{
+	struct paglets_client *c = begin();
+	struct paglets_proxy *p = paglets_proxy_find(c, "max");
+	struct paglets_future *f;
+
+	(void)state;
+	assert_null(paglets_proxy_send(p, "x", NULL));
+	assert_string_equal(paglets_client_error_code(c), "usage");
+	assert_non_null(strstr(paglets_client_error(c), "2 agents begin"));
+	world.ncalls = 0;
+	f = paglets_proxy_future(p, "x", NULL);
+	assert_non_null(f);
+	assert_null(c->kept->next);
+	assert_int_equal(world_asked(E "/agents/max/messages", false), 0);
+	paglets_client_forget(c);
+	assert_true(paglets_future_wait(f, 0));
+	assert_null(paglets_future_get(f));
+	assert_non_null(strstr(paglets_client_error(c), "2 agents begin"));
+	paglets_future_cancel(f);
+	paglets_future_free(f);
+	paglets_proxy_free(p);
+	p = paglets_proxy_find(c, "e/none");
+	assert_null(paglets_proxy_send(p, "x", NULL));
+	assert_string_equal(paglets_client_error_code(c), "invalid_agent");
+	assert_non_null(strstr(paglets_client_error(c), "lists those"));
 	paglets_proxy_free(p);
 	end(c);
 }
@@ -348,8 +504,13 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agents_are_found),
+		cmocka_unit_test(so_many_agents_are_named),
+		cmocka_unit_test(so_many_hosts_are_named),
 		cmocka_unit_test(silent_hosts_cost_one_deadline),
 		cmocka_unit_test(proxies_find_their_agent),
+		cmocka_unit_test(empty_texts_are_no_hosts),
+		cmocka_unit_test(entry_host_goes_by_its_own_name),
+		cmocka_unit_test(messages_say_who_is_not_meant),
 		cmocka_unit_test(hosts_are_picked_by_tag),
 		cmocka_unit_test(creations_say_all_there_is),
 		cmocka_unit_test(tickets_are_cut_to_what_hosts_take),

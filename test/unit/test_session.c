@@ -285,6 +285,7 @@ static void
 slow_ones_are_told_of(void **state)
 {
 	struct paglets_client *c = begin();
+	struct paglets_future *f[2];
 	int told = 0;
 
 	(void)state;
@@ -293,6 +294,16 @@ slow_ones_are_told_of(void **state)
 	assert_int_equal(told, 0);
 	assert_null(ask(c, A, "/slow"));
 	assert_int_equal(told, 1);
+	/* Once, however it is waited for. */
+	f[0] = start(c, "/slow", "POST");
+	f[1] = start(c, "/slow", "POST");
+	assert_int_equal(paglets_future_wait_any(f, 2, 3000), -1);
+	assert_int_equal(told, 3);
+	assert_false(paglets_future_wait(f[0], 1000));
+	assert_true(paglets_future_wait_all(f, 2, -1));
+	assert_int_equal(told, 3);
+	paglets_future_free(f[0]);
+	paglets_future_free(f[1]);
 	end(c);
 }
 
@@ -337,6 +348,55 @@ memory_that_ran_out_is_told(void **state)
 	end(c);
 }
 
+/* Whether an answer of 4,000 numbers fits into max bytes of values. */
+static bool
+big_fits(struct paglets_client *c, size_t max)
+{
+	struct paglets_future *f = start(c, "/big", "GET");
+	bool fits;
+
+	assert_int_equal(f->arena.max, PG_SESSION_VALUES_MAX);
+	assert_int_equal(world.calls[world.ncalls - 1].max_reply,
+	    PG_SESSION_REPLY_MAX);
+	f->arena.max = max;
+	fits = paglets_future_get(f) != NULL;
+	assert_int_equal(paglets_client_answer(c) != NULL, fits);
+	assert_true(f->arena.used <= max);
+	paglets_future_free(f);
+	return fits;
+}
+
+/* The real limits are beyond a test: what is shown is that both are asked
+ * for, and what happens at the one of values. */
+static void
+answers_have_limits(void **state)
+{
+	struct paglets_client *c = begin();
+	struct pg_buf b = PG_BUF_INIT(0);
+	struct world_page big[] = { { A "/big", 200, NULL },
+		{ NULL, 0, NULL } };
+	size_t low = 4000, high = 4000 * 100, i;
+
+	(void)state;
+	pg_buf_putz(&b, "[0");
+	for (i = 0; i < 4000; i++)
+		pg_buf_putz(&b, ", 1");
+	pg_buf_putz(&b, "]");
+	pg_buf_putc(&b, '\0');
+	big[0].json = b.p;
+	world.pages = big;
+	assert_true(big_fits(c, high));
+	while (high - low > 1)
+		*(big_fits(c, (low + high) / 2) ? &high : &low) =
+		    (low + high) / 2;
+	assert_true(big_fits(c, high + 1));
+	assert_true(big_fits(c, high));
+	assert_false(big_fits(c, high - 1));
+	assert_string_equal(paglets_client_error_type(c), "RemoteHostError");
+	pg_buf_fini(&b);
+	end(c);
+}
+
 static void
 futures_are_waited_for(void **state)
 {
@@ -345,6 +405,8 @@ futures_are_waited_for(void **state)
 	size_t i;
 
 	(void)state;
+	assert_int_equal(paglets_future_wait_any(NULL, 0, -1), -1);
+	assert_true(paglets_future_wait_all(NULL, 0, -1));
 	assert_int_equal(paglets_future_wait_any(f, 4, -1), -1);
 	assert_true(paglets_future_wait_all(f, 4, -1));
 	f[0] = start(c, "/slow", "POST");
@@ -433,6 +495,7 @@ main(void)
 		cmocka_unit_test(slow_ones_are_told_of),
 		cmocka_unit_test(answers_live_until_forgotten),
 		cmocka_unit_test(memory_that_ran_out_is_told),
+		cmocka_unit_test(answers_have_limits),
 		cmocka_unit_test(futures_are_waited_for),
 		cmocka_unit_test(futures_are_cancelled),
 		cmocka_unit_test(results_of_messages),

@@ -27,6 +27,7 @@ struct world_call {
 	char url[300], bearer[64], body[1000];
 	const char *method;
 	int64_t due;
+	size_t max_reply;
 	pg_client_done *done; /* NULL: it is over */
 	void *arg;
 };
@@ -125,6 +126,7 @@ __wrap_pg_client_start(struct pg_client *c, const struct pg_request *r,
 		snprintf(k->body, sizeof(k->body), "%.*s",
 		    PG_STR_ARG(r->body[0].text));
 	k->method = r->method;
+	k->max_reply = r->max_reply;
 	k->due = world.now + r->timeout;
 	k->done = done;
 	k->arg = arg;
@@ -193,10 +195,13 @@ __wrap_pg_loop_turn(struct pg_loop *l, int64_t max_wait, struct pg_err *e)
 	size_t i;
 
 	(void)l, (void)e;
-	for (i = 0; i < world.ncalls; i++)
-		if (world.calls[i].done != NULL &&
-		    world_answer(&world.calls[i]))
+	for (i = 0; i < world.ncalls; i++) {
+		if (world.calls[i].done == NULL)
+			continue;
+		if (world_answer(&world.calls[i]))
 			return 0;
+		max_wait = PG_MIN(max_wait, world.calls[i].due - world.now);
+	}
 	world.now += PG_MAX(max_wait, PG_MS);
 	pg_clock_fake(world.now, world.now);
 	return 0;
