@@ -411,31 +411,62 @@ pg_mesh_heard(struct pg_mesh *m, const struct pg_value *v)
 
 /* ---- whom we trust ---------------------------------------------------- */
 
+/* Whether a user's word leads to this URL, which is normalised, or it is our
+ * own. h is its host, or NULL. */
+static bool
+mesh_chosen(const struct pg_mesh *m, const struct pg_member *h,
+    struct pg_str url)
+{
+	return (h != NULL && (h->givens > 0 || m->registry.trust_unsigned)) ||
+	    pg_named_has(&m->named, url) ||
+	    pg_map_get(&m->given, url) != NULL ||
+	    pg_str_eq(url, m->host->address);
+}
+
 /* Whether the key may go to this URL, which is normalised. */
 static bool
 mesh_trusts(const struct pg_mesh *m, struct pg_str url)
 {
 	const struct pg_member *h = pg_registry_get(&m->registry, url);
 
-	return (h != NULL && (h->keyed || h->givens > 0 ||
-	    m->registry.trust_unsigned)) ||
-	    pg_named_has(&m->named, url) ||
-	    pg_map_get(&m->given, url) != NULL ||
-	    pg_str_eq(url, m->host->address);
+	return (h != NULL && h->keyed) || mesh_chosen(m, h, url);
 }
 
-PG_FN struct pg_str
-pg_mesh_key_for(struct pg_mesh *m, struct pg_str url)
+/* The same for somebody who may not be there any more. */
+static bool
+mesh_trusts_still(const struct pg_mesh *m, struct pg_str url)
+{
+	const struct pg_member *h = pg_registry_get(&m->registry, url);
+
+	return (h != NULL && h->keyed && h->state != PG_MEMBER_OFFLINE) ||
+	    mesh_chosen(m, h, url);
+}
+
+static struct pg_str
+mesh_key(const struct pg_mesh *m, struct pg_str url,
+    bool (*trusts)(const struct pg_mesh *m, struct pg_str url))
 {
 	struct pg_str key = PG_STR_NULL, normal;
 	struct pg_arena a = { 0 };
 
 	if (m->host->cfg.api_key.n > 0 &&
 	    pg_url_normalise(&a, url, &normal, NULL) == 0 &&
-	    mesh_trusts(m, normal))
+	    trusts(m, normal))
 		key = m->host->cfg.api_key;
 	pg_arena_fini(&a);
 	return key;
+}
+
+PG_FN struct pg_str
+pg_mesh_key_for(struct pg_mesh *m, struct pg_str url)
+{
+	return mesh_key(m, url, mesh_trusts);
+}
+
+PG_FN struct pg_str
+pg_mesh_key_to_visit(struct pg_mesh *m, struct pg_str url)
+{
+	return mesh_key(m, url, mesh_trusts_still);
 }
 
 /* Whether text can be meant as a URL, or as host:port. */
