@@ -80,6 +80,8 @@ PG_FN int pg_wrap(struct pg_err *e, const char *fmt, ...)
 /* Length of the printable UTF-8 character that s starts with; 0 if there is
  * none: a control character, ill-formed bytes, a cut sequence, the end. */
 PG_FN size_t pg_printable(struct pg_str s);
+/* Whether s, which may be empty, consists of such. */
+PG_FN bool pg_all_printable(struct pg_str s);
 
 PG_FN const char *pg_code_wire(enum pg_code code);
 /* Token of the code, lower case ("conflict"). */

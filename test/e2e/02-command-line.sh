@@ -133,6 +133,10 @@ like "the id is taken" "*$second*" "$err"
 name=$(printf %0200d)
 exits 2 serve --name "${name}0" --port 0 --state-dir none --no-mesh
 like "the name is too long" '*200 bytes*' "$err"
+for odd in $'a\xffb' $'a\x01b' $'a\xc2\x85b'; do
+	exits 2 serve --name "$odd" --port 0 --state-dir none --no-mesh
+	like "a name that cannot be told" '*not printable*' "$err"
+done
 for n in 199 200; do
 	host "${name:0:$n}" --state-dir none --no-mesh
 	exits 0 health --json --entry "${url[${name:0:$n}]}"
