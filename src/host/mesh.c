@@ -324,10 +324,19 @@ mesh_tell_gossip(struct pg_mesh *m)
 		m->on_news(m->arg);
 }
 
+/* A loopback address that somebody tells who is not near (on this machine) is
+ * one of another machine, whatever there is at ours; unless it is our own. */
+static bool
+mesh_reaches(const struct pg_mesh *m, const struct pg_hostref *ref, bool near)
+{
+	return near || !pg_hostref_is_loopback(ref) ||
+	    pg_str_eqz(ref->boot, m->host->boot);
+}
+
 /* Take in a list. The host at `own` (may be empty) tells it. */
 static void
 mesh_take_list(struct pg_mesh *m, const struct pg_value *hosts,
-    struct pg_str own)
+    struct pg_str own, bool near)
 {
 	struct pg_err err = { 0 };
 	struct pg_hostref ref;
@@ -335,7 +344,7 @@ mesh_take_list(struct pg_mesh *m, const struct pg_value *hosts,
 
 	for (i = 0; pg_value_is_seq(hosts) && i < hosts->n; i++) {
 		if (pg_hostref_read(hosts->u.items[i], &m->scratch, &ref,
-		    &err) == 0)
+		    &err) == 0 && mesh_reaches(m, &ref, near))
 			pg_registry_take(&m->registry, &ref,
 			    own.n > 0 && pg_str_eq(ref.url, own) ?
 			    PG_SOURCE_VISITED : PG_SOURCE_LISTED, NULL, &err);
@@ -362,7 +371,7 @@ pg_mesh_join(struct pg_mesh *m, const struct pg_value *body, bool near,
 	pg_arena_reset(&m->scratch);
 	if (rc < 0)
 		return -1;
-	mesh_take_list(m, pg_value_get(body, "news"), PG_STR_NULL);
+	mesh_take_list(m, pg_value_get(body, "news"), PG_STR_NULL, near);
 	*answer = pg_value_dict(a);
 	if (since > 0 || pg_value_get(body, "digest") != NULL)
 		mesh_put_new(m, body, PG_MAX(since, 0), *answer, a);
@@ -380,11 +389,13 @@ pg_mesh_answered(struct pg_mesh *m, struct pg_member *h,
 	    PG_STR_NULL);
 	const struct pg_value *since = pg_value_get(answer, "since");
 	char *url = pg_strdup(h->url), ours[17];
+	struct pg_hostref teller = { .url = h->url };
+	bool near = pg_hostref_is_loopback(&teller);
 
 	if (pg_value_is(since, PG_T_INT) && since->u.i > 0)
 		h->cursor = (uint64_t)since->u.i;
 	/* From here on h may be gone: its host may have moved. */
-	mesh_take_list(m, pg_value_get(answer, "hosts"), pg_str(url));
+	mesh_take_list(m, pg_value_get(answer, "hosts"), pg_str(url), near);
 	free(url);
 	mesh_tell_gossip(m);
 	snprintf(ours, sizeof(ours), "%016" PRIx64,

@@ -941,19 +941,19 @@ key_goes_where_it_may(void **state)
 	start();
 	joins(URL("h:2"));
 	assert_string_equal(open_call("http://h:1/health")->bearer, "secret");
-	visited("http://h:1", HEALTH("h:1", "v1"), REF URL("127.0.0.1:3")
-	    "}, " REF BOOT("127.0.0.1:4", "b", 1) "}");
+	visited("http://h:1", HEALTH("h:1", "v1"), REF URL("h:3")
+	    "}, " REF BOOT("h:4", "b", 1) "}");
 	turn(PG_GOSSIP_PYTHON_TIME);
 	assert_string_equal(open_call("http://h:1/health")->bearer, "secret");
 	/* Who merely joined, or is listed: unsigned, however it tells it. */
 	assert_string_equal(open_call("http://h:2/health")->bearer, "");
-	assert_string_equal(open_call("http://127.0.0.1:3/health")->bearer,
+	assert_string_equal(open_call("http://h:3/health")->bearer,
 	    "");
-	assert_string_equal(open_call("http://127.0.0.1:4/health")->bearer,
+	assert_string_equal(open_call("http://h:4/health")->bearer,
 	    "");
 	/* That we keep it back says nothing about the stranger's health. */
-	answer("http://127.0.0.1:3/health", 401, "{}");
-	assert_int_equal(at("http://127.0.0.1:3")->state, PG_MEMBER_ONLINE);
+	answer("http://h:3/health", 401, "{}");
+	assert_int_equal(at("http://h:3")->state, PG_MEMBER_ONLINE);
 	answer("http://h:1/health", 401, "{\"error\": \"wrong key\"}");
 	assert_doubted("http://h:1", "http://h:1 answered 401: wrong key");
 }
