@@ -185,13 +185,8 @@ bind_url(const struct pg_bind *b, const struct bind_plan *p,
 {
 	char text[PG_ADDR_TEXT], machine[256] = "";
 
-	if (b->host->cfg.public_url.n > 0) {
-		if (pg_url_normalise(a, b->host->cfg.public_url, out, e) < 0)
-			return -1;
-		return out->n <= PG_HOSTREF_URL_MAX ? 0 : pg_fail(e,
-		    PG_E_USAGE, "public URL is over %d bytes, which no other "
-		    "host takes", PG_HOSTREF_URL_MAX);
-	}
+	if (b->host->cfg.public_url.n > 0)
+		return pg_url_normalise(a, b->host->cfg.public_url, out, e);
 	if (p->told.len == 0) {
 		gethostname(machine, sizeof(machine) - 1);
 		*out = pg_arena_printf(a, "http://%s:%u", machine, b->port);
@@ -449,6 +444,9 @@ bind_begin(struct pg_bind *b, struct pg_err *e)
 {
 	struct bind_plan p;
 
+	if (b->host->cfg.public_url.n > PG_HOSTREF_URL_MAX)
+		return pg_fail(e, PG_E_USAGE, "public URL is over %d bytes, "
+		    "which no other host takes", PG_HOSTREF_URL_MAX);
 	if (bind_specs(b, e) < 0)
 		return -1;
 	p = bind_plan(b);

@@ -144,6 +144,17 @@ for n in 199 200; do
 	stop "${name:0:$n}"
 done
 
+# Its public URL: PG_HOSTREF_URL_MAX.
+url1024=http://x/$(printf %01015d)
+exits 2 serve --public-url "${url1024}0" --insecure-no-auth --port 0 \
+	--state-dir none --no-mesh
+like "the URL is too long" '*1024 bytes*' "$err"
+for n in 1023 1024; do
+	host far --public-url "${url1024:0:$n}" --insecure-no-auth --no-mesh
+	is "a URL of $n bytes" "${url1024:0:$n}" "${url[far]}"
+	stop far
+done
+
 # Help goes to stdout, is asked for and is no failure.
 for c in '' serve call create agents info state dispatch clone retract \
 	dispose health hosts events classes version; do
