@@ -54,6 +54,16 @@ pg_printable(struct pg_str s)
 	return n;
 }
 
+PG_FN bool
+pg_all_printable(struct pg_str s)
+{
+	size_t n = 1;
+
+	for (; s.n > 0 && n > 0; s = pg_str_skip(s, n))
+		n = pg_printable(s);
+	return n > 0;
+}
+
 /* Replace in z whatever is not printable. */
 static void
 err_clean(char *z)

@@ -81,6 +81,8 @@ PG_FN int pg_wrap(struct pg_err *e, const char *fmt, ...)
  * none: a control character, one that ends a line or turns the direction of
  * text, ill-formed bytes, a cut sequence, the end. */
 PG_FN size_t pg_printable(struct pg_str s);
+/* Whether s, which may be empty, consists of such. */
+PG_FN bool pg_all_printable(struct pg_str s);
 
 PG_FN const char *pg_code_wire(enum pg_code code);
 /* Token of the code, lower case ("conflict"). */

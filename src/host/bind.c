@@ -444,6 +444,9 @@ bind_begin(struct pg_bind *b, struct pg_err *e)
 {
 	struct bind_plan p;
 
+	if (b->host->cfg.public_url.n > PG_HOSTREF_URL_MAX)
+		return pg_fail(e, PG_E_USAGE, "public URL is over %d bytes, "
+		    "which no other host takes", PG_HOSTREF_URL_MAX);
 	if (bind_specs(b, e) < 0)
 		return -1;
 	p = bind_plan(b);

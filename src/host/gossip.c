@@ -166,12 +166,12 @@ gossip_back_off(struct mesh_peer *p)
 	p->due = gossip_now(p->gossip) + p->pause;
 }
 
-/* Whether there is a key, and it may not go to this URL. */
+/* Whether there is a key, and it may not go to this URL now. */
 static bool
 gossip_keeps_key(const struct pg_gossip *g, struct pg_str url)
 {
 	return g->host->cfg.api_key.n > 0 &&
-	    pg_mesh_key_for(g->mesh, url).n == 0;
+	    pg_mesh_key_to_visit(g->mesh, url).n == 0;
 }
 
 /* Whether p keeps us out as we keep the key from it. */
@@ -257,7 +257,7 @@ gossip_request(struct mesh_peer *p, const char *path, pg_client_done *done)
 {
 	struct pg_gossip *g = p->gossip;
 	struct pg_request r = { .method = "GET",
-		.bearer = pg_mesh_key_for(g->mesh, p->url),
+		.bearer = pg_mesh_key_to_visit(g->mesh, p->url),
 		.timeout = PG_MAX(p->deadline - gossip_now(g), PG_MS),
 		.max_reply = PG_GOSSIP_REPLY_MAX };
 
@@ -356,6 +356,15 @@ gossip_greet(struct mesh_peer *p)
 	gossip_request(p, "/hosts/join", gossip_on_join);
 }
 
+/* Whether p was of those who have the key, and who answers now without asking
+ * for it may be somebody else. */
+static bool
+gossip_owes_proof(const struct mesh_peer *p)
+{
+	return p->kind == PEER_MEMBER && p->member->keyed &&
+	    gossip_keeps_key(p->gossip, p->url);
+}
+
 static void
 gossip_met(struct mesh_peer *p, const struct pg_hostref *ref)
 {
@@ -375,6 +384,11 @@ gossip_met(struct mesh_peer *p, const struct pg_hostref *ref)
 	}
 	if (!pg_str_eq(ref->version, g->host->cfg.code_version)) {
 		gossip_other_version(p, ref);
+		return;
+	}
+	if (gossip_owes_proof(p)) {
+		gossip_failed(p, 200, "who answers there does not show that "
+		    "it has the key");
 		return;
 	}
 	/* Only whom the user named may speak for another URL; who was found

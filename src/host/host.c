@@ -38,27 +38,45 @@ pg_host_config_init(struct pg_host_config *cfg)
 
 /* ---- Names ---------------------------------------------------------------------- */
 
+/* What others would refuse (hostref.h), and what would not reach them as it is
+ * written, so that our signature were over something else. */
+static int
+host_check_text(const char *what, struct pg_str text, size_t max,
+    struct pg_err *e)
+{
+	if (!pg_all_printable(text))
+		return pg_fail(e, PG_E_USAGE, "%s holds something that is not "
+		    "printable UTF-8", what);
+	if (text.n > max)
+		return pg_fail(e, PG_E_USAGE, "%s is over %zu bytes", what,
+		    max);
+	return 0;
+}
+
 static int
 host_set_name(struct pg_host *h, struct pg_err *e)
 {
 	char machine[256] = "";
 	struct pg_str name = pg_str_trim(h->cfg.name);
-	size_t i;
 
 	if (name.n == 0) {
 		gethostname(machine, sizeof(machine) - 1);
 		name = machine[0] != '\0' ? pg_str(machine) :
 		    PG_STR("paglets");
 	}
-	for (i = 0; i < name.n; i++)
-		if ((unsigned char)name.p[i] < ' ' || name.p[i] == 0x7f)
-			return pg_fail(e, PG_E_USAGE, "host name holds a "
-			    "control character");
-	if (name.n > PG_HOST_NAME_MAX)
-		return pg_fail(e, PG_E_USAGE, "host name is over %d bytes",
-		    PG_HOST_NAME_MAX);
+	if (host_check_text("host name", name, PG_HOST_NAME_MAX, e) < 0)
+		return -1;
 	h->name = pg_arena_str(&h->arena, name);
 	return 0;
+}
+
+static int
+host_check_version(const struct pg_host *h, struct pg_err *e)
+{
+	if (h->cfg.code_version.n == 0)
+		return pg_fail(e, PG_E_USAGE, "mesh version is empty");
+	return host_check_text("mesh version", h->cfg.code_version,
+	    PG_HOSTREF_NAME_MAX, e);
 }
 
 /* ---- Parts ----------------------------------------------------------------------- */
@@ -131,7 +149,8 @@ pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 	pg_rand(h->seed, sizeof(h->seed));
 	pg_rand_id(h->boot);
 	pg_map_init(&h->agents, h->seed);
-	if (host_set_name(h, e) < 0 || host_make_parts(h, e) < 0 ||
+	if (host_set_name(h, e) < 0 || host_check_version(h, e) < 0 ||
+	    host_make_parts(h, e) < 0 ||
 	    (h->bind = pg_bind_new(h, e)) == NULL)
 		goto fail;
 	h->events.host_name = h->name;

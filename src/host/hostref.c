@@ -22,12 +22,7 @@ static int
 hostref_check(const char *field, struct pg_str s, size_t max,
     struct pg_err *e)
 {
-	struct pg_str rest = s;
-	size_t n = 1;
-
-	for (; rest.n > 0 && n > 0; rest = pg_str_skip(rest, n))
-		n = pg_printable(rest);
-	if (n == 0)
+	if (!pg_all_printable(s))
 		return pg_fail(e, PG_E_HOST, "field '%s' must be printable",
 		    field);
 	return hostref_limit(field, s, max, e);

@@ -324,10 +324,19 @@ mesh_tell_gossip(struct pg_mesh *m)
 		m->on_news(m->arg);
 }
 
+/* A loopback address that somebody tells who is not near (on this machine) is
+ * one of another machine, whatever there is at ours; unless it is our own. */
+static bool
+mesh_reaches(const struct pg_mesh *m, const struct pg_hostref *ref, bool near)
+{
+	return near || !pg_hostref_is_loopback(ref) ||
+	    pg_str_eqz(ref->boot, m->host->boot);
+}
+
 /* Take in a list. The host at `own` (may be empty) tells it. */
 static void
 mesh_take_list(struct pg_mesh *m, const struct pg_value *hosts,
-    struct pg_str own)
+    struct pg_str own, bool near)
 {
 	struct pg_err err = { 0 };
 	struct pg_hostref ref;
@@ -335,7 +344,7 @@ mesh_take_list(struct pg_mesh *m, const struct pg_value *hosts,
 
 	for (i = 0; pg_value_is_seq(hosts) && i < hosts->n; i++) {
 		if (pg_hostref_read(hosts->u.items[i], &m->scratch, &ref,
-		    &err) == 0)
+		    &err) == 0 && mesh_reaches(m, &ref, near))
 			pg_registry_take(&m->registry, &ref,
 			    own.n > 0 && pg_str_eq(ref.url, own) ?
 			    PG_SOURCE_VISITED : PG_SOURCE_LISTED, NULL, &err);
@@ -362,7 +371,7 @@ pg_mesh_join(struct pg_mesh *m, const struct pg_value *body, bool near,
 	pg_arena_reset(&m->scratch);
 	if (rc < 0)
 		return -1;
-	mesh_take_list(m, pg_value_get(body, "news"), PG_STR_NULL);
+	mesh_take_list(m, pg_value_get(body, "news"), PG_STR_NULL, near);
 	*answer = pg_value_dict(a);
 	if (since > 0 || pg_value_get(body, "digest") != NULL)
 		mesh_put_new(m, body, PG_MAX(since, 0), *answer, a);
@@ -380,11 +389,13 @@ pg_mesh_answered(struct pg_mesh *m, struct pg_member *h,
 	    PG_STR_NULL);
 	const struct pg_value *since = pg_value_get(answer, "since");
 	char *url = pg_strdup(h->url), ours[17];
+	struct pg_hostref teller = { .url = h->url };
+	bool near = pg_hostref_is_loopback(&teller);
 
 	if (pg_value_is(since, PG_T_INT) && since->u.i > 0)
 		h->cursor = (uint64_t)since->u.i;
 	/* From here on h may be gone: its host may have moved. */
-	mesh_take_list(m, pg_value_get(answer, "hosts"), pg_str(url));
+	mesh_take_list(m, pg_value_get(answer, "hosts"), pg_str(url), near);
 	free(url);
 	mesh_tell_gossip(m);
 	snprintf(ours, sizeof(ours), "%016" PRIx64,
@@ -411,31 +422,62 @@ pg_mesh_heard(struct pg_mesh *m, const struct pg_value *v)
 
 /* ---- whom we trust ---------------------------------------------------- */
 
+/* Whether a user's word leads to this URL, which is normalised, or it is our
+ * own. h is its host, or NULL. */
+static bool
+mesh_chosen(const struct pg_mesh *m, const struct pg_member *h,
+    struct pg_str url)
+{
+	return (h != NULL && (h->givens > 0 || m->registry.trust_unsigned)) ||
+	    pg_named_has(&m->named, url) ||
+	    pg_map_get(&m->given, url) != NULL ||
+	    pg_str_eq(url, m->host->address);
+}
+
 /* Whether the key may go to this URL, which is normalised. */
 static bool
 mesh_trusts(const struct pg_mesh *m, struct pg_str url)
 {
 	const struct pg_member *h = pg_registry_get(&m->registry, url);
 
-	return (h != NULL && (h->keyed || h->givens > 0 ||
-	    m->registry.trust_unsigned)) ||
-	    pg_named_has(&m->named, url) ||
-	    pg_map_get(&m->given, url) != NULL ||
-	    pg_str_eq(url, m->host->address);
+	return (h != NULL && h->keyed) || mesh_chosen(m, h, url);
 }
 
-PG_FN struct pg_str
-pg_mesh_key_for(struct pg_mesh *m, struct pg_str url)
+/* The same for somebody who may not be there any more. */
+static bool
+mesh_trusts_still(const struct pg_mesh *m, struct pg_str url)
+{
+	const struct pg_member *h = pg_registry_get(&m->registry, url);
+
+	return (h != NULL && h->keyed && h->state != PG_MEMBER_OFFLINE) ||
+	    mesh_chosen(m, h, url);
+}
+
+static struct pg_str
+mesh_key(const struct pg_mesh *m, struct pg_str url,
+    bool (*trusts)(const struct pg_mesh *m, struct pg_str url))
 {
 	struct pg_str key = PG_STR_NULL, normal;
 	struct pg_arena a = { 0 };
 
 	if (m->host->cfg.api_key.n > 0 &&
 	    pg_url_normalise(&a, url, &normal, NULL) == 0 &&
-	    mesh_trusts(m, normal))
+	    trusts(m, normal))
 		key = m->host->cfg.api_key;
 	pg_arena_fini(&a);
 	return key;
+}
+
+PG_FN struct pg_str
+pg_mesh_key_for(struct pg_mesh *m, struct pg_str url)
+{
+	return mesh_key(m, url, mesh_trusts);
+}
+
+PG_FN struct pg_str
+pg_mesh_key_to_visit(struct pg_mesh *m, struct pg_str url)
+{
+	return mesh_key(m, url, mesh_trusts_still);
 }
 
 /* Whether text can be meant as a URL, or as host:port. */

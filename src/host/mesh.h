@@ -53,9 +53,10 @@ PG_FN struct pg_value *pg_mesh_greeting(struct pg_mesh *m,
 /* The reference alone, without what only peers have to know. */
 PG_FN struct pg_value *pg_mesh_card(struct pg_mesh *m, struct pg_arena *a);
 /* Such a greeting has come from an authenticated caller; near: one on this
- * machine, who may have a loopback address. *answer is what it gets: all hosts, or, if it said `since` or `digest`, what is new to it.
- * PG_E_HOST for a malformed reference, PG_E_BUSY in a full table; one of
- * another code version is left out without an error (PROTOCOL section 9). */
+ * machine, who may have a loopback address. *answer is what it gets: all
+ * hosts, or, if it said `since` or `digest`, what is new to it. PG_E_HOST for
+ * a malformed reference, PG_E_BUSY in a full table; one of another code
+ * version is left out without an error (PROTOCOL section 9). */
 PG_FN int pg_mesh_join(struct pg_mesh *m, const struct pg_value *body,
     bool near, struct pg_arena *a, struct pg_value **answer, struct pg_err *e);
 /* The answer that h gave to our greeting; h may be gone afterwards. Whether it
@@ -83,6 +84,11 @@ PG_FN bool pg_mesh_alone(const struct pg_mesh *m);
  * key, or our own. Otherwise empty, also when there is no key. Lives as long
  * as the host. */
 PG_FN struct pg_str pg_mesh_key_for(struct pg_mesh *m, struct pg_str url);
+/* The same for gossip, which visits of itself: a host that is offline, or was
+ * not heard of since a restart, has to show its signature anew, for somebody
+ * else may have its address by now, or this machine may be elsewhere. */
+PG_FN struct pg_str pg_mesh_key_to_visit(struct pg_mesh *m,
+    struct pg_str url);
 /* A user named this host, in a request that had the key: its URL gets the key
  * from now on, until PG_NAMED_MAX others have been named. text is as it was
  * typed, not what it resolved to: names are left alone, for we have those from

@@ -595,10 +595,23 @@ registry_mark(struct pg_registry *r, struct pg_member *h,
 	return other;
 }
 
+/* A stranger comes with every beacon, if it then does not let us in. */
+static void
+registry_tell_online(const struct pg_registry *r, const struct pg_member *h,
+    bool was_stranger)
+{
+	if (h->state == PG_MEMBER_OFFLINE || h->state == PG_MEMBER_UNKNOWN ||
+	    (was_stranger && !h->stranger))
+		pg_log(h->stranger ? r->chat : PG_LOG_INFO,
+		    "mesh: %.*s at %.*s is online", PG_STR_ARG(h->name),
+		    PG_STR_ARG(h->url));
+}
+
 /* It says of itself that it is there, or that it goes. */
 static void
 registry_set_alive(struct pg_registry *r, struct pg_member *h,
-    const struct pg_hostref *ref, enum pg_source from, bool changed)
+    const struct pg_hostref *ref, enum pg_source from, bool was_stranger,
+    bool changed)
 {
 	struct pg_err why = { 0 };
 
@@ -608,10 +621,9 @@ registry_set_alive(struct pg_registry *r, struct pg_member *h,
 		registry_offline(r, h, why.msg);
 		return;
 	}
-	if (h->state == PG_MEMBER_OFFLINE || h->state == PG_MEMBER_UNKNOWN)
-		pg_log(PG_LOG_INFO, "mesh: %.*s at %.*s is online",
-		    PG_STR_ARG(h->name), PG_STR_ARG(h->url));
-	changed |= h->state != PG_MEMBER_ONLINE;
+	registry_tell_online(r, h, was_stranger);
+	changed |= h->state != PG_MEMBER_ONLINE ||
+	    was_stranger != h->stranger;
 	registry_set_state(r, h, PG_MEMBER_ONLINE, NULL);
 	if (changed)
 		registry_changed(r, h);
@@ -786,8 +798,7 @@ registry_hear(struct pg_registry *r, struct pg_member *h,
 	h->proven |= is_signed || (from != PG_SOURCE_LISTED &&
 	    from != PG_SOURCE_BEACON);
 	h->stranger &= !h->proven && from == PG_SOURCE_BEACON;
-	registry_set_alive(r, h, ref, from,
-	    changed || was_stranger != h->stranger);
+	registry_set_alive(r, h, ref, from, was_stranger, changed);
 }
 
 PG_FN int

@@ -133,11 +133,26 @@ like "the id is taken" "*$second*" "$err"
 name=$(printf %0200d)
 exits 2 serve --name "${name}0" --port 0 --state-dir none --no-mesh
 like "the name is too long" '*200 bytes*' "$err"
+for odd in $'a\xffb' $'a\x01b' $'a\xc2\x85b'; do
+	exits 2 serve --name "$odd" --port 0 --state-dir none --no-mesh
+	like "a name that cannot be told" '*not printable*' "$err"
+done
 for n in 199 200; do
 	host "${name:0:$n}" --state-dir none --no-mesh
 	exits 0 health --json --entry "${url[${name:0:$n}]}"
 	is "name of $n bytes" "${name:0:$n}" "$(pick name)"
 	stop "${name:0:$n}"
+done
+
+# Its public URL: PG_HOSTREF_URL_MAX.
+url1024=http://x/$(printf %01015d)
+exits 2 serve --public-url "${url1024}0" --insecure-no-auth --port 0 \
+	--state-dir none --no-mesh
+like "the URL is too long" '*1024 bytes*' "$err"
+for n in 1023 1024; do
+	host far --public-url "${url1024:0:$n}" --insecure-no-auth --no-mesh
+	is "a URL of $n bytes" "${url1024:0:$n}" "${url[far]}"
+	stop far
 done
 
 # Help goes to stdout, is asked for and is no failure.

@@ -16,9 +16,7 @@ strange() {
 	: >"$work/url"
 	behind $at "$TOOLS/stranger" "${@:1:$#-1}" "${addr[$at]}" 100 \
 		"$work/$file" "${@:$#}" >"$work/url"
-	until [ -s "$work/url" ]; do
-		sleep 0.01
-	done
+	eventually "a stranger is there" test -s "$work/url"
 }
 visited() {
 	eventually "$1: somebody came" grep -q 'GET /health' "$work/$1"

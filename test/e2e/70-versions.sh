@@ -3,6 +3,20 @@
 # with both versions named: in the list of hosts, in the health, in the log.
 . "$(dirname "$0")/lib.sh"
 
+# What no other host would take: PG_HOSTREF_NAME_MAX.
+long=$(printf %0200d)
+for text in "${long}0" '' $'a\x01b' $'a\xffb'; do
+	exits 2 serve --mesh-version "$text" --port 0 --state-dir none
+	like "a version that cannot be told" '*mesh version*' "$err"
+done
+for n in 199 200; do
+	host long --mesh-version "${long:0:$n}"
+	get "${url[long]}/health"
+	is "a version of $n bytes" "${long:0:$n}" \
+		"$(pick code_version "$body")"
+	stop long
+done
+
 host alpha --mesh-version v-old
 host beta --mesh-version v-old --peer "${url[alpha]}"
 host gamma --mesh-version v-new --peer "${url[alpha]}"

@@ -941,19 +941,19 @@ key_goes_where_it_may(void **state)
 	start();
 	joins(URL("h:2"));
 	assert_string_equal(open_call("http://h:1/health")->bearer, "secret");
-	visited("http://h:1", HEALTH("h:1", "v1"), REF URL("127.0.0.1:3")
-	    "}, " REF BOOT("127.0.0.1:4", "b", 1) "}");
+	visited("http://h:1", HEALTH("h:1", "v1"), REF URL("h:3")
+	    "}, " REF BOOT("h:4", "b", 1) "}");
 	turn(PG_GOSSIP_PYTHON_TIME);
 	assert_string_equal(open_call("http://h:1/health")->bearer, "secret");
 	/* Who merely joined, or is listed: unsigned, however it tells it. */
 	assert_string_equal(open_call("http://h:2/health")->bearer, "");
-	assert_string_equal(open_call("http://127.0.0.1:3/health")->bearer,
+	assert_string_equal(open_call("http://h:3/health")->bearer,
 	    "");
-	assert_string_equal(open_call("http://127.0.0.1:4/health")->bearer,
+	assert_string_equal(open_call("http://h:4/health")->bearer,
 	    "");
 	/* That we keep it back says nothing about the stranger's health. */
-	answer("http://127.0.0.1:3/health", 401, "{}");
-	assert_int_equal(at("http://127.0.0.1:3")->state, PG_MEMBER_ONLINE);
+	answer("http://h:3/health", 401, "{}");
+	assert_int_equal(at("http://h:3")->state, PG_MEMBER_ONLINE);
 	answer("http://h:1/health", 401, "{\"error\": \"wrong key\"}");
 	assert_doubted("http://h:1", "http://h:1 answered 401: wrong key");
 }
@@ -982,6 +982,37 @@ signed_401_opens(void **state)
 	assert_true(at("http://h:2")->keyed);
 	turn(PG_GOSSIP_INTERVAL);
 	assert_string_equal(open_call("http://h:2/hosts/join")->bearer,
+	    "secret");
+}
+
+/* Who has the address of a host that was not heard of since a restart need not
+ * be that host: neither by saying so, nor by what it was heard to say. */
+static void
+silent_host_shows_its_key_anew(void **state)
+{
+	static const char url[] = "http://h:1/health";
+	struct pg_member *h;
+
+	(void)state;
+	host.cfg.api_key = PG_STR("secret");
+	start();
+	h = pg_mesh_heard(mesh, ref_value(BOOT("h:1", "b", 5), "secret"));
+	pg_registry_recalled(&mesh->registry, h);
+	turn(PG_GOSSIP_INTERVAL);
+	assert_string_equal(open_call(url)->bearer, "");
+	answer(url, 200, HEALTH("h:1", "v1"));
+	assert_int_equal(h->state, PG_MEMBER_OFFLINE);
+	assert_non_null(strstr(h->why, "does not show that it has the key"));
+	turn(PG_GOSSIP_INTERVAL);
+	assert_string_equal(open_call(url)->bearer, "");
+	answer_401(url, ref_value(BOOT("h:1", "b", 5), "secret"));
+	assert_int_equal(h->state, PG_MEMBER_OFFLINE);
+	assert_int_equal(nopen(), 0);
+	turn(2 * PG_GOSSIP_INTERVAL);
+	answer_401(url, ref_value(BOOT("h:1", "b", 6), "secret"));
+	assert_int_equal(h->state, PG_MEMBER_ONLINE);
+	turn(PG_GOSSIP_INTERVAL);
+	assert_string_equal(open_call("http://h:1/hosts/join")->bearer,
 	    "secret");
 }
 
@@ -1170,6 +1201,7 @@ main(void)
 		T(knows_ports),
 		T(key_goes_where_it_may),
 		T(signed_401_opens),
+		T(silent_host_shows_its_key_anew),
 		T(forged_401_opens_nothing),
 		T(host_moves_while_visited),
 		T(host_goes_between_requests),

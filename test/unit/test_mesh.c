@@ -332,6 +332,24 @@ hosts_of(const struct pg_value *answer)
 	return pg_value_get(answer, "hosts");
 }
 
+/* Loopback addresses mean whichever machine they are told on. */
+static void
+heeds_no_loopback_of_others(void **state)
+{
+	(void)state;
+	begin();
+	joins(BOOT("h:1", "b", 1));
+	joins(BOOT("127.0.0.1:2", "c", 1));
+	tells("http://h:1", REF BOOT("127.0.0.1:3", "d", 1) "}, "
+	    REF BOOT("[::1]:3", "e", 1) "}, " REF BOOT("127.0.0.1:1", "f", 9)
+	    "}, " REF BOOT("127.0.0.1:2", "c", 1) ", \"suspect\": 2}");
+	assert_int_equal(mesh->registry.nhosts, 2);
+	assert_int_equal(mesh->registry.accused, 0);
+	assert_int_equal(at("http://127.0.0.1:2")->state, PG_MEMBER_ONLINE);
+	tells("http://127.0.0.1:2", REF BOOT("127.0.0.1:3", "d", 1) "}");
+	assert_non_null(at("http://127.0.0.1:3"));
+}
+
 static void
 tells_all_at_first(void **state)
 {
@@ -909,6 +927,7 @@ main(void)
 		T(takes_over_an_address),
 		T(greets_ours_and_others),
 		T(news_has_a_limit),
+		T(heeds_no_loopback_of_others),
 		T(tells_all_at_first),
 		T(tells_what_is_new),
 		T(changes_come_in_pages),
