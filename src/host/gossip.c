@@ -49,6 +49,7 @@ struct pg_gossip {
 	size_t visits; /* under way */
 	size_t cursor; /* of the rounds, over the hosts of the table */
 	int64_t agreed; /* when another host last knew what we know */
+	int64_t apart;  /* so long after that all hosts are asked for */
 	int64_t pushed; /* when news was last told in haste */
 	struct pg_timer tick, push;
 	bool told;    /* all hosts that somebody knows */
@@ -301,8 +302,10 @@ gossip_told(struct mesh_peer *p, const struct pg_value *answer,
 	int64_t asked = p->asked;
 	struct pg_member *h;
 
-	if (pg_mesh_answered(g->mesh, p->member, answer))
+	if (pg_mesh_answered(g->mesh, p->member, answer)) {
 		g->agreed = gossip_now(g);
+		g->apart = PG_GOSSIP_APART_TIME;
+	}
 	h = pg_registry_get(&g->mesh->registry, url);
 	/* Somebody answers there, but not as that host of this mesh. (If that
 	 * is known already, there is a better reason.) */
@@ -329,6 +332,9 @@ gossip_on_join(void *arg, const struct pg_response *r)
 	} else {
 		gossip_went_well(p);
 		if (p->everything) {
+			if (g->told)
+				g->apart = PG_MIN(2 * g->apart,
+				    PG_GOSSIP_APART_MAX);
 			g->told = true;
 			g->agreed = gossip_now(g);
 		}
@@ -348,7 +354,7 @@ gossip_greet(struct mesh_peer *p)
 	struct pg_arena a = { 0 };
 
 	p->everything = !g->told ||
-	    gossip_now(g) - g->agreed > PG_GOSSIP_APART_TIME;
+	    gossip_now(g) - g->agreed > g->apart;
 	p->body = PG_BUF_INIT(0);
 	pg_json_write(&p->body, pg_mesh_greeting(g->mesh, p->member,
 	    p->everything, &a), NULL);
@@ -787,6 +793,7 @@ pg_gossip_new(struct pg_host *h)
 	g->host = h;
 	g->random = h->seed[0] | 1;
 	g->agreed = gossip_now(g);
+	g->apart = PG_GOSSIP_APART_TIME;
 	g->mesh = h->mesh = pg_mesh_new(h, gossip_on_news, gossip_on_remove, g);
 	return g;
 }

@@ -16,7 +16,8 @@
 #define PG_GOSSIP_PYTHON_TIME (2 * PG_SEC)   /* hosts without boot: so often */
 #define PG_GOSSIP_PAUSE_MAX (60 * PG_SEC)    /* between visits that fail */
 #define PG_GOSSIP_PUSH_TIME (50 * PG_MS)     /* between two pushes of news */
-#define PG_GOSSIP_APART_TIME (30 * PG_SEC)   /* then all hosts are asked for */
+#define PG_GOSSIP_APART_TIME (4 * PG_SEC)    /* then all hosts are asked for, */
+#define PG_GOSSIP_APART_MAX (64 * PG_SEC)    /* again after twice that, ... */
 #define PG_GOSSIP_REPLY_MAX ((size_t)8 << 20) /* bytes of a peer's answer */
 #define PG_GOSSIP_SEEDS_MAX 1024             /* URLs given by users */
 #define PG_GOSSIP_FOUND_MAX 64               /* URLs found and looked at */

@@ -292,12 +292,12 @@ mesh_put_changes(struct pg_mesh *m, int64_t since, struct pg_value *list,
 	return from != NULL ? from->changed - 1 : r->changes;
 }
 
-/* Answer one of our own kind that knows most of it. */
+/* Answer one of our own kind that knows most of it; list begins with our
+ * news. */
 static void
 mesh_put_new(struct pg_mesh *m, const struct pg_value *body, int64_t since,
-    struct pg_value *d, struct pg_arena *a)
+    struct pg_value *list, struct pg_value *d, struct pg_arena *a)
 {
-	struct pg_value *list = pg_value_list(a);
 	struct pg_str theirs = pg_value_text(pg_value_get(body, "digest"),
 	    PG_STR_NULL), ours;
 	uint64_t next = m->registry.changes;
@@ -310,7 +310,6 @@ mesh_put_new(struct pg_mesh *m, const struct pg_value *body, int64_t since,
 	pg_value_add(a, list, pg_mesh_self(m, a));
 	if (!pg_str_eq(theirs, ours))
 		next = mesh_put_changes(m, since, list, a);
-	mesh_put_news(m, list, a);
 	pg_put(a, d, "hosts", list);
 	pg_put_int(a, d, "since", (int64_t)next);
 }
@@ -358,8 +357,10 @@ PG_FN int
 pg_mesh_join(struct pg_mesh *m, const struct pg_value *body, bool near,
     struct pg_arena *a, struct pg_value **answer, struct pg_err *e)
 {
+	struct pg_value *list = pg_value_list(a);
 	struct pg_hostref ref;
 	int64_t since = 0;
+	bool known;
 	int rc;
 
 	if (pg_field_int_opt(body, "since", &since, e) < 0)
@@ -371,10 +372,14 @@ pg_mesh_join(struct pg_mesh *m, const struct pg_value *body, bool near,
 	pg_arena_reset(&m->scratch);
 	if (rc < 0)
 		return -1;
+	known = since > 0 || pg_value_get(body, "digest") != NULL;
+	/* What is told here need not be told back. */
+	if (known)
+		mesh_put_news(m, list, a);
 	mesh_take_list(m, pg_value_get(body, "news"), PG_STR_NULL, near);
 	*answer = pg_value_dict(a);
-	if (since > 0 || pg_value_get(body, "digest") != NULL)
-		mesh_put_new(m, body, PG_MAX(since, 0), *answer, a);
+	if (known)
+		mesh_put_new(m, body, PG_MAX(since, 0), list, *answer, a);
 	else
 		pg_put(a, *answer, "hosts", pg_mesh_list(m, a));
 	mesh_tell_gossip(m);

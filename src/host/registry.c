@@ -940,7 +940,8 @@ pg_registry_digest(struct pg_registry *r)
 		h = r->hosts[i];
 		if (h->boot[0] != '\0' && h->state != PG_MEMBER_OFFLINE &&
 		    !h->stranger && (!r->seal.set || h->sig[0] != '\0'))
-			r->digest += pg_siphash(seed, pg_str(h->boot));
+			r->digest += pg_siphash(seed, pg_str(h->boot)) *
+			    (h->state == PG_MEMBER_DOUBTED ? 3 : 1);
 	}
 	r->digested = r->changes;
 	return r->digest;

@@ -142,8 +142,8 @@ PG_FN bool pg_member_online(const struct pg_registry *r,
 /* The HostRef as we tell it. */
 PG_FN struct pg_value *pg_member_value(const struct pg_registry *r,
     const struct pg_member *h, struct pg_arena *a);
-/* One number over who is online, this host among them, the same for all who
- * agree on that. */
+/* One number over who is online and who in doubt, this host among them, the
+ * same for all who agree on that. */
 PG_FN uint64_t pg_registry_digest(struct pg_registry *r);
 /* Hosts that have news, at most max of them, those first that were told least
  * lately; each then counts as told once more. Their number. */

@@ -726,6 +726,30 @@ no_haste_with_nobody_to_tell(void **state)
 	assert_true(ntimers < 10 * 5);
 }
 
+#define APART (int)(PG_GOSSIP_APART_TIME / PG_GOSSIP_INTERVAL)
+
+/* Rounds, with a host that never agrees, until it is asked for everything and
+ * has answered. */
+static int
+turns_until_everything(void)
+{
+	static int64_t beat = 1000;
+	struct pg_call *call;
+	int n = 0;
+	bool all = false;
+
+	while (!all) {
+		assert_true(n++ < 1000);
+		call = open_call("http://h:1/hosts/join");
+		all = call != NULL && strstr(call->body, "\"digest\"") == NULL;
+		beat += 2;
+		answer_all(beat);
+		answer_all(beat + 1);
+		turn(PG_GOSSIP_INTERVAL);
+	}
+	return n;
+}
+
 /* Who has not agreed with anybody for long asks for everything. */
 static void
 asks_for_everything_if_apart(void **state)
@@ -760,6 +784,17 @@ asks_for_everything_if_apart(void **state)
 	turn(PG_GOSSIP_INTERVAL);
 	call = open_call("http://h:1/hosts/join");
 	assert_non_null(strstr(call->body, "\"digest\""));
+	/* The next time it waits twice as long, up to the limit. */
+	assert_in_range(turns_until_everything(), 2 * APART,
+	    2 * APART + 2);
+	assert_in_range(turns_until_everything(), 4 * APART,
+	    4 * APART + 2);
+	assert_in_range(turns_until_everything(), 8 * APART,
+	    8 * APART + 2);
+	assert_in_range(turns_until_everything(), 16 * APART,
+	    16 * APART + 2);
+	assert_in_range(turns_until_everything(), 16 * APART,
+	    16 * APART + 2);
 }
 
 /* ---- who turns up ----------------------------------------------------- */

@@ -844,11 +844,15 @@ digests_tell_who_is_there(void **state)
 	assert_true(pg_registry_digest(&reg) != alone);
 	take(PG_SOURCE_JOINED, BOOT("h:2", "b", 1));
 	both = pg_registry_digest(&reg);
-	/* Python hosts, strangers, doubts and beats do not count. */
+	/* Python hosts, strangers and beats do not count. */
 	take(PG_SOURCE_JOINED, URL("h:3"));
 	take(PG_SOURCE_BEACON, BOOT("h:4", "s", 1));
-	take(PG_SOURCE_LISTED, BOOT("h:1", "a", 1) ", \"suspect\": 9");
 	take(PG_SOURCE_LISTED, BOOT("h:2", "b", 7));
+	assert_true(pg_registry_digest(&reg) == both);
+	/* Doubts do, until they are lifted. */
+	take(PG_SOURCE_LISTED, BOOT("h:1", "a", 1) ", \"suspect\": 9");
+	assert_true(pg_registry_digest(&reg) != both);
+	take(PG_SOURCE_LISTED, BOOT("h:1", "a", 10));
 	assert_true(pg_registry_digest(&reg) == both);
 	pg_registry_fini(&reg);
 	/* Another order, at other URLs. */
