@@ -317,6 +317,22 @@ gossip_told(struct mesh_peer *p, const struct pg_value *answer,
 		gossip_failed(p, 200, "another host answers there");
 }
 
+/* After the answer that p gave: if it was asked for all hosts, that is done for
+ * a while. Python hosts are not asked, they always tell all they know. */
+static void
+gossip_told_all(const struct mesh_peer *p)
+{
+	struct pg_gossip *g = p->gossip;
+	bool ours = p->member != NULL && p->member->boot[0] != '\0';
+
+	if (!p->everything || (g->told && !ours))
+		return;
+	if (g->told)
+		g->apart = PG_MIN(2 * g->apart, PG_GOSSIP_APART_MAX);
+	g->told = true;
+	g->agreed = gossip_now(g);
+}
+
 static void
 gossip_on_join(void *arg, const struct pg_response *r)
 {
@@ -331,13 +347,7 @@ gossip_on_join(void *arg, const struct pg_response *r)
 		gossip_failed(p, r->status, err.msg);
 	} else {
 		gossip_went_well(p);
-		if (p->everything) {
-			if (g->told)
-				g->apart = PG_MIN(2 * g->apart,
-				    PG_GOSSIP_APART_MAX);
-			g->told = true;
-			g->agreed = gossip_now(g);
-		}
+		gossip_told_all(p);
 		if (p->member != NULL)
 			gossip_told(p, v, &a);
 	}
