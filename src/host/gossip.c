@@ -337,7 +337,6 @@ static void
 gossip_on_join(void *arg, const struct pg_response *r)
 {
 	struct mesh_peer *p = arg;
-	struct pg_gossip *g = p->gossip;
 	struct pg_arena a = { 0 };
 	struct pg_err err = { 0 };
 	struct pg_value *v = NULL;
