@@ -39,6 +39,56 @@ sha256_known_answers(void **state)
 	    "a33ce45964ff2167f6ecedd419db06c1");
 }
 
+/* Every length up to three blocks, cut at every place: with and without the
+ * processor's instructions the same as all at once. */
+static void
+sha256_in_pieces(void **state)
+{
+	uint8_t whole[PG_SHA256_SIZE], d[PG_SHA256_SIZE];
+	struct pg_sha256 s;
+	char in[3 * PG_SHA256_BLOCK + 1];
+	size_t n, cut, i;
+	bool cpu = pg_sha256_use_cpu(true);
+
+	(void)state;
+	for (i = 0; i < sizeof(in); i++)
+		in[i] = (char)(i * 131 + 7);
+	for (n = 0; n <= sizeof(in); n++) {
+		pg_sha256_use_cpu(false);
+		pg_sha256((struct pg_str){ in, n }, whole);
+		pg_sha256_use_cpu(cpu);
+		for (cut = 0; cut <= n; cut++) {
+			pg_sha256_init(&s);
+			pg_sha256_add(&s, in, cut);
+			pg_sha256_add(&s, in + cut, n - cut);
+			pg_sha256_end(&s, d);
+			assert_memory_equal(d, whole, sizeof(d));
+		}
+	}
+}
+
+/* FIPS 180-4: a million times "a", in pieces that fit no block. */
+static void
+sha256_million(void **state)
+{
+	uint8_t d[PG_SHA256_SIZE];
+	struct pg_sha256 s;
+	char a[1000];
+	int cpu, i;
+
+	(void)state;
+	memset(a, 'a', sizeof(a));
+	for (cpu = 0; cpu < 2; cpu++) {
+		pg_sha256_use_cpu(cpu != 0);
+		pg_sha256_init(&s);
+		for (i = 0; i < 1000; i++)
+			pg_sha256_add(&s, a, sizeof(a));
+		pg_sha256_end(&s, d);
+		assert_digest(d, "cdc76e5c9914fb9281a1c7e284d73e67"
+		    "f1809a48a497200e046d39ccc7112cd0");
+	}
+}
+
 /* RFC 4231, cases 1, 2 and 6. */
 static void
 hmac_known_answers(void **state)
@@ -83,6 +133,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_known_answers),
+		cmocka_unit_test(sha256_in_pieces),
+		cmocka_unit_test(sha256_million),
 		cmocka_unit_test(hmac_known_answers),
 		cmocka_unit_test(equal_compares_all),
 	};
