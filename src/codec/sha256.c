@@ -143,11 +143,11 @@ static void
 sha256_blocks(struct pg_sha256 *s, const uint8_t *p, size_t blocks)
 {
 	/* 0: not asked yet; the same whoever asks. */
-	static _Atomic int cpu;
+	static _Atomic int sha256_cpu;
 
-	if (cpu == 0)
-		cpu = sha256_cpu_can() ? 1 : -1;
-	if (cpu > 0 && !sha256_cpu_off)
+	if (sha256_cpu == 0)
+		sha256_cpu = sha256_cpu_can() ? 1 : -1;
+	if (sha256_cpu > 0 && !sha256_cpu_off)
 		sha256_cpu_blocks(s->state, p, blocks);
 	else
 		sha256_lib_blocks(s->state, p, blocks);
