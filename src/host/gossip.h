@@ -43,7 +43,7 @@ PG_FN void pg_gossip_heard(struct pg_gossip *g, const struct pg_value *ref);
 /* There may be a host at this URL: it is asked, without the key unless it may
  * have that anyway. */
 PG_FN void pg_gossip_found(struct pg_gossip *g, struct pg_str url);
-/* The URLs that the user's word `name` stands for now; they replace those it
+/* The URLs that the user's word `name` stands for; they replace those it
  * stood for before, and count as given by --peer. What is no URL, and what is
  * over PG_GOSSIP_SEEDS_MAX in all, is left out. */
 PG_FN void pg_gossip_given(struct pg_gossip *g, struct pg_str name,
