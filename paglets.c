@@ -117,8 +117,11 @@
 #include "src/host/settle.c"
 #include "src/host/move.c"
 #include "src/host/calls.c"
+#include "src/host/claim.c"
 #include "src/host/recover.c"
+#include "src/host/hub.c"
 #include "src/host/api.c"
+#include "src/host/relay.c"
 #include "src/host/routes.c"
 #include "src/host/host.c"
 

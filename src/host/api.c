@@ -282,10 +282,13 @@ api_fits(const struct pg_route *route, const struct pg_str *segments, int n)
 	struct pg_str rest = pg_str(route->path), want;
 	int i = 0;
 
-	for (; pg_path_next(&rest, &want); i++)
+	for (; pg_path_next(&rest, &want); i++) {
+		if (i < n && pg_str_eqz(want, "**"))
+			return true;
 		if (i >= n || (!pg_str_eqz(want, "*") &&
 		    !pg_str_eq(want, segments[i])))
 			return false;
+	}
 	return i == n;
 }
 
@@ -302,6 +305,7 @@ api_match(struct pg_api *r, struct pg_err *e)
 	if (pg_str_eqz(method, "HEAD"))
 		method = PG_STR("GET");
 	n = api_split(r, path);
+	r->nsegments = (size_t)PG_MAX(n, 0);
 	for (route = r->host->routes; n >= 0 && route->method != NULL; route++)
 		if (pg_str_eqz(method, route->method) &&
 		    api_fits(route, r->segments, n)) {

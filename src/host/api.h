@@ -11,7 +11,7 @@
 #define PG_API_DECODED_MAX ((size_t)256 << 20)
 /* Bodies and states over this are decoded or encoded on a worker. */
 #define PG_API_WORKER_MIN (256 * 1024)
-#define PG_API_SEGMENTS_MAX 6
+#define PG_API_SEGMENTS_MAX 10
 
 /* One request. Lives in the exchange's arena until it is answered. */
 struct pg_api {
@@ -19,6 +19,7 @@ struct pg_api {
 	struct pg_exchange *x;
 	const struct pg_route *route;
 	struct pg_str segments[PG_API_SEGMENTS_MAX];
+	size_t nsegments;
 	struct pg_str query;
 	struct pg_value *body; /* a dict; empty when there was none */
 	/* Where the state of a pickled envelope stands in x->body. */
@@ -28,7 +29,8 @@ struct pg_api {
 	bool has_digest;
 };
 
-/* A route: method, path with * for any segment. */
+/* A route: method, path with * for any segment and ** at its end for at least
+ * one. */
 struct pg_route {
 	const char *method;
 	const char *path;

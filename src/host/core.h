@@ -34,12 +34,15 @@
 
 struct pg_agent;
 struct pg_bind;
+struct pg_claims;
 struct pg_discovery;
 struct pg_gossip;
 struct pg_host;
+struct pg_hub;
 struct pg_mesh;
 struct pg_moves;
 struct pg_msg;
+struct pg_node;
 struct pg_outcome;
 struct pg_forwards;
 struct pg_transfers;
@@ -84,6 +87,9 @@ struct pg_host_config {
 	bool mesh_debug;          /* its details are logged at level info */
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
+	struct pg_str connect_to; /* URL of the hub; empty: listen ourselves */
+	int64_t relay_offline_after, relay_delivery_time; /* ns, as a hub */
+	size_t relay_queue_max;   /* deliveries that wait for one node */
 	const char *state_dir; /* NULL: nothing is kept on disk */
 	bool state_dir_optional; /* go on without it when it can not be made */
 	enum pg_durability durability;
@@ -150,6 +156,9 @@ struct pg_host {
 	struct pg_moves *moves;
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;
+	struct pg_claims *claims; /* relay names, see claim.h */
+	struct pg_hub *hub;
+	struct pg_node *node; /* NULL: it listens itself */
 	struct pg_store *store; /* NULL: nothing is kept on disk */
 
 	const struct pg_route *routes; /* ended by one without method */

@@ -465,25 +465,40 @@ pg_durable_forget_note(struct pg_host *h, struct pg_str agent_id)
 	durable_commit(op);
 }
 
-PG_FN void
-pg_durable_property(struct pg_host *h, struct pg_str name,
-    const struct pg_value *value, pg_durable_done *done, void *arg)
+/* Put, or with value NULL remove, what stands by itself. */
+static void
+durable_set(struct durable_op *op, const char *kind, struct pg_str name,
+    const struct pg_value *value)
 {
-	struct durable_op *op;
 	struct pg_err err = { 0 };
 
-	if (h->store == NULL) {
-		done(arg, NULL);
-		return;
-	}
-	op = durable_new(h, NULL, done, arg);
 	if (value == NULL)
-		durable_del(op, "property", name);
-	else if (durable_put(op, "property", name, value, &err) < 0) {
+		durable_del(op, kind, name);
+	else if (durable_put(op, kind, name, value, &err) < 0) {
 		durable_end(op, &err);
 		return;
 	}
 	durable_commit(op);
+}
+
+PG_FN void
+pg_durable_property(struct pg_host *h, struct pg_str name,
+    const struct pg_value *value, pg_durable_done *done, void *arg)
+{
+	if (h->store == NULL)
+		done(arg, NULL);
+	else
+		durable_set(durable_new(h, NULL, done, arg), "property",
+		    name, value);
+}
+
+PG_FN void
+pg_durable_claim(struct pg_host *h, struct pg_str name,
+    const struct pg_value *value)
+{
+	if (h->store != NULL)
+		durable_set(durable_new(h, NULL, NULL, NULL), "claim", name,
+		    value);
 }
 
 PG_FN bool

@@ -3,7 +3,7 @@
  * as the store makes it; without a store that is at once.
  *
  * Keys: agent/ID, queue/ID/N (a message kept for ID), note/ID (where ID has
- * gone), transfer/ID, property/NAME.
+ * gone), transfer/ID, property/NAME, claim/NAME (who owns a relay name).
  */
 #ifndef PG_DURABLE_H
 #define PG_DURABLE_H
@@ -62,6 +62,10 @@ PG_FN void pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
 /* value NULL: gone. */
 PG_FN void pg_durable_property(struct pg_host *h, struct pg_str name,
     const struct pg_value *value, pg_durable_done *done, void *arg);
+
+/* value NULL: gone. Nobody waits for it. */
+PG_FN void pg_durable_claim(struct pg_host *h, struct pg_str name,
+    const struct pg_value *value);
 
 /* The agent's record itself, in arena. */
 PG_FN int pg_durable_record(struct pg_agent *a, struct pg_arena *arena,

@@ -8,8 +8,10 @@
 #include "bind.h"
 #include "calls.h"
 #include "checkpoint.h"
+#include "claim.h"
 #include "discovery.h"
 #include "gossip.h"
+#include "hub.h"
 #include "inactive.h"
 #include "message.h"
 #include "move.h"
@@ -34,6 +36,9 @@ pg_host_config_init(struct pg_host_config *cfg)
 	cfg->mesh = cfg->multicast = cfg->lan = true;
 	cfg->body_json_max = PG_BODY_JSON_MAX;
 	cfg->body_move_max = PG_BODY_MOVE_MAX;
+	cfg->relay_offline_after = PG_HUB_OFFLINE_AFTER;
+	cfg->relay_delivery_time = PG_HUB_DELIVERY_TIME;
+	cfg->relay_queue_max = PG_HUB_QUEUE_MAX;
 }
 
 /* ---- Names ---------------------------------------------------------------------- */
@@ -111,6 +116,8 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	h->transfers = pg_transfers_new(h);
 	h->moves = pg_moves_new(h);
 	h->gossip = pg_gossip_new(h);
+	h->claims = pg_claims_new(h);
+	h->hub = pg_hub_new(h);
 	return 0;
 }
 
@@ -188,6 +195,8 @@ pg_host_free(struct pg_host *h)
 	/* Workers read what the store and exchanges own. */
 	if (h->work != NULL)
 		pg_work_free(h->work);
+	pg_hub_free(h->hub);
+	pg_claims_free(h->claims);
 	pg_bind_free(h->bind);
 	pg_rejoin_free(h->rejoin);
 	pg_gossip_free(h->gossip);
@@ -264,6 +273,7 @@ pg_host_stop(struct pg_host *h)
 	pg_host_event(h, "context-shutdown", NULL, NULL, NULL);
 	pg_moves_shutdown(h);
 	pg_gossip_leave(h->gossip);
+	pg_hub_shutdown(h->hub);
 	pg_server_drain(h->server);
 	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_SLEEP_TIME;
 	host_check_stopped(&h->stop_timer);

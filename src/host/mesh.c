@@ -425,7 +425,44 @@ pg_mesh_heard(struct pg_mesh *m, const struct pg_value *v)
 	return h;
 }
 
+PG_FN void
+pg_mesh_relayed(struct pg_mesh *m, const struct pg_value *v)
+{
+	struct pg_member *h;
+	struct pg_hostref ref;
+	struct pg_err err = { 0 };
+
+	if (pg_hostref_read(v, &m->scratch, &ref, &err) == 0) {
+		h = pg_registry_get(&m->registry, ref.url);
+		/* One of ours has told others of itself, and might have to
+		 * tell them otherwise. */
+		if (h == NULL || h->boot[0] == '\0')
+			pg_registry_take(&m->registry, &ref,
+			    PG_SOURCE_JOINED, NULL, &err);
+		else if (!ref.online)
+			pg_registry_missed(&m->registry, h,
+			    pg_loop_now(m->host->loop), "not polling");
+	}
+	pg_arena_reset(&m->scratch);
+	if (err.code != PG_E_OK)
+		pg_log(m->registry.chat, "mesh: of a node: %s", err.msg);
+	mesh_tell_gossip(m);
+}
+
 /* ---- whom we trust ---------------------------------------------------- */
+
+/* The URL of the hub that a URL leads through; empty: none. */
+static struct pg_str
+mesh_hub_of(struct pg_str url)
+{
+	static const char path[] = "/relay/hosts/";
+	const char *at = url.n > 0 ? memmem(url.p, url.n, path,
+	    sizeof(path) - 1) : NULL;
+
+	if (at == NULL)
+		return PG_STR_NULL;
+	return (struct pg_str){ url.p, (size_t)(at - url.p) };
+}
 
 /* Whether a user's word leads to this URL, which is normalised, or it is our
  * own. h is its host, or NULL. */
@@ -439,13 +476,25 @@ mesh_chosen(const struct pg_mesh *m, const struct pg_member *h,
 	    pg_str_eq(url, m->host->address);
 }
 
+/* Whether the key may go to what is reached through this hub, which sees it
+ * first; it may be empty. */
+static bool
+mesh_trusts_hub(const struct pg_mesh *m, struct pg_str hub)
+{
+	const struct pg_member *h = pg_registry_get(&m->registry, hub);
+
+	return hub.n > 0 && ((h != NULL && h->keyed) ||
+	    mesh_chosen(m, h, hub));
+}
+
 /* Whether the key may go to this URL, which is normalised. */
 static bool
 mesh_trusts(const struct pg_mesh *m, struct pg_str url)
 {
 	const struct pg_member *h = pg_registry_get(&m->registry, url);
 
-	return (h != NULL && h->keyed) || mesh_chosen(m, h, url);
+	return (h != NULL && h->keyed) || mesh_chosen(m, h, url) ||
+	    mesh_trusts_hub(m, mesh_hub_of(url));
 }
 
 /* The same for somebody who may not be there any more. */
@@ -455,7 +504,7 @@ mesh_trusts_still(const struct pg_mesh *m, struct pg_str url)
 	const struct pg_member *h = pg_registry_get(&m->registry, url);
 
 	return (h != NULL && h->keyed && h->state != PG_MEMBER_OFFLINE) ||
-	    mesh_chosen(m, h, url);
+	    mesh_chosen(m, h, url) || mesh_trusts_hub(m, mesh_hub_of(url));
 }
 
 static struct pg_str

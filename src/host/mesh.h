@@ -68,6 +68,10 @@ PG_FN bool pg_mesh_answered(struct pg_mesh *m, struct pg_member *h,
 PG_FN struct pg_member *pg_mesh_heard(struct pg_mesh *m,
     const struct pg_value *ref);
 
+/* A HostRef of a host that is reached through us (hub.h): of its health, or
+ * that it is offline. */
+PG_FN void pg_mesh_relayed(struct pg_mesh *m, const struct pg_value *ref);
+
 /* The URL of a host given by name or URL (PROTOCOL section 6); normalised, in
  * a. PG_E_NOT_FOUND for a name nobody has. Of several hosts of one name, one
  * to which the key may go is meant before one that is merely listed. */

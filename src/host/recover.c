@@ -7,6 +7,7 @@
 #include "../base/log.h"
 #include "../state/store.h"
 #include "calls.h"
+#include "claim.h"
 #include "inactive.h"
 #include "message.h"
 #include "move.h"
@@ -163,6 +164,8 @@ recover_first(struct pg_host *h, const struct pg_durable_record *r,
 		rc = recover_transfer(h, r, e);
 	else if (pg_str_eqz(r->kind, "property"))
 		rc = pg_calls_restore_property(h, r->id, r->value, e);
+	else if (pg_str_eqz(r->kind, "claim"))
+		rc = pg_claims_restore(h->claims, r->id, r->value, e);
 	if (rc == 0)
 		return 0;
 	/* One record that makes no sense does not keep the host down; it

@@ -99,6 +99,26 @@ pg_remote_reply(struct pg_host *h, struct pg_str url,
 	return rc;
 }
 
+/* Whether an error says that something between us and the host gave up: a hub
+ * of ours has a code for that, a Python one has a text. */
+static bool
+remote_left_open(const struct pg_value *error)
+{
+	static const char python[] = "Relay delivery to ";
+	struct pg_str code = pg_value_text(pg_value_get(error, "code"),
+	    PG_STR_NULL);
+	struct pg_str type = pg_value_text(pg_value_get(error, "error_type"),
+	    PG_STR_NULL);
+	struct pg_str text = pg_value_text(pg_value_get(error, "error"),
+	    PG_STR_NULL);
+
+	if (pg_str_eqz(code, "timeout") || pg_str_eqz(code, "unreachable"))
+		return true;
+	return pg_str_eqz(type, "RemoteHostError") &&
+	    text.n >= sizeof(python) - 1 &&
+	    memcmp(text.p, python, sizeof(python) - 1) == 0;
+}
+
 PG_FN bool
 pg_remote_decided(const struct pg_response *r)
 {
@@ -108,7 +128,8 @@ pg_remote_decided(const struct pg_response *r)
 
 	pg_arena_init(&a, 4 * PG_REMOTE_REPLY_MAX);
 	own = r->status != 200 && pg_json_read(pg_bulk_str(r->body), &a, &v,
-	    NULL) == 0 && pg_value_get(v, "error_type") != NULL;
+	    NULL) == 0 && pg_value_get(v, "error_type") != NULL &&
+	    !remote_left_open(v);
 	pg_arena_fini(&a);
 	return own;
 }

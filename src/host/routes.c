@@ -5,11 +5,13 @@
 #include "../agent/runtime.h"
 #include "../codec/json.h"
 #include "durable.h"
+#include "hub.h"
 #include "inactive.h"
 #include "lifecycle.h"
 #include "mesh.h"
 #include "message.h"
 #include "move.h"
+#include "relay.h"
 #include "stream.h"
 #include "wire.h"
 
@@ -30,7 +32,7 @@ static const char *const routes_capabilities[] = { "agents:list",
 static bool
 routes_relay_mode(const struct pg_host *h)
 {
-	return h->cfg.public_url.n > 0;
+	return h->cfg.public_url.n > 0 || h->cfg.connect_to.n > 0;
 }
 
 static struct pg_value *
@@ -42,12 +44,23 @@ routes_capability_list(const struct pg_host *h, struct pg_arena *a)
 
 	for (i = 0; i < PG_COUNT(routes_capabilities); i++) {
 		name = routes_capabilities[i];
-		if (routes_relay_mode(h) &&
-		    strcmp(name, "admin:git-update") == 0)
+		if ((routes_relay_mode(h) &&
+		    strcmp(name, "admin:git-update") == 0) ||
+		    (h->cfg.connect_to.n > 0 &&
+		    strncmp(name, "relay:", 6) == 0))
 			continue;
 		pg_value_add(a, list, pg_value_strz(a, name));
 	}
 	return list;
+}
+
+/* Whoever visits this host would have to read them all. */
+static bool
+routes_tells_nodes(const struct pg_host *h)
+{
+	size_t n = pg_hub_count(h->hub);
+
+	return n > 0 && n <= PG_HUB_HEALTH_NODES_MAX;
 }
 
 static struct pg_value *
@@ -64,6 +77,8 @@ routes_health_value(struct pg_host *h, struct pg_arena *a)
 	pg_put(a, d, "capabilities", routes_capability_list(h, a));
 	pg_put(a, d, "tags", pg_value_get(self, "tags"));
 	pg_put(a, d, "properties", pg_value_get(self, "properties"));
+	if (routes_tells_nodes(h))
+		pg_put(a, d, "relay_nodes", pg_hub_nodes(h->hub, a));
 	pg_put_bool(a, d, "auto_update_from_git", false);
 	pg_put_bool(a, d, "auto_update_restart_scheduled", false);
 	pg_put_strz(a, d, "build", PG_BUILD);
@@ -74,13 +89,15 @@ routes_health_value(struct pg_host *h, struct pg_arena *a)
 	return d;
 }
 
-/* The only thing in it that changes is a count, so the text is kept. */
+/* Without nodes the only thing in it that changes is a count, so the text is
+ * kept. */
 static void
 routes_health(struct pg_api *r)
 {
 	struct pg_host *h = r->host;
 
-	if (h->health_text.n == 0 || h->health_active != h->nactive ||
+	if (h->health_text.n == 0 || pg_hub_count(h->hub) > 0 ||
+	    h->health_active != h->nactive ||
 	    h->health_inactive != h->ninactive) {
 		pg_buf_reset(&h->health_text);
 		pg_json_write(&h->health_text, routes_health_value(h,
@@ -896,6 +913,17 @@ static const struct pg_route routes_table[] = {
 	{ "POST", "agents/*/resolve", routes_resolve, false, false },
 	{ "POST", "agents/*/dispose", routes_dispose, false, false },
 	{ "POST", "transfers/*/settle", routes_settle, false, false },
+	{ "POST", "relay/connect", pg_relay_connect, false, false },
+	{ "GET", "relay/poll/*", pg_relay_poll, false, false },
+	{ "POST", "relay/ack/*", pg_relay_ack, false, true },
+	{ "GET", "relay/diagnostics", pg_relay_diagnostics, false, false },
+	{ "GET", "relay/hosts/*/health", pg_relay_health, false, false },
+	{ "POST", "relay/hosts/*/agents", pg_relay_create, false, true },
+	{ "POST", "relay/hosts/*/agents/*/messages", pg_relay_message, false,
+	    false },
+	{ "GET", "relay/hosts/*/**", pg_relay_api, false, false },
+	{ "POST", "relay/hosts/*/**", pg_relay_api, false, false },
+	{ "DELETE", "relay/hosts/*/**", pg_relay_api, false, false },
 	{ "POST", "admin/git-update", routes_git_update, false, false },
 	{ NULL, NULL, NULL, false, false },
 };

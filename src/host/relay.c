@@ -1,0 +1,477 @@
+/* relay: see relay.h.
+ *
+ * A request to a node becomes a delivery, and waits for its ack as for any
+ * other answer. What is written into a delivery and what an ack says goes
+ * through a worker when it is large.
+ */
+
+#include "relay.h"
+
+#include "../codec/json.h"
+#include "claim.h"
+#include "envelope.h"
+#include "hub.h"
+#include "mesh.h"
+#include "wire.h"
+
+/* What of an ack is answered, and how. */
+enum relay_form {
+	RELAY_RESULT, /* {"result": ...} */
+	RELAY_PROXY,  /* {"proxy": ...} */
+	RELAY_WHOLE   /* the result itself */
+};
+
+/* A request that waits for a node. Lives in the arena of its exchange. */
+struct relay_wait {
+	struct pg_job job; /* writes the payload */
+	struct pg_api *r;
+	struct pg_str name;
+	enum relay_form form;
+	const struct pg_value *payload;
+	struct pg_delivery *d;
+	bool submitted, gone;
+};
+
+/* ---- Names and secrets ------------------------------------------------------------- */
+
+/* The node that the path names; decoded, in the arena of the request. */
+static struct pg_str
+relay_name(struct pg_api *r, size_t segment)
+{
+	return pg_percent_decode(&r->x->arena, r->segments[segment], NULL);
+}
+
+static int
+relay_check_secret(struct pg_api *r, struct pg_str name, struct pg_err *e)
+{
+	return pg_claims_check(r->host->claims, name, pg_http1_field(
+	    r->x->head, PG_RELAY_SECRET_FIELD), false, e);
+}
+
+/* ---- Connect ----------------------------------------------------------------------- */
+
+/* What a node gets that greets us as our hosts do (README: "Relay"). */
+static int
+relay_greeted(struct pg_api *r, const struct pg_value *greeting,
+    struct pg_value **answer, struct pg_err *e)
+{
+	struct pg_arena *a = &r->x->arena;
+
+	if (pg_mesh_join(r->host->mesh, greeting, pg_addr_is_loopback(
+	    &r->x->peer), a, answer, e) < 0)
+		return -1;
+	pg_put_str(a, *answer, "hub", r->host->address);
+	return 0;
+}
+
+PG_FN void
+pg_relay_connect(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *health = NULL, *greeting = NULL, *answer;
+	struct pg_str secret = PG_STR_NULL, name;
+	struct pg_err e = { 0 };
+
+	if (pg_field_dict_opt(r->body, "health", &health, &e) < 0 ||
+	    pg_field_dict_opt(r->body, "greeting", &greeting, &e) < 0 ||
+	    pg_field_str_opt(r->body, "node_secret", &secret, &e) < 0)
+		goto fail;
+	name = pg_str_trim(pg_value_text(pg_value_get(health != NULL ?
+	    health : r->body, "name"), PG_STR_NULL));
+	if (pg_hub_check_name(name, &e) < 0 ||
+	    pg_claims_check(r->host->claims, name, secret, true, &e) < 0 ||
+	    pg_hub_connect(r->host->hub, name, health != NULL ? health :
+	    r->body, greeting != NULL, &e) < 0)
+		goto fail;
+	if (greeting != NULL) {
+		if (relay_greeted(r, greeting, &answer, &e) < 0)
+			goto fail;
+	} else {
+		answer = pg_value_dict(a);
+		pg_put(a, answer, "hosts", pg_mesh_list(r->host->mesh, a));
+	}
+	pg_api_reply(r, answer);
+	return;
+fail:
+	pg_api_fail(r, &e);
+}
+
+/* ---- Polls ------------------------------------------------------------------------- */
+
+/* Lives in the arena of its exchange. */
+struct relay_poll {
+	struct pg_hub_poll poll;
+	struct pg_exchange *x;
+};
+
+static void
+relay_poll_reply(struct pg_exchange *x, struct pg_buf *text)
+{
+	struct pg_buf none = PG_BUF_INIT(0);
+
+	if (text == NULL) {
+		pg_buf_putz(&none, "{\"delivery\": null}");
+		text = &none;
+	}
+	pg_exchange_reply(x, 200, PG_STR_NULL, text);
+	pg_buf_fini(&none);
+}
+
+static void
+relay_on_poll(struct pg_hub_poll *p, struct pg_buf *text)
+{
+	relay_poll_reply(PG_CONTAINER(p, struct relay_poll, poll)->x, text);
+}
+
+static void
+relay_poll_gone(struct pg_exchange *x)
+{
+	struct relay_poll *p = x->user;
+
+	pg_hub_unpark(&p->poll);
+	relay_poll_reply(x, NULL);
+}
+
+static int
+relay_poll_time(struct pg_api *r, int64_t *time, struct pg_err *e)
+{
+	struct pg_str text;
+	const struct pg_value *v;
+	double seconds;
+
+	*time = PG_HUB_POLL_TIME;
+	if (!pg_query_get(&r->x->arena, r->query, "timeout", &text))
+		return 0;
+	v = pg_value_str(&r->x->arena, pg_str_trim(text));
+	if (!pg_value_as_float(v, &seconds))
+		return pg_fail(e, PG_E_HOST, "timeout must be a number of "
+		    "seconds, got '%.*s'", (int)PG_MIN(text.n, (size_t)40),
+		    text.p);
+	*time = pg_from_seconds(seconds);
+	return 0;
+}
+
+PG_FN void
+pg_relay_poll(struct pg_api *r)
+{
+	struct relay_poll *p = pg_arena_zalloc(&r->x->arena, sizeof(*p));
+	struct pg_exchange *x = r->x;
+	struct pg_str name = relay_name(r, 2);
+	struct pg_err e = { 0 };
+	int64_t time;
+
+	if (relay_poll_time(r, &time, &e) < 0 ||
+	    relay_check_secret(r, name, &e) < 0) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	p->x = x;
+	p->poll.answer = relay_on_poll;
+	x->user = p;
+	x->on_gone = relay_poll_gone;
+	pg_hub_park(r->host->hub, name, time, &p->poll);
+}
+
+PG_FN void
+pg_relay_diagnostics(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a);
+
+	pg_put(a, d, "nodes", pg_hub_nodes(r->host->hub, a));
+	pg_api_reply(r, d);
+}
+
+/* ---- Acks -------------------------------------------------------------------------- */
+
+static int
+relay_write(enum relay_form form, const struct pg_value *ack,
+    struct pg_buf *out, struct pg_err *e)
+{
+	const char *key = form == RELAY_PROXY ? "proxy" : "result";
+	int rc;
+
+	if (form != RELAY_WHOLE)
+		pg_buf_printf(out, "{\"%s\": ", key);
+	rc = pg_json_write(out, pg_value_get(ack, key), e);
+	if (form != RELAY_WHOLE)
+		pg_buf_putc(out, '}');
+	return rc;
+}
+
+/* The ack to a delivery that somebody waits for. */
+static void
+relay_on_ack(void *arg, const struct pg_ack *ack, const struct pg_err *err)
+{
+	struct relay_wait *w = arg;
+	struct pg_err e = { 0 };
+	struct pg_buf *out;
+
+	w->submitted = false;
+	if (err != NULL) {
+		pg_api_fail(w->r, err);
+	} else if (ack->text != NULL) {
+		pg_exchange_reply(w->r->x, 200, PG_STR_NULL, ack->text);
+	} else {
+		out = pg_api_out(w->r);
+		if (relay_write(w->form, ack->body, out, &e) < 0)
+			out->failed = true;
+		pg_api_send(w->r);
+	}
+}
+
+/* An ack whose result is written out on a worker. Lives in the arena of its
+ * exchange. */
+struct relay_ack {
+	struct pg_job job;
+	struct pg_api *r;
+	enum relay_form form;
+	struct pg_buf text;
+};
+
+static void
+relay_acked(struct pg_api *r, struct pg_buf *text)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *d = pg_value_dict(a);
+	struct pg_ack ack = { .body = r->body, .text = text };
+
+	pg_put_bool(a, d, "ok", true);
+	if (!pg_hub_ack(r->host->hub, r->segments[2], &ack))
+		pg_put_bool(a, d, "duplicate", true);
+	pg_api_reply(r, d);
+}
+
+static void
+relay_ack_run(struct pg_job *j)
+{
+	struct relay_ack *a = PG_CONTAINER(j, struct relay_ack, job);
+	struct pg_err e = { 0 };
+
+	if (relay_write(a->form, a->r->body, &a->text, &e) < 0)
+		a->text.failed = true;
+}
+
+static void
+relay_ack_done(struct pg_job *j)
+{
+	struct relay_ack *a = PG_CONTAINER(j, struct relay_ack, job);
+	struct pg_buf text = a->text;
+
+	relay_acked(a->r, &text); /* a is gone */
+	pg_buf_fini(&text);
+}
+
+PG_FN void
+pg_relay_ack(struct pg_api *r)
+{
+	const struct pg_delivery *d = pg_hub_find(r->host->hub,
+	    r->segments[2]);
+	struct relay_ack *a;
+	struct pg_err e = { 0 };
+
+	if (d != NULL && relay_check_secret(r, pg_delivery_target(d),
+	    &e) < 0) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	if (d == NULL || d->done != relay_on_ack || r->x->body == NULL ||
+	    r->x->body->n <= PG_API_WORKER_MIN) {
+		relay_acked(r, NULL);
+		return;
+	}
+	a = pg_arena_zalloc(&r->x->arena, sizeof(*a));
+	a->r = r;
+	a->form = ((struct relay_wait *)d->arg)->form;
+	a->text = PG_BUF_INIT(2 * PG_API_DECODED_MAX);
+	a->job.run = relay_ack_run;
+	a->job.done = relay_ack_done;
+	if (pg_work_submit(r->host->work, &a->job, &e) < 0)
+		pg_api_fail(r, &e);
+}
+
+/* ---- Requests to nodes ------------------------------------------------------------- */
+
+/* Whoever asked has gone. */
+static void
+relay_gone(struct pg_exchange *x)
+{
+	struct relay_wait *w = x->user;
+	struct pg_err e = { 0 };
+
+	w->gone = true;
+	if (!w->submitted)
+		return; /* a worker has the payload */
+	pg_hub_give_up(w->r->host->hub, w->d);
+	pg_fail(&e, PG_E_REMOTE, "the caller has gone");
+	pg_api_fail(w->r, &e);
+}
+
+static void
+relay_submit(struct relay_wait *w)
+{
+	struct pg_err e = { 0 };
+
+	if (w->gone)
+		pg_fail(&e, PG_E_REMOTE, "the caller has gone");
+	else {
+		/* The ack may come before this returns. */
+		w->submitted = true;
+		if (pg_hub_submit(w->r->host->hub, w->name, w->d, &e) == 0)
+			return;
+		w->submitted = false;
+	}
+	pg_delivery_free(w->d);
+	pg_api_fail(w->r, &e);
+}
+
+static void
+relay_payload_run(struct pg_job *j)
+{
+	struct relay_wait *w = PG_CONTAINER(j, struct relay_wait, job);
+	struct pg_err e = { 0 };
+
+	if (pg_json_write(&w->d->text, w->payload, &e) < 0)
+		w->d->text.failed = true;
+}
+
+static void
+relay_payload_done(struct pg_job *j)
+{
+	relay_submit(PG_CONTAINER(j, struct relay_wait, job));
+}
+
+/* Deliver payload to the node that the path names. */
+static void
+relay_deliver(struct pg_api *r, const char *kind, struct pg_value *payload,
+    int64_t timeout, enum relay_form form, bool keep)
+{
+	struct relay_wait *w = pg_arena_zalloc(&r->x->arena, sizeof(*w));
+	struct pg_err e = { 0 };
+
+	w->r = r;
+	w->name = relay_name(r, 2);
+	w->form = form;
+	w->payload = payload;
+	if (pg_hub_check(r->host->hub, w->name, kind, &e) < 0) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	w->d = pg_delivery_new(kind);
+	w->d->text.max = 2 * PG_API_DECODED_MAX;
+	w->d->timeout = PG_MAX(timeout, 10 * PG_MS);
+	w->d->keep = keep;
+	w->d->done = relay_on_ack;
+	w->d->arg = w;
+	r->x->user = w;
+	r->x->on_gone = relay_gone;
+	w->job.run = relay_payload_run;
+	w->job.done = relay_payload_done;
+	if (r->x->body == NULL || r->x->body->n <= PG_API_WORKER_MIN) {
+		relay_payload_run(&w->job);
+		relay_submit(w);
+	} else if (pg_work_submit(r->host->work, &w->job, &e) < 0) {
+		pg_delivery_free(w->d);
+		pg_api_fail(r, &e);
+	}
+}
+
+/* PROTOCOL section 9: how long the ack is waited for. */
+static int
+relay_time(struct pg_api *r, const struct pg_value *ticket, int64_t *out,
+    struct pg_err *e)
+{
+	double seconds = -1;
+
+	if (pg_field_float_opt(r->body, "timeout", &seconds, e) < 0 ||
+	    (seconds < 0 && ticket != NULL &&
+	    pg_field_float_opt(ticket, "timeout", &seconds, e) < 0))
+		return -1;
+	*out = seconds < 0 ? r->host->cfg.relay_delivery_time :
+	    PG_MIN(pg_from_seconds(seconds), PG_HUB_DELIVERY_TIME_MAX);
+	return 0;
+}
+
+PG_FN void
+pg_relay_create(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *payload = pg_value_dict(a);
+	struct pg_value *envelope = pg_value_get(r->body, "envelope");
+	const struct pg_value *ticket = pg_value_get(pg_value_get(envelope,
+	    "metadata"), "transfer_ticket");
+	struct pg_err e = { 0 };
+	int64_t time;
+
+	if (relay_time(r, ticket, &time, &e) < 0) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_put(a, payload, envelope != NULL ? "envelope" : "creation",
+	    envelope != NULL ? envelope : r->body);
+	relay_deliver(r, envelope != NULL ? "envelope" : "creation", payload,
+	    time, RELAY_PROXY, envelope != NULL &&
+	    pg_envelope_transfer_id(envelope).n > 0);
+}
+
+PG_FN void
+pg_relay_message(struct pg_api *r)
+{
+	/* What PROTOCOL section 9 names; the last three are ours. */
+	static const char *const copied[] = { "message", "oneway",
+		"activate_if_inactive", "no_delay", "timeout", "hops" };
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *payload = pg_value_dict(a), *v;
+	struct pg_err e = { 0 };
+	int64_t time;
+	size_t i;
+
+	if (pg_field_dict(r->body, "message", &v, &e) < 0 ||
+	    relay_time(r, NULL, &time, &e) < 0) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_put_str(a, payload, "agent_id", r->segments[4]);
+	for (i = 0; i < PG_COUNT(copied); i++) {
+		v = pg_value_get(r->body, copied[i]);
+		if (v != NULL)
+			pg_put(a, payload, copied[i], v);
+	}
+	relay_deliver(r, "message", payload, time, RELAY_RESULT, false);
+}
+
+PG_FN void
+pg_relay_api(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *payload = pg_value_dict(a);
+	struct pg_buf path = PG_BUF_INIT(0);
+	size_t i;
+
+	for (i = 3; i < r->nsegments; i++)
+		pg_buf_printf(&path, "/%.*s", PG_STR_ARG(r->segments[i]));
+	if (r->query.n > 0)
+		pg_buf_printf(&path, "?%.*s", PG_STR_ARG(r->query));
+	pg_put_strz(a, payload, "method", r->route->method);
+	pg_put_str(a, payload, "path", pg_arena_str(a, pg_buf_str(&path)));
+	pg_put(a, payload, "payload", r->body);
+	pg_buf_fini(&path);
+	relay_deliver(r, "api", payload, PG_HUB_API_TIME, RELAY_WHOLE, false);
+}
+
+PG_FN void
+pg_relay_health(struct pg_api *r)
+{
+	struct pg_str name = relay_name(r, 2);
+	struct pg_value *health;
+	struct pg_err e = { 0 };
+
+	if (pg_str_eq(name, r->host->name))
+		health = r->host->up.health(r->host, &r->x->arena);
+	else if (pg_hub_health(r->host->hub, name, &r->x->arena, &health,
+	    &e) < 0) {
+		pg_api_fail(r, &e);
+		return;
+	}
+	pg_api_reply(r, health);
+}
