@@ -1,0 +1,194 @@
+/* errand: see errand.h. Each kind is the request that it would have been by
+ * HTTP, and goes the way of one, so that there is one door to everything.
+ */
+
+#include "errand.h"
+
+#include "../codec/json.h"
+#include "wire.h"
+
+#define ERRAND_BODY_MAX ((size_t)1 << 30) /* bytes of a request's body */
+
+/* Owner: itself, until done. */
+struct pg_errand {
+	struct pg_host *host;
+	bool whole; /* the answer is the result itself */
+	pg_errand_done *done;
+	void *arg;
+};
+
+/* As a request: method and path, and what the body is. */
+struct errand_request {
+	struct pg_str method, path;
+	const struct pg_value *body;
+	bool whole;
+};
+
+PG_FN void
+pg_errand_put_error(struct pg_buf *out, const struct pg_err *e)
+{
+	struct pg_buf body = PG_BUF_INIT(0);
+
+	pg_exchange_put_error(&body, e);
+	pg_buf_putz(out, "{\"ok\": false, ");
+	pg_buf_puts(out, pg_str_skip(pg_buf_str(&body), 1));
+	pg_buf_fini(&body);
+}
+
+/* ---- Kinds ------------------------------------------------------------------------- */
+
+static int
+errand_message(const struct pg_value *payload, struct pg_arena *a,
+    struct errand_request *r, struct pg_err *e)
+{
+	struct pg_str id;
+
+	if (pg_field_str(payload, "agent_id", &id, e) < 0 ||
+	    pg_wire_check_id(id, e) < 0)
+		return -1;
+	r->path = pg_arena_printf(a, "/agents/%.*s/messages", PG_STR_ARG(id));
+	r->body = payload;
+	return 0;
+}
+
+/* Whether a node serves this path to those who come by the relay (PROTOCOL
+ * section 9). Its artifacts have kinds of their own; a stream has no end. */
+static bool
+errand_serves(const struct errand_request *r)
+{
+	struct pg_str rest = r->path, first, second = PG_STR_NULL, third;
+	const char *query = r->path.n > 0 ? memchr(r->path.p, '?',
+	    r->path.n) : NULL;
+	bool two, three;
+
+	if (query != NULL)
+		rest.n = (size_t)(query - rest.p);
+	if (!pg_path_next(&rest, &first))
+		return false;
+	two = pg_path_next(&rest, &second);
+	three = pg_path_next(&rest, &third);
+	if (pg_str_eqz(first, "relay") || pg_str_eqz(first, "admin") ||
+	    (pg_str_eqz(first, "events") && two))
+		return false;
+	if (!pg_str_eqz(first, "artifacts"))
+		return true;
+	if (pg_str_eqz(r->method, "POST"))
+		return false;
+	return !(pg_str_eqz(r->method, "GET") && two && !three);
+}
+
+static int
+errand_api(const struct pg_value *payload, struct errand_request *r,
+    struct pg_err *e)
+{
+	struct pg_value *body = NULL;
+
+	if (pg_field_str(payload, "method", &r->method, e) < 0 ||
+	    pg_field_str(payload, "path", &r->path, e) < 0 ||
+	    pg_field_dict_opt(payload, "payload", &body, e) < 0)
+		return -1;
+	if (!errand_serves(r))
+		return pg_fail(e, PG_E_HOST, "No relay route for %.*s %.*s",
+		    (int)PG_MIN(r->method.n, (size_t)20), r->method.p,
+		    (int)PG_MIN(r->path.n, (size_t)200), r->path.p);
+	r->body = body;
+	r->whole = true;
+	return 0;
+}
+
+static int
+errand_read(const struct pg_value *delivery, struct pg_arena *a,
+    struct errand_request *r, struct pg_err *e)
+{
+	struct pg_value *payload = NULL, *creation;
+	struct pg_str kind;
+
+	*r = (struct errand_request){ .method = PG_STR("POST"),
+		.path = PG_STR("/agents") };
+	if (pg_field_str(delivery, "kind", &kind, e) < 0 ||
+	    pg_field_dict_opt(delivery, "payload", &payload, e) < 0)
+		return -1;
+	if (pg_str_eqz(kind, "message"))
+		return errand_message(payload, a, r, e);
+	if (pg_str_eqz(kind, "api"))
+		return errand_api(payload, r, e);
+	if (pg_str_eqz(kind, "envelope")) {
+		r->body = payload;
+		return pg_field_dict(payload, "envelope", &creation, e);
+	}
+	if (pg_str_eqz(kind, "creation")) {
+		if (pg_field_dict(payload, "creation", &creation, e) < 0)
+			return -1;
+		r->body = creation;
+		return 0;
+	}
+	return pg_fail(e, PG_E_HOST, "Unknown relay delivery kind '%.*s'",
+	    (int)PG_MIN(kind.n, (size_t)40), kind.p);
+}
+
+/* ---- The answer -------------------------------------------------------------------- */
+
+static void
+errand_end(struct pg_errand *x, struct pg_buf *ack)
+{
+	pg_errand_done *done = x->done;
+	void *arg = x->arg;
+
+	free(x);
+	done(arg, ack);
+	pg_buf_fini(ack);
+}
+
+/* All answers of routes are JSON objects, which the ack goes around or
+ * into. */
+static void
+errand_on_answer(void *arg, int status, struct pg_str body)
+{
+	struct pg_errand *x = arg;
+	struct pg_buf ack = PG_BUF_INIT(0);
+	bool whole = x->whole && status == 200;
+
+	pg_buf_putz(&ack, status == 200 ? "{\"ok\": true, " :
+	    "{\"ok\": false, ");
+	if (whole)
+		pg_buf_putz(&ack, "\"result\": ");
+	pg_buf_puts(&ack, whole ? body : pg_str_skip(body, 1));
+	if (whole)
+		pg_buf_putc(&ack, '}');
+	errand_end(x, &ack);
+}
+
+PG_FN void
+pg_errand_start(struct pg_host *h, const struct pg_value *delivery,
+    pg_errand_done *done, void *arg)
+{
+	struct pg_errand *x = pg_alloc(sizeof(*x));
+	struct pg_buf ack = PG_BUF_INIT(0), body = PG_BUF_INIT(ERRAND_BODY_MAX);
+	struct errand_request r;
+	struct pg_arena a = { 0 };
+	struct pg_err e = { 0 };
+	struct pg_bulk *bulk = NULL;
+
+	*x = (struct pg_errand){ .host = h, .done = done, .arg = arg };
+	if (errand_read(delivery, &a, &r, &e) < 0)
+		goto fail;
+	x->whole = r.whole;
+	if (r.body != NULL && r.body->n > 0) {
+		if (pg_json_write(&body, r.body, &e) < 0)
+			goto fail;
+		bulk = pg_bulk_copy(pg_buf_str(&body), &e);
+		if (bulk == NULL)
+			goto fail;
+	}
+	pg_server_ask(h->server, r.method, r.path, bulk, errand_on_answer, x);
+	pg_bulk_unref(bulk);
+	goto out;
+fail:
+	pg_errand_put_error(&ack, &e);
+	errand_end(x, &ack);
+out:
+	pg_buf_fini(&body);
+	pg_arena_fini(&a);
+}
+
+#undef ERRAND_BODY_MAX

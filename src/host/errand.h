@@ -1,0 +1,22 @@
+/* errand: one delivery of a hub, done here: from its record to the text of its
+ * ack. Knows neither polls nor hubs; node does.
+ */
+#ifndef PG_ERRAND_H
+#define PG_ERRAND_H
+
+#include "core.h"
+
+struct pg_errand;
+
+/* The ack, as JSON: {"ok": true, ...} or {"ok": false, "error_type", "error"};
+ * taken or left. Once; the errand is gone. */
+typedef void pg_errand_done(void *arg, struct pg_buf *ack);
+
+/* Do what the record {delivery_id, kind, payload} says, whose kind is none of
+ * artifact-*; borrowed for the call. done may be called before this returns. */
+PG_FN void pg_errand_start(struct pg_host *h, const struct pg_value *delivery,
+    pg_errand_done *done, void *arg);
+/* {"ok": false, ...} */
+PG_FN void pg_errand_put_error(struct pg_buf *out, const struct pg_err *e);
+
+#endif
