@@ -43,6 +43,12 @@ pg_filesend_busy(const struct pg_filesend *f)
 {
 	return f->at < f->end;
 }
+/* Whether it has caught up with the worker. */
+static inline bool
+pg_filesend_waits(const struct pg_filesend *f)
+{
+	return f->job != NULL && f->at == f->warm;
+}
 
 /* Send a piece; *n is how much. Whoever sends first has made sure that a peer
  * which goes away does not end the process (SIGPIPE). */
