@@ -124,6 +124,8 @@
 #include "src/host/hub.c"
 #include "src/host/api.c"
 #include "src/host/relay.c"
+#include "src/host/errand.c"
+#include "src/host/node.c"
 #include "src/host/routes.c"
 #include "src/host/host.c"
 

@@ -219,6 +219,48 @@ serve_public_url(struct pg_cli *c, struct pg_host_config *cfg,
 	return pg_wrap(e, "--public-url");
 }
 
+static int
+serve_seconds(struct pg_cli *c, const char *name, int64_t *out,
+    struct pg_err *e)
+{
+	if (pg_args_duration(&c->args, name, out, e) < 0)
+		return -1;
+	if (*out <= 0)
+		return pg_fail(e, PG_E_USAGE, "--%s must be over 0", name);
+	return 0;
+}
+
+/* As a hub, and as a host that has one: then all news come from there, and
+ * the key goes there. */
+static int
+serve_relay(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
+{
+	struct pg_str text = pg_args_get(&c->args, "connect-to");
+	int64_t queue = (int64_t)cfg->relay_queue_max;
+
+	if (serve_seconds(c, "relay-offline-after", &cfg->relay_offline_after,
+	    e) < 0 ||
+	    serve_seconds(c, "relay-delivery-timeout",
+	    &cfg->relay_delivery_time, e) < 0 ||
+	    pg_args_int(&c->args, "relay-queue-limit", 1, 1000000, &queue,
+	    e) < 0)
+		return -1;
+	cfg->relay_queue_max = (size_t)queue;
+	if (text.p == NULL)
+		return 0;
+	if (pg_url_normalise(&c->arena, text, &cfg->connect_to, e) < 0) {
+		e->code = PG_E_USAGE;
+		return pg_wrap(e, "--connect-to");
+	}
+	if (cfg->public_url.n > 0)
+		return pg_fail(e, PG_E_USAGE, "--public-url: with --connect-to "
+		    "a host has its address from its hub");
+	cfg->mesh = cfg->multicast = cfg->lan = false;
+	cfg->peers[0] = cfg->connect_to;
+	cfg->npeers = 1;
+	return 0;
+}
+
 /* DESIGN section 7: who can be reached from elsewhere asks for a key. */
 static int
 serve_check_key(const struct pg_host_config *cfg, bool loopback,
@@ -230,10 +272,15 @@ serve_check_key(const struct pg_host_config *cfg, bool loopback,
 		pg_log(PG_LOG_WARN, "serve: the API key has %zu bytes; under "
 		    "%d it can be guessed", cfg->api_key.n, PG_KEY_WEAK);
 	if (cfg->api_key.n > 0 || cfg->insecure ||
-	    (loopback && cfg->public_url.n == 0))
+	    (loopback && cfg->public_url.n == 0 && cfg->connect_to.n == 0))
 		return 0;
 	if (cfg->public_url.n > 0)
 		who = cfg->public_url;
+	else if (cfg->connect_to.n > 0)
+		return pg_fail(e, PG_E_FORBIDDEN, "others reach this host "
+		    "through %.*s and there is no API key; set "
+		    "PAGLETS_API_KEY, use --api-key-file, or say "
+		    "--insecure-no-auth", PG_STR_ARG(cfg->connect_to));
 	else if (cfg->npublics > 0)
 		who = cfg->publics[0];
 	return pg_fail(e, PG_E_FORBIDDEN, "%.*s can be reached from other "
@@ -350,7 +397,7 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	    serve_tags(c, cfg, e) < 0 || serve_properties(c, cfg, e) < 0 ||
 	    serve_binds(c, cfg, &loopback, e) < 0 ||
 	    serve_public_url(c, cfg, e) < 0 ||
-	    serve_durability(c, cfg, e) < 0 ||
+	    serve_relay(c, cfg, e) < 0 || serve_durability(c, cfg, e) < 0 ||
 	    pg_cli_key(c, &cfg->api_key, e) < 0)
 		return -1;
 	cfg->port = (uint16_t)port;
@@ -392,6 +439,15 @@ static const struct pg_option serve_options[] = {
 	{ "port", 0, "N", "PAGLETS_PORT", "port, 0 for any free one (8765)" },
 	{ "public-url", 0, "URL", "PAGLETS_PUBLIC_URL", "URL that others "
 	    "reach it by; it needs an API key" },
+	{ "connect-to", 0, "URL", "PAGLETS_CONNECT_TO", "open no port and be "
+	    "reached through the hub at this URL; it needs an API key" },
+	{ "relay-offline-after", 0, "TIME", "PAGLETS_RELAY_OFFLINE_AFTER",
+	    "as a hub: how long a host may be silent (30s)" },
+	{ "relay-delivery-timeout", 0, "TIME",
+	    "PAGLETS_RELAY_DELIVERY_TIMEOUT", "as a hub: how long a host may "
+	    "take to answer, unless the request says (10s)" },
+	{ "relay-queue-limit", 0, "N", "PAGLETS_RELAY_QUEUE_LIMIT", "as a "
+	    "hub: requests that wait for one host (1024)" },
 	{ "peer", 0, "URL", NULL, "URL of a host to join, or "
 	    PG_SEEDS_PREFIX "NAME[:PORT] for all addresses of that name; "
 	    "repeatable" },

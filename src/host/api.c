@@ -312,8 +312,8 @@ api_match(struct pg_api *r, struct pg_err *e)
 			r->route = route;
 			return 0;
 		}
-	return pg_fail(e, PG_E_HOST, "No route for %.*s %.*s",
-	    PG_STR_ARG(head->method),
+	return pg_fail(e, PG_E_HOST, "No %sroute for %.*s %.*s",
+	    r->x->on_answer != NULL ? "relay " : "", PG_STR_ARG(head->method),
 	    (int)PG_MIN(head->target.n, (size_t)200), head->target.p);
 }
 
@@ -348,7 +348,7 @@ api_on_head(void *arg, struct pg_exchange *x, struct pg_err *e)
 	x->user = r;
 	api_match(r, &no_route);
 	/* What exists is told to those who may know. */
-	if (r->route == NULL || !r->route->open) {
+	if (x->on_answer == NULL && (r->route == NULL || !r->route->open)) {
 		if (keyed && api_check_key(h, x->head, e) < 0) {
 			if (r->route != NULL &&
 			    strcmp(r->route->path, "health") == 0)

@@ -228,30 +228,37 @@ bind_event(struct pg_bind *b, struct pg_str old, struct pg_str url,
 	pg_arena_fini(&a);
 }
 
-/* The plan holds: what remembers the address follows. Each URL is kept once,
- * for there are those who borrow it. */
-static int
-bind_adopt(struct pg_bind *b, const struct bind_plan *p, struct pg_err *e)
+/* What remembers the address follows. Each URL is kept once, for there are
+ * those who borrow it. */
+static void
+bind_know(struct pg_bind *b, struct pg_str url)
 {
 	struct pg_host *h = b->host;
-	struct pg_arena a = { 0 };
-	struct pg_str url, *kept;
+	struct pg_str *kept = pg_map_get(&b->urls, url);
 
-	if (bind_url(b, p, &a, &url, e) < 0) {
-		pg_arena_fini(&a);
-		return -1;
-	}
-	kept = pg_map_get(&b->urls, url);
 	if (kept == NULL) {
 		kept = pg_arena_alloc(&h->arena, sizeof(*kept));
 		*kept = pg_arena_str(&h->arena, url);
 		pg_map_put(&b->urls, *kept, kept);
 	}
-	pg_arena_fini(&a);
-	b->now = *p;
 	h->address = h->events.host_address = *kept;
 	pg_buf_reset(&h->health_text);
-	return 0;
+}
+
+/* The plan holds. */
+static int
+bind_adopt(struct pg_bind *b, const struct bind_plan *p, struct pg_err *e)
+{
+	struct pg_arena a = { 0 };
+	struct pg_str url;
+	int rc = bind_url(b, p, &a, &url, e);
+
+	if (rc == 0) {
+		b->now = *p;
+		bind_know(b, url);
+	}
+	pg_arena_fini(&a);
+	return rc;
 }
 
 PG_FN bool
@@ -439,11 +446,32 @@ bind_specs(struct pg_bind *b, struct pg_err *e)
 	return 0;
 }
 
+/* A host that opens no port is found at its hub (PROTOCOL section 8). */
+static int
+bind_relayed(struct pg_bind *b, struct pg_err *e)
+{
+	struct pg_host *h = b->host;
+	struct pg_str hub, url;
+
+	if (pg_url_normalise(&h->arena, h->cfg.connect_to, &hub, e) < 0)
+		return -1;
+	url = pg_arena_printf(&h->arena, "%.*s/relay/hosts/%.*s",
+	    PG_STR_ARG(hub), PG_STR_ARG(pg_percent_encode(&h->arena,
+	    h->name)));
+	if (url.n > PG_HOSTREF_URL_MAX)
+		return pg_fail(e, PG_E_USAGE, "the address at the hub would "
+		    "be over %d bytes", PG_HOSTREF_URL_MAX);
+	bind_know(b, url);
+	return 0;
+}
+
 static int
 bind_begin(struct pg_bind *b, struct pg_err *e)
 {
 	struct bind_plan p;
 
+	if (b->host->cfg.connect_to.n > 0)
+		return bind_relayed(b, e);
 	if (b->host->cfg.public_url.n > PG_HOSTREF_URL_MAX)
 		return pg_fail(e, PG_E_USAGE, "public URL is over %d bytes, "
 		    "which no other host takes", PG_HOSTREF_URL_MAX);
@@ -492,7 +520,8 @@ bind_may_change(const struct pg_bind *b)
 	for (i = 0; i < b->nspecs; i++)
 		if (b->specs[i].len == 0)
 			return true;
-	return b->host->cfg.public_url.n == 0 && bind_is_any(&b->specs[0]);
+	return b->nspecs > 0 && b->host->cfg.public_url.n == 0 &&
+	    bind_is_any(&b->specs[0]);
 }
 
 PG_FN void

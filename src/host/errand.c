@@ -148,6 +148,10 @@ errand_on_answer(void *arg, int status, struct pg_str body)
 	struct pg_buf ack = PG_BUF_INIT(0);
 	bool whole = x->whole && status == 200;
 
+	if (status == 0) { /* the host ends */
+		errand_end(x, &ack);
+		return;
+	}
 	pg_buf_putz(&ack, status == 200 ? "{\"ok\": true, " :
 	    "{\"ok\": false, ");
 	if (whole)

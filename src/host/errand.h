@@ -9,7 +9,7 @@
 struct pg_errand;
 
 /* The ack, as JSON: {"ok": true, ...} or {"ok": false, "error_type", "error"};
- * taken or left. Once; the errand is gone. */
+ * taken or left; empty: the host ends. Once; the errand is gone. */
 typedef void pg_errand_done(void *arg, struct pg_buf *ack);
 
 /* Do what the record {delivery_id, kind, payload} says, whose kind is none of

@@ -572,6 +572,19 @@ gossip_on_news(void *arg)
 	gossip_haste(arg);
 }
 
+/* Whether h is reached through us and does not greet us: then our own polls
+ * tell how it is, and it expects no visits. */
+static bool
+gossip_is_node(const struct pg_gossip *g, const struct pg_member *h)
+{
+	struct pg_str own = g->host->address;
+	struct pg_str rest = pg_str_skip(h->url, PG_MIN(own.n, h->url.n));
+
+	return h->boot[0] == '\0' && h->url.n > own.n &&
+	    memcmp(h->url.p, own.p, own.n) == 0 && rest.n > 13 &&
+	    memcmp(rest.p, "/relay/hosts/", 13) == 0;
+}
+
 /* Whether h is to be visited out of turn: those without boot expect it, those
  * in doubt or offline may be back. */
 static bool
@@ -579,7 +592,8 @@ gossip_wants(struct pg_gossip *g, struct pg_member *h, size_t *retries)
 {
 	struct mesh_peer *p = h->peer;
 
-	if (p != NULL && (p->call != NULL || gossip_now(g) < p->due))
+	if ((p != NULL && (p->call != NULL || gossip_now(g) < p->due)) ||
+	    gossip_is_node(g, h))
 		return false;
 	switch (h->state) {
 	case PG_MEMBER_ONLINE:

@@ -15,6 +15,7 @@
 #include "inactive.h"
 #include "message.h"
 #include "move.h"
+#include "node.h"
 #include "recover.h"
 #include "rejoin.h"
 #include "routes.h"
@@ -167,6 +168,11 @@ pg_host_new(const struct pg_host_config *cfg, struct pg_err *e)
 	if (h->store != NULL && h->cfg.mesh)
 		h->rejoin = pg_rejoin_new(h);
 	pg_gossip_start(h->gossip);
+	if (h->cfg.connect_to.n > 0) {
+		if ((h->node = pg_node_new(h, e)) == NULL)
+			goto fail;
+		pg_node_start(h->node);
+	}
 	h->discovery = pg_discovery_new(h);
 	pg_bind_watch(h->bind);
 	pg_host_event(h, "context-start", NULL, NULL, NULL);
@@ -187,6 +193,7 @@ pg_host_free(struct pg_host *h)
 	pg_moves_free(h->moves);
 	if (h->server != NULL)
 		pg_server_close(h->server);
+	pg_node_free(h->node);
 	pg_forwards_free(h->forwards);
 	pg_transfers_free(h->transfers);
 	if (h->client != NULL)
@@ -275,6 +282,8 @@ pg_host_stop(struct pg_host *h)
 	pg_moves_shutdown(h);
 	pg_gossip_leave(h->gossip);
 	pg_hub_shutdown(h->hub);
+	if (h->node != NULL)
+		pg_node_leave(h->node);
 	pg_server_drain(h->server);
 	h->stop_deadline = pg_loop_now(h->loop) + PG_HOST_SLEEP_TIME;
 	host_check_stopped(&h->stop_timer);

@@ -16,7 +16,9 @@
 #include "mesh.h"
 #include "wire.h"
 
-#define HUB_REGISTER_TIME PG_SEC /* between two references of a silent node */
+/* Between two references of a node that does not greet: less than after which
+ * others take it for silent. */
+#define HUB_REGISTER_TIME (3 * PG_SEC)
 
 /* Owner: the hub. */
 struct hub_node {
@@ -28,6 +30,7 @@ struct hub_node {
 	int64_t registered;  /* pg_now() when the mesh was last told; 0 never */
 	bool online;
 	bool greets; /* tells the mesh itself that it is there */
+	bool left;   /* it said that it stops */
 	char error[200]; /* "" or what went wrong last */
 	struct pg_timer timer; /* goes offline, later is forgotten */
 	struct pg_hub_poll *polls; /* the newest first */
@@ -153,7 +156,8 @@ hub_register(struct hub_node *n)
 			pg_put(&a, ref, copied[i], pg_value_get(n->health,
 			    copied[i]));
 	pg_put_bool(&a, ref, "online", n->online);
-	pg_put_float(&a, ref, "last_seen", pg_to_seconds(n->seen));
+	pg_put_float(&a, ref, "last_seen", pg_to_seconds(n->online ?
+	    pg_now_wall() : n->seen));
 	if (n->error[0] != '\0' && !n->online)
 		pg_put_strz(&a, ref, "error", n->error);
 	pg_mesh_relayed(n->hub->host->mesh, ref);
@@ -161,7 +165,22 @@ hub_register(struct hub_node *n)
 	pg_arena_fini(&a);
 }
 
-/* It has asked something of us. */
+/* Look again when something can have changed. */
+static void
+hub_set_timer(struct hub_node *n)
+{
+	int64_t silent = hub_now(n->hub) - n->heard;
+	int64_t next = PG_HUB_FORGET_AFTER - silent;
+
+	if (n->online)
+		next = n->hub->host->cfg.relay_offline_after - silent;
+	if (n->online && !n->greets)
+		next = PG_MIN(next, HUB_REGISTER_TIME);
+	pg_timer_set(n->hub->host->loop, &n->timer, PG_MAX(next, PG_MS),
+	    hub_node_on_time);
+}
+
+/* It has asked something of us, or still does. */
 static void
 hub_heard(struct hub_node *n)
 {
@@ -171,8 +190,7 @@ hub_heard(struct hub_node *n)
 	n->seen = pg_now_wall();
 	n->online = true;
 	n->error[0] = '\0';
-	pg_timer_set(n->hub->host->loop, &n->timer,
-	    n->hub->host->cfg.relay_offline_after, hub_node_on_time);
+	hub_set_timer(n);
 	if (!n->greets && (back || n->registered == 0 ||
 	    n->heard - n->registered >= HUB_REGISTER_TIME))
 		hub_register(n);
@@ -284,13 +302,29 @@ hub_offline_text(const struct hub_node *n, char *out, size_t max)
 	    pg_to_seconds(hub_now(n->hub) - n->heard));
 }
 
+static int
+hub_fail_offline(const struct hub_node *n, struct pg_err *e)
+{
+	char text[200];
+
+	if (n->left)
+		return pg_fail(e, PG_E_REMOTE, "%s", n->error);
+	hub_offline_text(n, text, sizeof(text));
+	return pg_fail(e, PG_E_REMOTE, "%s", text);
+}
+
 static void
 hub_node_offline(struct hub_node *n)
 {
 	struct pg_err e = { 0 };
 
 	n->online = false;
-	hub_offline_text(n, n->error, sizeof(n->error));
+	if (n->left)
+		snprintf(n->error, sizeof(n->error), "Relay target '%.*s' has "
+		    "stopped", (int)PG_MIN(n->name.n, (size_t)120),
+		    n->name.p);
+	else
+		hub_offline_text(n, n->error, sizeof(n->error));
 	pg_fail(&e, PG_E_REMOTE, "%s", n->error);
 	pg_log(PG_LOG_INFO, "hub: %s", n->error);
 	hub_event_offline(n->hub, n->name, NULL, "relay-preflight",
@@ -298,8 +332,6 @@ hub_node_offline(struct hub_node *n)
 	hub_register(n);
 }
 
-/* It was silent for long: nobody polls as it, and nothing of it was answered,
- * but deliveries to be kept may wait. */
 static void
 hub_node_on_time(struct pg_timer *t)
 {
@@ -311,14 +343,15 @@ hub_node_on_time(struct pg_timer *t)
 		hub_heard(n);
 		return;
 	}
-	if (n->online)
+	if (n->online && silent >= n->hub->host->cfg.relay_offline_after)
 		hub_node_offline(n);
+	else if (n->online)
+		hub_register(n);
+	/* Of deliveries to be kept some may still wait. */
 	if (silent >= PG_HUB_FORGET_AFTER && n->in_flight == 0)
 		hub_node_free(n);
 	else
-		pg_timer_set(n->hub->host->loop, &n->timer,
-		    PG_MAX(PG_HUB_FORGET_AFTER - silent, PG_SEC),
-		    hub_node_on_time);
+		hub_set_timer(n);
 }
 
 /* ---- Connect ----------------------------------------------------------------------- */
@@ -359,6 +392,16 @@ hub_complete_health(struct pg_hub *hub, struct pg_value *health,
 		pg_put_int(a, health, "inactive_count", 0);
 }
 
+/* It stops, and will poll no more: nobody needs to wait for that. */
+static void
+hub_node_leaves(struct hub_node *n)
+{
+	n->left = true;
+	while (n->polls != NULL)
+		hub_poll_end(n->polls);
+	hub_node_offline(n);
+}
+
 static struct hub_node *
 hub_admit(struct pg_hub *hub, struct pg_str name, struct pg_err *e)
 {
@@ -384,6 +427,7 @@ pg_hub_connect(struct pg_hub *hub, struct pg_str name,
 	struct pg_value *copy;
 	struct pg_arena a;
 	struct hub_node *n;
+	bool online = true;
 
 	pg_arena_init(&a, PG_HUB_HEALTH_MAX);
 	if (pg_value_copy(&a, health, &copy) < 0) {
@@ -402,7 +446,11 @@ pg_hub_connect(struct pg_hub *hub, struct pg_str name,
 	n->health = copy;
 	n->greets = greets;
 	n->registered = 0;
+	n->left = false;
 	hub_heard(n);
+	pg_field_bool_opt(copy, "online", &online, NULL);
+	if (!online)
+		hub_node_leaves(n);
 	return 0;
 }
 
@@ -471,16 +519,13 @@ pg_hub_check(struct pg_hub *hub, struct pg_str name, const char *kind,
     struct pg_err *e)
 {
 	struct hub_node *n = pg_map_get(&hub->nodes, name);
-	char text[200];
 
 	if (n == NULL || !n->online) {
 		if (n == NULL)
 			pg_fail(e, PG_E_REMOTE, "Relay target '%.*s' is not "
 			    "connected", PG_STR_ARG(name));
-		else {
-			hub_offline_text(n, text, sizeof(text));
-			pg_fail(e, PG_E_REMOTE, "%s", text);
-		}
+		else
+			hub_fail_offline(n, e);
 		hub_event_offline(hub, name, kind, "relay-preflight", 0, e);
 		return -1;
 	}
@@ -676,15 +721,12 @@ pg_hub_health(struct pg_hub *hub, struct pg_str name, struct pg_arena *a,
     struct pg_value **out, struct pg_err *e)
 {
 	struct hub_node *n = pg_map_get(&hub->nodes, name);
-	char text[200];
 
 	if (n == NULL)
 		return pg_fail(e, PG_E_REMOTE, "Relay target '%.*s' is not "
 		    "connected", PG_STR_ARG(name));
-	if (!n->online) {
-		hub_offline_text(n, text, sizeof(text));
-		return pg_fail(e, PG_E_REMOTE, "%s", text);
-	}
+	if (!n->online)
+		return hub_fail_offline(n, e);
 	if (pg_value_copy(a, n->health, out) < 0)
 		return pg_fail(e, PG_E_NOMEM, "no memory");
 	return 0;

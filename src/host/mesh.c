@@ -449,6 +449,40 @@ pg_mesh_relayed(struct pg_mesh *m, const struct pg_value *v)
 	mesh_tell_gossip(m);
 }
 
+PG_FN struct pg_value *
+pg_mesh_greet(struct pg_mesh *m, struct pg_str hub, bool everything,
+    struct pg_arena *a)
+{
+	return pg_mesh_greeting(m, pg_registry_get(&m->registry, hub),
+	    everything, a);
+}
+
+PG_FN bool
+pg_mesh_told(struct pg_mesh *m, struct pg_str hub,
+    const struct pg_value *answer)
+{
+	struct pg_member *h = pg_registry_get(&m->registry, hub);
+	struct pg_hostref teller = { .url = hub };
+
+	if (h != NULL)
+		return pg_mesh_answered(m, h, answer);
+	mesh_take_list(m, pg_value_get(answer, "hosts"), hub,
+	    pg_hostref_is_loopback(&teller));
+	return true;
+}
+
+PG_FN void
+pg_mesh_age(struct pg_mesh *m)
+{
+	struct pg_registry *r = &m->registry;
+	size_t i = r->nhosts;
+
+	while (i-- > 0)
+		if (i < r->nhosts)
+			pg_registry_age(r, r->hosts[i]);
+	pg_registry_age_refused(r);
+}
+
 /* ---- whom we trust ---------------------------------------------------- */
 
 /* The URL of the hub that a URL leads through; empty: none. */

@@ -72,6 +72,15 @@ PG_FN struct pg_member *pg_mesh_heard(struct pg_mesh *m,
  * that it is offline. */
 PG_FN void pg_mesh_relayed(struct pg_mesh *m, const struct pg_value *ref);
 
+/* For a node (node.h), which does not gossip. What it tells its hub, whose URL
+ * may be empty; and the hub's answer: whether they agree on who is there. */
+PG_FN struct pg_value *pg_mesh_greet(struct pg_mesh *m, struct pg_str hub,
+    bool everything, struct pg_arena *a);
+PG_FN bool pg_mesh_told(struct pg_mesh *m, struct pg_str hub,
+    const struct pg_value *answer);
+/* What time does to all hosts, see pg_registry_age. */
+PG_FN void pg_mesh_age(struct pg_mesh *m);
+
 /* The URL of a host given by name or URL (PROTOCOL section 6); normalised, in
  * a. PG_E_NOT_FOUND for a name nobody has. Of several hosts of one name, one
  * to which the key may go is meant before one that is merely listed. */

@@ -19,10 +19,6 @@
 #define PG_NODE_REPLY_MAX ((size_t)1 << 30) /* bytes of a delivery */
 #define PG_NODE_SECRET_LEN 64             /* hex digits of our secret */
 
-/* The address that a host has at its hub, in the arena of the host. -1: no
- * URL. */
-PG_FN int pg_node_address(struct pg_host *h, struct pg_str *url,
-    struct pg_err *e);
 /* NULL with e: the secret can neither be read nor made. */
 PG_FN struct pg_node *pg_node_new(struct pg_host *h, struct pg_err *e);
 /* Begin to connect. */

@@ -8,8 +8,8 @@
 #include "relay.h"
 
 #include "../codec/json.h"
+#include "arrive.h"
 #include "claim.h"
-#include "envelope.h"
 #include "hub.h"
 #include "mesh.h"
 #include "wire.h"

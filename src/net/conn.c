@@ -22,6 +22,9 @@
 #define CONN_BURST 48
 /* An error text has at most 400 bytes, each six when escaped. */
 #define CONN_FAIL_MAX 4096
+/* To requests made within this process. */
+#define CONN_NOT_INSIDE PG_STR("{\"error_type\": \"HostError\", " \
+    "\"error\": \"only for those who connect themselves\"}")
 /* Nothing but errors and hang-ups, which epoll reports unasked: the loop would
  * silence even these if no event at all were wanted. */
 #define CONN_WATCH EPOLLPRI
@@ -838,15 +841,15 @@ pg_exchange_reply(struct pg_exchange *x, int status, struct pg_str head,
 
 	if (body == NULL)
 		body = &none;
-	if (c == NULL) {
-		pg_buf_reset(body);
-		pg_slot_release(w);
-		return;
-	}
 	if (body->failed) {
 		pg_buf_reset(body);
 		pg_fail(&e, PG_E_UNFORESEEN, "answer is too large");
 		pg_exchange_fail(x, &e);
+		return;
+	}
+	if (c == NULL) {
+		pg_slot_answer(w, status, pg_buf_str(body));
+		pg_buf_reset(body);
 		return;
 	}
 	assert(c->phase == CONN_HANDLE);
@@ -886,7 +889,7 @@ pg_exchange_send_file(struct pg_exchange *x, int status, const char *type,
 	if (c == NULL) {
 		if (fd >= 0)
 			close(fd);
-		pg_slot_release(w);
+		pg_slot_answer(w, 400, CONN_NOT_INSIDE);
 		return;
 	}
 	assert(c->phase == CONN_HANDLE);
@@ -910,7 +913,7 @@ pg_exchange_begin(struct pg_exchange *x, int status, const char *type,
 	int queue = PG_SERVER_QUEUE_MAX;
 
 	if (c == NULL) {
-		pg_slot_release(w);
+		pg_slot_answer(w, 400, CONN_NOT_INSIDE);
 		return false;
 	}
 	assert(c->phase == CONN_HANDLE);
@@ -1046,4 +1049,5 @@ pg_conn_set_fini(struct pg_conn_set *s)
 
 #undef CONN_BURST
 #undef CONN_FAIL_MAX
+#undef CONN_NOT_INSIDE
 #undef CONN_WATCH

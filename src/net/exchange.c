@@ -60,6 +60,16 @@ slot_destroy(struct pg_slot *w)
 	free(w);
 }
 
+static void
+slot_tell(struct pg_slot *w, int status, struct pg_str body)
+{
+	pg_exchange_answer *told = w->x.on_answer;
+
+	w->x.on_answer = NULL;
+	if (told != NULL)
+		told(w->x.answer_arg, status, body);
+}
+
 PG_FN void
 pg_slot_pool_fini(struct pg_slot_pool *p)
 {
@@ -67,6 +77,7 @@ pg_slot_pool_fini(struct pg_slot_pool *p)
 
 	while ((w = p->orphans) != NULL) {
 		p->orphans = w->next;
+		slot_tell(w, 0, PG_STR_NULL);
 		slot_destroy(w);
 	}
 	while ((w = p->spare) != NULL) {
@@ -152,6 +163,13 @@ pg_slot_orphan(struct pg_slot *w)
 	p->orphans = w;
 	if (w->x.on_gone != NULL)
 		w->x.on_gone(&w->x);
+}
+
+PG_FN void
+pg_slot_answer(struct pg_slot *w, int status, struct pg_str body)
+{
+	slot_tell(w, status, body);
+	pg_slot_release(w);
 }
 
 static void

@@ -38,6 +38,10 @@ struct pg_sink {
 	void (*dropped)(struct pg_exchange *x);
 };
 
+/* The answer to a request of our own: a JSON body, borrowed for the call.
+ * status 0: there is none, the server is being freed. */
+typedef void pg_exchange_answer(void *arg, int status, struct pg_str body);
+
 /* The handler answers it exactly once, now or later, whether or not the peer
  * is still there. Owner: the server, until answered; then gone. */
 struct pg_exchange {
@@ -59,6 +63,10 @@ struct pg_exchange {
 	void (*on_gone)(struct pg_exchange *x);
 	/* Called (if set) when all pieces so far have gone out. */
 	void (*on_room)(struct pg_exchange *x);
+	/* Set in a request that was made within this process (pg_server_ask):
+	 * who gets the answer. It has no peer and no header fields. */
+	pg_exchange_answer *on_answer;
+	void *answer_arg;
 };
 
 /* ---- For conn alone ---- */
@@ -112,6 +120,9 @@ PG_FN void pg_slot_begin(struct pg_slot *w, struct pg_conn *c,
 PG_FN void pg_slot_end(struct pg_slot *w);
 /* It is answered and the answer is written. */
 PG_FN void pg_slot_uncount(struct pg_slot *w);
+/* Answer a request that has no peer: whoever made it, if anybody, is told, and
+ * w is released. */
+PG_FN void pg_slot_answer(struct pg_slot *w, int status, struct pg_str body);
 /* The peer has gone, the handler has not answered. May free w. */
 PG_FN void pg_slot_orphan(struct pg_slot *w);
 

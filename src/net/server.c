@@ -208,6 +208,50 @@ pg_server_drain(struct pg_server *s)
 	pg_conn_drain_all(&s->set);
 }
 
+/* Only what is handed over whole. */
+static int
+server_admit(struct pg_server *s, struct pg_exchange *x,
+    const struct pg_bulk *body, struct pg_err *e)
+{
+	int64_t accept = s->set.ops.on_head(s->set.arg, x, e);
+
+	if (accept < 0)
+		return -1;
+	if (x->sink != NULL) {
+		x->sink->dropped(x);
+		return pg_fail(e, PG_E_HOST, "not to be asked from within");
+	}
+	if (body != NULL && body->n > (uint64_t)accept)
+		return pg_fail(e, PG_E_LIMIT, "request body of %zu bytes is "
+		    "over the limit of %" PRId64, body->n, accept);
+	return 0;
+}
+
+PG_FN void
+pg_server_ask(struct pg_server *s, struct pg_str method, struct pg_str path,
+    struct pg_bulk *body, pg_exchange_answer *on_answer, void *arg)
+{
+	static const struct pg_addr nobody = { .len = 0 };
+	struct pg_slot *w = pg_slot_new(&s->set.slots);
+	struct pg_exchange *x = &w->x;
+	struct pg_err e = { .code = PG_E_OK };
+
+	w->head = (struct pg_http1_head){ .minor = 1 };
+	pg_slot_begin(w, NULL, &nobody);
+	w->head.method = pg_arena_str(&x->arena, method);
+	w->head.target = pg_arena_str(&x->arena, path);
+	pg_slot_orphan(w);
+	x->on_answer = on_answer;
+	x->answer_arg = arg;
+	if (server_admit(s, x, body, &e) < 0) {
+		pg_exchange_fail(x, &e);
+		return;
+	}
+	if (body != NULL)
+		x->body = pg_bulk_ref(body);
+	s->set.ops.on_request(s->set.arg, x);
+}
+
 PG_FN size_t
 pg_server_open(const struct pg_server *s)
 {
