@@ -5,6 +5,8 @@
 #include "errand.h"
 
 #include "../codec/json.h"
+#include "../codec/url.h"
+#include "hostref.h"
 #include "wire.h"
 
 #define ERRAND_BODY_MAX ((size_t)1 << 30) /* bytes of a request's body */
@@ -162,12 +164,25 @@ errand_on_answer(void *arg, int status, struct pg_str body)
 	errand_end(x, &ack);
 }
 
+/* Whoever is behind the hub counts as on this machine if the hub is there. */
+static struct pg_addr
+errand_peer(const struct pg_host *h)
+{
+	struct pg_addr peer = { .len = 0 };
+	struct pg_hostref self = { .url = h->address };
+
+	if (pg_hostref_is_loopback(&self))
+		pg_addr_parse(PG_STR("127.0.0.1"), 0, &peer);
+	return peer;
+}
+
 PG_FN void
 pg_errand_start(struct pg_host *h, const struct pg_value *delivery,
     pg_errand_done *done, void *arg)
 {
 	struct pg_errand *x = pg_alloc(sizeof(*x));
 	struct pg_buf ack = PG_BUF_INIT(0), body = PG_BUF_INIT(ERRAND_BODY_MAX);
+	struct pg_addr peer = errand_peer(h);
 	struct errand_request r;
 	struct pg_arena a = { 0 };
 	struct pg_err e = { 0 };
@@ -184,7 +199,8 @@ pg_errand_start(struct pg_host *h, const struct pg_value *delivery,
 		if (bulk == NULL)
 			goto fail;
 	}
-	pg_server_ask(h->server, r.method, r.path, bulk, errand_on_answer, x);
+	pg_server_ask(h->server, &peer, r.method, r.path, bulk,
+	    errand_on_answer, x);
 	pg_bulk_unref(bulk);
 	goto out;
 fail:

@@ -16,7 +16,7 @@
 #include "../codec/json.h"
 #include "../codec/url.h"
 #include "errand.h"
-#include "mesh.h"
+#include "gossip.h"
 #include "relay.h"
 #include "remote.h"
 #include "wire.h"

@@ -228,16 +228,16 @@ server_admit(struct pg_server *s, struct pg_exchange *x,
 }
 
 PG_FN void
-pg_server_ask(struct pg_server *s, struct pg_str method, struct pg_str path,
-    struct pg_bulk *body, pg_exchange_answer *on_answer, void *arg)
+pg_server_ask(struct pg_server *s, const struct pg_addr *peer,
+    struct pg_str method, struct pg_str path, struct pg_bulk *body,
+    pg_exchange_answer *on_answer, void *arg)
 {
-	static const struct pg_addr nobody = { .len = 0 };
 	struct pg_slot *w = pg_slot_new(&s->set.slots);
 	struct pg_exchange *x = &w->x;
 	struct pg_err e = { .code = PG_E_OK };
 
 	w->head = (struct pg_http1_head){ .minor = 1 };
-	pg_slot_begin(w, NULL, &nobody);
+	pg_slot_begin(w, NULL, peer);
 	w->head.method = pg_arena_str(&x->arena, method);
 	w->head.target = pg_arena_str(&x->arena, path);
 	pg_slot_orphan(w);
