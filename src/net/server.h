@@ -33,14 +33,13 @@ PG_FN void pg_server_unlisten(struct pg_server *s,
 /* Stop accepting; answer everything that is under way with Connection: close;
  * idle connections are closed. */
 PG_FN void pg_server_drain(struct pg_server *s);
-/* Have a request answered as if it had come on a connection, though by nobody
- * whose credentials were to be checked: x->on_answer is set, and peer is where it is
- * taken to come from. method and path are copied; the body (NULL: none) is
- * referenced. on_answer may be called
- * before this returns; exactly once, at the latest by pg_server_free. */
-PG_FN void pg_server_ask(struct pg_server *s, struct pg_str method,
-    struct pg_str path, struct pg_bulk *body, pg_exchange_answer *on_answer,
-    void *arg);
+/* Have a request answered as if it had come on a connection from peer, but
+ * with no credentials to be checked: x->on_answer is set. method and path are
+ * copied; the body (NULL: none) is referenced. on_answer may be called before
+ * this returns; exactly once, at the latest by pg_server_free. */
+PG_FN void pg_server_ask(struct pg_server *s, const struct pg_addr *peer,
+    struct pg_str method, struct pg_str path, struct pg_bulk *body,
+    pg_exchange_answer *on_answer, void *arg);
 /* Exchanges not yet answered and written out. */
 PG_FN size_t pg_server_open(const struct pg_server *s);
 
