@@ -39,8 +39,9 @@ pg_slot_new(struct pg_slot_pool *p)
 	} else {
 		w = pg_alloc(sizeof(*w));
 		w->pool = p;
-		w->in = slot_input_new();
 	}
+	if (w->in == NULL)
+		w->in = slot_input_new();
 	w->prev = w->next = NULL;
 	w->at = w->n = w->scan = 0;
 	return w;
@@ -133,7 +134,7 @@ pg_slot_end(struct pg_slot *w)
 	slot_drop_sink(x);
 	if (x->body != w->in)
 		pg_bulk_unref(x->body);
-	else if (w->in->refs > 1)
+	else if (w->in != NULL && w->in->refs > 1)
 		slot_input_replace(w);
 	pg_arena_reset(&x->arena);
 	x->arena.max = 0;
@@ -205,11 +206,30 @@ pg_slot_release(struct pg_slot *w)
 	p->nspare++;
 }
 
+PG_FN void
+pg_exchange_park(struct pg_exchange *x)
+{
+	struct pg_slot *w = PG_CONTAINER(x, struct pg_slot, x);
+
+	/* Not while the buffer holds the next request. */
+	if (x->body != NULL || w->in == NULL || w->at < w->n)
+		return;
+	w->head.method = pg_str_eqz(w->head.method, "HEAD") ?
+	    PG_STR("HEAD") : PG_STR("GET");
+	w->head.target = PG_STR_NULL;
+	w->head.nfields = 0;
+	pg_bulk_unref(w->in);
+	w->in = NULL;
+	w->at = w->n = 0;
+}
+
 /* ---- Input ---- */
 
 PG_FN struct pg_str
 pg_slot_input(const struct pg_slot *w)
 {
+	if (w->in == NULL)
+		return PG_STR_NULL;
 	return (struct pg_str){ w->in->heap + w->at, w->n - w->at };
 }
 

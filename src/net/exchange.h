@@ -69,7 +69,17 @@ struct pg_exchange {
 	void *answer_arg;
 };
 
-/* ---- For conn alone ---- */
+struct pg_server_ops {
+	/* A head is complete, no body byte was read. Return the number of body
+	 * bytes to accept (over that: 413), or -1 after setting e to refuse
+	 * now, before the body is read (PROTOCOL section 9, early refusal).
+	 * on_request need not follow: what is made here lies in x->arena. */
+	int64_t (*on_head)(void *arg, struct pg_exchange *x, struct pg_err *e);
+	/* The body is complete: answer with one of the functions in answer.h. */
+	void (*on_request)(void *arg, struct pg_exchange *x);
+};
+
+/* ---- For the parts of the server alone ---- */
 
 struct pg_slot;
 
@@ -91,7 +101,8 @@ struct pg_slot {
 	bool open;                   /* counted in pool->open */
 	bool orphan;
 
-	struct pg_bulk *in; /* its heap is the buffer, of PG_SLOT_IN bytes */
+	/* Its heap is the buffer, of PG_SLOT_IN bytes. NULL: none, parked. */
+	struct pg_bulk *in;
 	size_t at, n;       /* unused input is [at, n) of it */
 	size_t scan;        /* see pg_http1_head_end */
 
