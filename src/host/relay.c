@@ -169,6 +169,7 @@ pg_relay_poll(struct pg_api *r)
 	p->poll.answer = relay_on_poll;
 	x->user = p;
 	x->on_gone = relay_poll_gone;
+	name = pg_arena_str(&x->arena, name); /* else it goes with the head */
 	pg_exchange_park(x);
 	pg_hub_park(r->host->hub, name, time, &p->poll);
 }
