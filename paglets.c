@@ -181,6 +181,7 @@ static const struct pg_command commands[] = {
 	{ "hosts", pg_hosts_run, "the hosts that a host knows" },
 	{ "wait-host", pg_wait_host_run, "wait until a host is online" },
 	{ "services", pg_services_run, "the services that agents offer" },
+	{ "relay", pg_relay_run, "the hosts that are reached through a hub" },
 	{ "events", pg_events_run, "what happened on a host" },
 	{ "classes", pg_classes_run, "what agents a host can create" },
 	{ "help", pg_help_run, "this list, or more about one command" },

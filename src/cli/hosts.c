@@ -484,4 +484,57 @@ pg_classes_run(struct pg_cli *c, struct pg_err *e)
 	return pg_ask_run(c, &spec, hosts_classes, e);
 }
 
+/* ---- relay ------------------------------------------------------------ */
+
+static void
+hosts_node_row(struct pg_table *t, const struct pg_value *node)
+{
+	const struct pg_value *online = pg_value_get(node, "online");
+	double age;
+
+	pg_table_put_value(t, pg_value_get(node, "name"));
+	pg_table_put(t, pg_str(pg_value_is(online, PG_T_BOOL) &&
+	    online->u.i != 0 ? "online" : "offline"));
+	pg_table_put(t, pg_value_number(pg_value_get(node, "last_seen_age"),
+	    &age) ? pg_arena_printf(t->arena, "%.0fs", age) : PG_STR_NULL);
+	pg_table_put_value(t, pg_value_get(node, "active_polls"));
+	pg_table_put_value(t, pg_value_get(node, "queue_depth"));
+	pg_table_put_value(t, pg_value_get(node, "in_flight"));
+	pg_table_put_value(t, pg_value_get(node, "last_error"));
+}
+
+static int
+hosts_show_nodes(struct pg_ask *r, struct pg_value *reply, struct pg_err *e)
+{
+	static const char *const heads[] = { "NODE", "STATUS", "AGE",
+		"POLLS", "QUEUE", "IN FLIGHT", "ERROR", NULL };
+	struct pg_value *list = pg_value_get(reply, "nodes");
+	struct pg_table t;
+	uint32_t i;
+
+	pg_table_init(&t, &r->cli->arena, heads);
+	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
+		hosts_node_row(&t, list->u.items[i]);
+	return pg_table_show(&t, e);
+}
+
+static int
+hosts_relay(struct pg_ask *r, struct pg_err *e)
+{
+	return pg_ask_show(r, paglets_client_relay(r->client,
+	    pg_ask_word(r, 0)), hosts_show_nodes, e);
+}
+
+PG_FN int
+pg_relay_run(struct pg_cli *c, struct pg_err *e)
+{
+	static const struct pg_spec spec = { "[HUB]", 0, 1, NULL, "Lists the "
+		"hosts that are reached through a hub: when each was last "
+		"heard of, the polls that it keeps open there, and the "
+		"requests that wait for it, or that it has and has not "
+		"answered." };
+
+	return pg_ask_run(c, &spec, hosts_relay, e);
+}
+
 #undef HOSTS_FOLLOW_TIME

@@ -49,6 +49,12 @@ paglets_client_hosts(struct paglets_client *c, const char *host)
 }
 
 PG_API const struct paglets_value *
+paglets_client_relay(struct paglets_client *c, const char *host)
+{
+	return admin_get(c, host, "/relay/diagnostics");
+}
+
+PG_API const struct paglets_value *
 paglets_client_classes(struct paglets_client *c, const char *host)
 {
 	return admin_get(c, host, "/classes");
