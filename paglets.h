@@ -508,8 +508,9 @@ PG_API const char *paglets_client_pick(struct paglets_client *c,
     const char *tag);
 
 /* One host. _hosts: {hosts: [...]}, and perhaps refused: [...], those of
- * another version. _relay: {nodes: [...]}, the hosts reached through it. state: "active", "inactive" or "all"; NULL: "active".
- * name, capability and scope may be NULL. _events: those after `since`. */
+ * another version. _relay: {nodes: [...]}, the hosts reached through it.
+ * state: "active", "inactive" or "all"; NULL: "active". name, capability and
+ * scope may be NULL. _events: those after `since`. */
 PG_API const struct paglets_value *paglets_client_health(
     struct paglets_client *c, const char *host);
 PG_API const struct paglets_value *paglets_client_hosts(
