@@ -39,6 +39,7 @@
 #include "src/codec/pickle_write.c"
 #include "src/codec/url.c"
 #include "src/codec/http1.c"
+#include "src/codec/range.c"
 #include "src/codec/sse.c"
 #include "src/codec/sha256.c"
 
@@ -51,6 +52,7 @@
 #include "src/os/udp.c"
 #include "src/os/loop.c"
 #include "src/os/work.c"
+#include "src/os/ingest.c"
 #include "src/os/proc.c"
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
@@ -73,6 +75,8 @@
 #include "src/state/replay.c"
 #include "src/state/compact.c"
 #include "src/state/store.c"
+#include "src/state/vault.c"
+#include "src/state/artifact.c"
 
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
@@ -125,6 +129,7 @@
 #include "src/host/recover.c"
 #include "src/host/hub.c"
 #include "src/host/api.c"
+#include "src/host/artifacts.c"
 #include "src/host/relay.c"
 #include "src/host/errand.c"
 #include "src/host/node.c"
