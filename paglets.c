@@ -131,7 +131,7 @@
 #include "src/host/api.c"
 #include "src/host/artifacts.c"
 #include "src/host/relay.c"
-#include "src/host/errand.c"
+#include "src/host/inbound.c"
 #include "src/host/node.c"
 #include "src/host/routes.c"
 #include "src/host/host.c"

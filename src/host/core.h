@@ -88,14 +88,11 @@ struct pg_host_config {
 	bool mesh_debug;          /* its details are logged at level info */
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
-<<<<<<< HEAD
 	struct pg_str connect_to; /* URL of the hub; empty: listen ourselves */
 	int64_t relay_offline_after, relay_delivery_time; /* ns, as a hub */
 	size_t relay_queue_max;   /* deliveries that wait for one node */
-=======
 	int64_t artifact_max, artifact_quota; /* bytes of one, of all */
 	int64_t artifact_ttl; /* ns; of what an upload has left behind */
->>>>>>> i5-store
 	const char *state_dir; /* NULL: nothing is kept on disk */
 	bool state_dir_optional; /* go on without it when it can not be made */
 	enum pg_durability durability;

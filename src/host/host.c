@@ -38,15 +38,12 @@ pg_host_config_init(struct pg_host_config *cfg)
 	cfg->mesh = cfg->multicast = cfg->lan = true;
 	cfg->body_json_max = PG_BODY_JSON_MAX;
 	cfg->body_move_max = PG_BODY_MOVE_MAX;
-<<<<<<< HEAD
 	cfg->relay_offline_after = PG_HUB_OFFLINE_AFTER;
 	cfg->relay_delivery_time = PG_HUB_DELIVERY_TIME;
 	cfg->relay_queue_max = PG_HUB_QUEUE_MAX;
-=======
 	cfg->artifact_max = PG_ARTIFACT_SIZE_MAX;
 	cfg->artifact_quota = PG_ARTIFACT_QUOTA;
 	cfg->artifact_ttl = PG_ARTIFACT_SPOOL_TTL;
->>>>>>> i5-store
 }
 
 /* ---- Names ---------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * Connecting again and again is what keeps the rest going: it tells the hub
  * how we are, brings its news of the mesh, and finds out whether the hub can
  * be reached. While it can, polls are kept open, and each delivery that one
- * brings is an errand; while it can not, there are no polls, for those that
+ * brings is done here; while it can not, there are no polls, for those that
  * are open may lead nowhere.
  *
  * A delivery is done once, whoever tells of it again. Its ack is sent until
@@ -15,7 +15,7 @@
 #include "../base/log.h"
 #include "../codec/json.h"
 #include "../codec/url.h"
-#include "errand.h"
+#include "inbound.h"
 #include "gossip.h"
 #include "relay.h"
 #include "remote.h"
@@ -291,12 +291,12 @@ node_do(struct pg_node *n, const struct pg_value *delivery)
 		return; /* done, or being done */
 	d = node_take(n, id);
 	if (n->ndoing <= PG_NODE_DELIVERIES_MAX) {
-		pg_errand_start(n->host, delivery, node_done, d);
+		pg_inbound_start(n->host, delivery, node_done, d);
 		return;
 	}
 	pg_fail(&e, PG_E_BUSY, "%.*s is busy with %d deliveries",
 	    PG_STR_ARG(n->host->name), PG_NODE_DELIVERIES_MAX);
-	pg_errand_put_error(&ack, &e);
+	pg_inbound_put_error(&ack, &e);
 	node_done(d, &ack);
 	pg_buf_fini(&ack);
 }

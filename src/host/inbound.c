@@ -1,33 +1,33 @@
-/* errand: see errand.h. Each kind is the request that it would have been by
+/* inbound: see inbound.h. Each kind is the request that it would have been by
  * HTTP, and goes the way of one, so that there is one door to everything.
  */
 
-#include "errand.h"
+#include "inbound.h"
 
 #include "../codec/json.h"
 #include "../codec/url.h"
 #include "hostref.h"
 #include "wire.h"
 
-#define ERRAND_BODY_MAX ((size_t)1 << 30) /* bytes of a request's body */
+#define INBOUND_BODY_MAX ((size_t)1 << 30) /* bytes of a request's body */
 
 /* Owner: itself, until done. */
-struct pg_errand {
+struct pg_inbound {
 	struct pg_host *host;
 	bool whole; /* the answer is the result itself */
-	pg_errand_done *done;
+	pg_inbound_done *done;
 	void *arg;
 };
 
 /* As a request: method and path, and what the body is. */
-struct errand_request {
+struct inbound_request {
 	struct pg_str method, path;
 	const struct pg_value *body;
 	bool whole;
 };
 
 PG_FN void
-pg_errand_put_error(struct pg_buf *out, const struct pg_err *e)
+pg_inbound_put_error(struct pg_buf *out, const struct pg_err *e)
 {
 	struct pg_buf body = PG_BUF_INIT(0);
 
@@ -40,8 +40,8 @@ pg_errand_put_error(struct pg_buf *out, const struct pg_err *e)
 /* ---- Kinds ------------------------------------------------------------------------- */
 
 static int
-errand_message(const struct pg_value *payload, struct pg_arena *a,
-    struct errand_request *r, struct pg_err *e)
+inbound_message(const struct pg_value *payload, struct pg_arena *a,
+    struct inbound_request *r, struct pg_err *e)
 {
 	struct pg_str id;
 
@@ -56,7 +56,7 @@ errand_message(const struct pg_value *payload, struct pg_arena *a,
 /* Whether a node serves this path to those who come by the relay (PROTOCOL
  * section 9). Its artifacts have kinds of their own; a stream has no end. */
 static bool
-errand_serves(const struct errand_request *r)
+inbound_serves(const struct inbound_request *r)
 {
 	struct pg_str rest = r->path, first, second = PG_STR_NULL, third;
 	const char *query = r->path.n > 0 ? memchr(r->path.p, '?',
@@ -80,7 +80,7 @@ errand_serves(const struct errand_request *r)
 }
 
 static int
-errand_api(const struct pg_value *payload, struct errand_request *r,
+inbound_api(const struct pg_value *payload, struct inbound_request *r,
     struct pg_err *e)
 {
 	struct pg_value *body = NULL;
@@ -89,7 +89,7 @@ errand_api(const struct pg_value *payload, struct errand_request *r,
 	    pg_field_str(payload, "path", &r->path, e) < 0 ||
 	    pg_field_dict_opt(payload, "payload", &body, e) < 0)
 		return -1;
-	if (!errand_serves(r))
+	if (!inbound_serves(r))
 		return pg_fail(e, PG_E_HOST, "No relay route for %.*s %.*s",
 		    (int)PG_MIN(r->method.n, (size_t)20), r->method.p,
 		    (int)PG_MIN(r->path.n, (size_t)200), r->path.p);
@@ -99,21 +99,21 @@ errand_api(const struct pg_value *payload, struct errand_request *r,
 }
 
 static int
-errand_read(const struct pg_value *delivery, struct pg_arena *a,
-    struct errand_request *r, struct pg_err *e)
+inbound_read(const struct pg_value *delivery, struct pg_arena *a,
+    struct inbound_request *r, struct pg_err *e)
 {
 	struct pg_value *payload = NULL, *creation;
 	struct pg_str kind;
 
-	*r = (struct errand_request){ .method = PG_STR("POST"),
+	*r = (struct inbound_request){ .method = PG_STR("POST"),
 		.path = PG_STR("/agents") };
 	if (pg_field_str(delivery, "kind", &kind, e) < 0 ||
 	    pg_field_dict_opt(delivery, "payload", &payload, e) < 0)
 		return -1;
 	if (pg_str_eqz(kind, "message"))
-		return errand_message(payload, a, r, e);
+		return inbound_message(payload, a, r, e);
 	if (pg_str_eqz(kind, "api"))
-		return errand_api(payload, r, e);
+		return inbound_api(payload, r, e);
 	if (pg_str_eqz(kind, "envelope")) {
 		r->body = payload;
 		return pg_field_dict(payload, "envelope", &creation, e);
@@ -131,9 +131,9 @@ errand_read(const struct pg_value *delivery, struct pg_arena *a,
 /* ---- The answer -------------------------------------------------------------------- */
 
 static void
-errand_end(struct pg_errand *x, struct pg_buf *ack)
+inbound_end(struct pg_inbound *x, struct pg_buf *ack)
 {
-	pg_errand_done *done = x->done;
+	pg_inbound_done *done = x->done;
 	void *arg = x->arg;
 
 	free(x);
@@ -144,14 +144,14 @@ errand_end(struct pg_errand *x, struct pg_buf *ack)
 /* All answers of routes are JSON objects, which the ack goes around or
  * into. */
 static void
-errand_on_answer(void *arg, int status, struct pg_str body)
+inbound_on_answer(void *arg, int status, struct pg_str body)
 {
-	struct pg_errand *x = arg;
+	struct pg_inbound *x = arg;
 	struct pg_buf ack = PG_BUF_INIT(0);
 	bool whole = x->whole && status == 200;
 
 	if (status == 0) { /* the host ends */
-		errand_end(x, &ack);
+		inbound_end(x, &ack);
 		return;
 	}
 	pg_buf_putz(&ack, status == 200 ? "{\"ok\": true, " :
@@ -161,12 +161,12 @@ errand_on_answer(void *arg, int status, struct pg_str body)
 	pg_buf_puts(&ack, whole ? body : pg_str_skip(body, 1));
 	if (whole)
 		pg_buf_putc(&ack, '}');
-	errand_end(x, &ack);
+	inbound_end(x, &ack);
 }
 
 /* Whoever is behind the hub counts as on this machine if the hub is there. */
 static struct pg_addr
-errand_peer(const struct pg_host *h)
+inbound_peer(const struct pg_host *h)
 {
 	struct pg_addr peer = { .len = 0 };
 	struct pg_hostref self = { .url = h->address };
@@ -177,19 +177,19 @@ errand_peer(const struct pg_host *h)
 }
 
 PG_FN void
-pg_errand_start(struct pg_host *h, const struct pg_value *delivery,
-    pg_errand_done *done, void *arg)
+pg_inbound_start(struct pg_host *h, const struct pg_value *delivery,
+    pg_inbound_done *done, void *arg)
 {
-	struct pg_errand *x = pg_alloc(sizeof(*x));
-	struct pg_buf ack = PG_BUF_INIT(0), body = PG_BUF_INIT(ERRAND_BODY_MAX);
-	struct pg_addr peer = errand_peer(h);
-	struct errand_request r;
+	struct pg_inbound *x = pg_alloc(sizeof(*x));
+	struct pg_buf ack = PG_BUF_INIT(0), body = PG_BUF_INIT(INBOUND_BODY_MAX);
+	struct pg_addr peer = inbound_peer(h);
+	struct inbound_request r;
 	struct pg_arena a = { 0 };
 	struct pg_err e = { 0 };
 	struct pg_bulk *bulk = NULL;
 
-	*x = (struct pg_errand){ .host = h, .done = done, .arg = arg };
-	if (errand_read(delivery, &a, &r, &e) < 0)
+	*x = (struct pg_inbound){ .host = h, .done = done, .arg = arg };
+	if (inbound_read(delivery, &a, &r, &e) < 0)
 		goto fail;
 	x->whole = r.whole;
 	if (r.body != NULL && r.body->n > 0) {
@@ -200,15 +200,15 @@ pg_errand_start(struct pg_host *h, const struct pg_value *delivery,
 			goto fail;
 	}
 	pg_server_ask(h->server, &peer, r.method, r.path, bulk,
-	    errand_on_answer, x);
+	    inbound_on_answer, x);
 	pg_bulk_unref(bulk);
 	goto out;
 fail:
-	pg_errand_put_error(&ack, &e);
-	errand_end(x, &ack);
+	pg_inbound_put_error(&ack, &e);
+	inbound_end(x, &ack);
 out:
 	pg_buf_fini(&body);
 	pg_arena_fini(&a);
 }
 
-#undef ERRAND_BODY_MAX
+#undef INBOUND_BODY_MAX
