@@ -118,6 +118,7 @@
 #include "src/host/discovery.c"
 #include "src/host/bind.c"
 #include "src/host/remote.c"
+#include "src/host/fetch.c"
 #include "src/host/message.c"
 #include "src/host/arrive.c"
 #include "src/host/destination.c"

@@ -122,6 +122,7 @@ struct artifacts_download {
 	struct pg_api *r;
 	const struct pg_artifacts *store;
 	char id[PG_ID_LEN + 1];
+	bool once; /* it is removed when it is open */
 	int status;
 	struct pg_str head;
 	uint64_t from, n;
@@ -195,11 +196,20 @@ artifacts_send(struct artifacts_download *d)
 }
 
 static void
+artifacts_spend(const struct artifacts_download *d)
+{
+	if (d->once)
+		pg_artifacts_remove(d->r->host->artifacts, pg_str(d->id), NULL,
+		    NULL, NULL);
+}
+
+static void
 artifacts_opened(struct pg_job *j)
 {
 	struct artifacts_download *d = PG_CONTAINER(j,
 	    struct artifacts_download, job);
 
+	artifacts_spend(d);
 	if (d->fd < 0)
 		pg_api_fail(d->r, &d->err);
 	else
@@ -208,8 +218,8 @@ artifacts_opened(struct pg_job *j)
 
 /* Send what was decided; for a body the file is opened first. */
 static void
-artifacts_start(struct pg_api *r, const struct pg_artifact *a, int status,
-    uint64_t from, uint64_t n)
+artifacts_start(struct pg_api *r, const struct pg_artifact *a, bool once,
+    int status, uint64_t from, uint64_t n)
 {
 	struct artifacts_download *d = pg_arena_zalloc(&r->x->arena,
 	    sizeof(*d));
@@ -222,6 +232,7 @@ artifacts_start(struct pg_api *r, const struct pg_artifact *a, int status,
 	d->r = r;
 	d->store = r->host->artifacts;
 	memcpy(d->id, a->id, sizeof(d->id));
+	d->once = once;
 	d->status = status;
 	d->head = artifacts_head(r, a, part);
 	d->from = from;
@@ -229,18 +240,19 @@ artifacts_start(struct pg_api *r, const struct pg_artifact *a, int status,
 	d->fd = -1;
 	d->job.run = artifacts_open;
 	d->job.done = artifacts_opened;
-	if (status == 304 || pg_str_eqz(r->x->head->method, "HEAD"))
+	if (status == 304 || pg_str_eqz(r->x->head->method, "HEAD")) {
+		artifacts_spend(d);
 		artifacts_send(d);
-	else if (pg_work_submit(r->host->work, &d->job, &d->err) < 0)
+	} else if (pg_work_submit(r->host->work, &d->job, &d->err) < 0)
 		pg_api_fail(r, &d->err);
 }
 
 PG_FN void
-pg_artifacts_download(struct pg_api *r)
+pg_artifacts_serve(struct pg_api *r, struct pg_str id, bool once)
 {
 	struct pg_err e = { 0 };
 	const struct pg_artifact *a = pg_artifacts_find(r->host->artifacts,
-	    r->segments[1], &e);
+	    id, &e);
 	uint64_t from, n;
 
 	if (a == NULL) {
@@ -250,13 +262,13 @@ pg_artifacts_download(struct pg_api *r)
 	switch (pg_range_decide(r->x->head, artifacts_tag(r, a), a->size,
 	    &from, &n)) {
 	case PG_RANGE_WHOLE:
-		artifacts_start(r, a, 200, from, n);
+		artifacts_start(r, a, once, 200, from, n);
 		break;
 	case PG_RANGE_PART:
-		artifacts_start(r, a, 206, from, n);
+		artifacts_start(r, a, once, 206, from, n);
 		break;
 	case PG_RANGE_SAME:
-		artifacts_start(r, a, 304, from, n);
+		artifacts_start(r, a, once, 304, from, n);
 		break;
 	case PG_RANGE_OTHER:
 		artifacts_refuse(r, a, 412, "artifact is not the one that "
@@ -267,6 +279,12 @@ pg_artifacts_download(struct pg_api *r)
 		    "that is asked for");
 		break;
 	}
+}
+
+PG_FN void
+pg_artifacts_download(struct pg_api *r)
+{
+	pg_artifacts_serve(r, r->segments[1], false);
 }
 
 /* ---- Removing ----------------------------------------------------------------- */
@@ -373,30 +391,49 @@ artifacts_query_size(struct pg_api *r, int64_t *out, struct pg_err *e)
 }
 
 PG_FN int
-pg_artifacts_begin(struct pg_api *r, struct pg_err *e)
+pg_artifacts_spec(struct pg_api *r, struct pg_deposit_spec *spec,
+    struct pg_err *e)
+{
+	struct pg_arena *a = &r->x->arena;
+
+	*spec = (struct pg_deposit_spec){ .size = -1 };
+	pg_query_get(a, r->query, "owner_agent_id", &spec->owner);
+	pg_query_get(a, r->query, "name", &spec->name);
+	pg_query_get(a, r->query, "compression", &spec->compression);
+	pg_query_get(a, r->query, "sha256", &spec->sha256);
+	if (artifacts_query_time(r, &spec->expires_at, e) < 0 ||
+	    artifacts_query_size(r, &spec->size, e) < 0)
+		return -1;
+	return 0;
+}
+
+PG_FN int
+pg_artifacts_receive(struct pg_api *r, const struct pg_deposit_spec *spec,
+    struct pg_err *e)
 {
 	static const struct pg_sink sink = { artifacts_room, artifacts_filled,
 		artifacts_dropped };
-	struct pg_deposit_spec spec = { .size = -1 };
-	struct pg_arena *a = &r->x->arena;
 
 	if (r->host->artifacts == NULL)
 		return pg_fail(e, PG_E_TRANSFER, "%.*s keeps nothing on disk, "
 		    "and so no artifacts; start it with --state-dir",
 		    PG_STR_ARG(r->host->name));
-	pg_query_get(a, r->query, "owner_agent_id", &spec.owner);
-	pg_query_get(a, r->query, "name", &spec.name);
-	pg_query_get(a, r->query, "compression", &spec.compression);
-	pg_query_get(a, r->query, "sha256", &spec.sha256);
-	if (artifacts_query_time(r, &spec.expires_at, e) < 0 ||
-	    artifacts_query_size(r, &spec.size, e) < 0)
-		return -1;
-	r->taker = pg_deposit_begin(r->host->artifacts, &spec,
+	r->taker = pg_deposit_begin(r->host->artifacts, spec,
 	    artifacts_on_room, r, e);
 	if (r->taker == NULL)
 		return -1;
 	r->x->sink = &sink;
 	return 0;
+}
+
+PG_FN int
+pg_artifacts_begin(struct pg_api *r, struct pg_err *e)
+{
+	struct pg_deposit_spec spec;
+
+	if (pg_artifacts_spec(r, &spec, e) < 0)
+		return -1;
+	return pg_artifacts_receive(r, &spec, e);
 }
 
 static void

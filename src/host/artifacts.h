@@ -16,6 +16,17 @@ PG_FN void pg_artifacts_download(struct pg_api *r);
 PG_FN void pg_artifacts_metadata(struct pg_api *r);
 PG_FN void pg_artifacts_delete(struct pg_api *r);
 
+/* For the routes of a hub, whose artifacts are those of others. What the query
+ * and the head say of what will come; borrowed from the request. */
+PG_FN int pg_artifacts_spec(struct pg_api *r, struct pg_deposit_spec *spec,
+    struct pg_err *e);
+/* Take the body as it arrives: r->taker is the deposit. */
+PG_FN int pg_artifacts_receive(struct pg_api *r,
+    const struct pg_deposit_spec *spec, struct pg_err *e);
+/* Answer with the artifact of that id, or a part of it, as is asked for. once:
+ * it is removed then. */
+PG_FN void pg_artifacts_serve(struct pg_api *r, struct pg_str id, bool once);
+
 /* Append its record, an ArtifactRef, as JSON. */
 PG_FN void pg_artifacts_put(struct pg_buf *out, const struct pg_host *h,
     const struct pg_artifact *a);

@@ -9,6 +9,7 @@
 
 #include "../codec/json.h"
 #include "arrive.h"
+#include "artifacts.h"
 #include "claim.h"
 #include "hub.h"
 #include "mesh.h"
@@ -18,7 +19,9 @@
 enum relay_form {
 	RELAY_RESULT, /* {"result": ...} */
 	RELAY_PROXY,  /* {"proxy": ...} */
-	RELAY_WHOLE   /* the result itself */
+	RELAY_WHOLE,  /* the result itself */
+	RELAY_ARTIFACT, /* {"artifact": ...} */
+	RELAY_BYTES   /* the artifact, which was brought here for that */
 };
 
 /* A request that waits for a node. Lives in the arena of its exchange. */
@@ -29,6 +32,7 @@ struct relay_wait {
 	enum relay_form form;
 	const struct pg_value *payload;
 	struct pg_delivery *d;
+	char spool[PG_ID_LEN + 1]; /* artifact here that is removed; or "" */
 	bool submitted, gone;
 };
 
@@ -190,7 +194,8 @@ static int
 relay_write(enum relay_form form, const struct pg_value *ack,
     struct pg_buf *out, struct pg_err *e)
 {
-	const char *key = form == RELAY_PROXY ? "proxy" : "result";
+	const char *key = form == RELAY_PROXY ? "proxy" :
+	    form == RELAY_ARTIFACT ? "artifact" : "result";
 	int rc;
 
 	if (form != RELAY_WHOLE)
@@ -199,6 +204,31 @@ relay_write(enum relay_form form, const struct pg_value *ack,
 	if (form != RELAY_WHOLE)
 		pg_buf_putc(out, '}');
 	return rc;
+}
+
+/* What was put down here for the node alone. */
+static void
+relay_drop_spool(struct relay_wait *w)
+{
+	if (w->spool[0] != '\0')
+		pg_artifacts_remove(w->r->host->artifacts, pg_str(w->spool),
+		    NULL, NULL, NULL);
+	w->spool[0] = '\0';
+}
+
+static void
+relay_send_bytes(struct relay_wait *w, const struct pg_value *ack)
+{
+	struct pg_str id = PG_STR_NULL;
+	struct pg_err e = { 0 };
+
+	if (pg_field_str(pg_value_get(ack, "artifact"), "artifact_id", &id,
+	    &e) < 0) {
+		pg_fail(&e, PG_E_REMOTE, "the node sent no artifact");
+		pg_api_fail(w->r, &e);
+		return;
+	}
+	pg_artifacts_serve(w->r, pg_arena_str(&w->r->x->arena, id), true);
 }
 
 /* The ack to a delivery that somebody waits for. */
@@ -210,8 +240,12 @@ relay_on_ack(void *arg, const struct pg_ack *ack, const struct pg_err *err)
 	struct pg_buf *out;
 
 	w->submitted = false;
+	relay_drop_spool(w);
 	if (err != NULL) {
 		pg_api_fail(w->r, err);
+	} else if (w->form == RELAY_BYTES) {
+		w->r->x->on_gone = NULL;
+		relay_send_bytes(w, ack->body);
 	} else if (ack->text != NULL) {
 		pg_exchange_reply(w->r->x, 200, PG_STR_NULL, ack->text);
 	} else {
@@ -305,6 +339,7 @@ relay_gone(struct pg_exchange *x)
 	if (!w->submitted)
 		return; /* a worker has the payload */
 	pg_hub_give_up(w->r->host->hub, w->d);
+	relay_drop_spool(w);
 	pg_fail(&e, PG_E_REMOTE, "the caller has gone");
 	pg_api_fail(w->r, &e);
 }
@@ -324,6 +359,7 @@ relay_submit(struct relay_wait *w)
 		w->submitted = false;
 	}
 	pg_delivery_free(w->d);
+	relay_drop_spool(w);
 	pg_api_fail(w->r, &e);
 }
 
@@ -343,19 +379,28 @@ relay_payload_done(struct pg_job *j)
 	relay_submit(PG_CONTAINER(j, struct relay_wait, job));
 }
 
-/* Deliver payload to the node that the path names. */
-static void
-relay_deliver(struct pg_api *r, const char *kind, struct pg_value *payload,
-    int64_t timeout, enum relay_form form, bool keep)
+static struct relay_wait *
+relay_wait(struct pg_api *r, enum relay_form form)
 {
 	struct relay_wait *w = pg_arena_zalloc(&r->x->arena, sizeof(*w));
-	struct pg_err e = { 0 };
 
 	w->r = r;
 	w->name = relay_name(r, 2);
 	w->form = form;
+	return w;
+}
+
+/* Deliver payload to the node that the path names. */
+static void
+relay_deliver(struct relay_wait *w, const char *kind,
+    struct pg_value *payload, int64_t timeout, bool keep)
+{
+	struct pg_api *r = w->r;
+	struct pg_err e = { 0 };
+
 	w->payload = payload;
 	if (pg_hub_check(r->host->hub, w->name, kind, &e) < 0) {
+		relay_drop_spool(w);
 		pg_api_fail(r, &e);
 		return;
 	}
@@ -411,8 +456,8 @@ pg_relay_create(struct pg_api *r)
 	}
 	pg_put(a, payload, envelope != NULL ? "envelope" : "creation",
 	    envelope != NULL ? envelope : r->body);
-	relay_deliver(r, envelope != NULL ? "envelope" : "creation", payload,
-	    time, RELAY_PROXY, envelope != NULL &&
+	relay_deliver(relay_wait(r, RELAY_PROXY), envelope != NULL ?
+	    "envelope" : "creation", payload, time, envelope != NULL &&
 	    pg_envelope_transfer_id(envelope).n > 0);
 }
 
@@ -439,7 +484,8 @@ pg_relay_message(struct pg_api *r)
 		if (v != NULL)
 			pg_put(a, payload, copied[i], v);
 	}
-	relay_deliver(r, "message", payload, time, RELAY_RESULT, false);
+	relay_deliver(relay_wait(r, RELAY_RESULT), "message", payload, time,
+	    false);
 }
 
 PG_FN void
@@ -458,7 +504,90 @@ pg_relay_api(struct pg_api *r)
 	pg_put_str(a, payload, "path", pg_arena_str(a, pg_buf_str(&path)));
 	pg_put(a, payload, "payload", r->body);
 	pg_buf_fini(&path);
-	relay_deliver(r, "api", payload, PG_HUB_API_TIME, RELAY_WHOLE, false);
+	relay_deliver(relay_wait(r, RELAY_WHOLE), "api", payload,
+	    PG_HUB_API_TIME, false);
+}
+
+/* ---- Artifacts --------------------------------------------------------------------- */
+
+/* How long the node may take for so many bytes. */
+static int64_t
+relay_bytes_time(const struct pg_host *h, uint64_t n)
+{
+	return h->cfg.relay_delivery_time +
+	    (int64_t)(n / PG_RELAY_RATE_MIN) * PG_SEC;
+}
+
+PG_FN int
+pg_relay_upload_begin(struct pg_api *r, struct pg_err *e)
+{
+	struct pg_deposit_spec spec;
+
+	if (pg_hub_check(r->host->hub, relay_name(r, 2), "artifact-import",
+	    e) < 0 || pg_artifacts_spec(r, &spec, e) < 0)
+		return -1;
+	spec.owner = PG_STR_NULL;
+	spec.expires_at = pg_to_seconds(pg_now_wall() +
+	    r->host->cfg.artifact_ttl);
+	return pg_artifacts_receive(r, &spec, e);
+}
+
+/* What the node is asked to fetch, and what it is to be there. */
+static struct pg_value *
+relay_import(struct pg_api *r, const struct pg_artifact *a)
+{
+	struct pg_arena *arena = &r->x->arena;
+	struct pg_value *d = pg_value_dict(arena), *source = NULL;
+	struct pg_deposit_spec spec;
+	struct pg_buf text = PG_BUF_INIT(0);
+
+	pg_artifacts_put(&text, r->host, a);
+	pg_json_read(pg_arena_str(arena, pg_buf_str(&text)), arena, &source,
+	    NULL);
+	pg_buf_fini(&text);
+	pg_artifacts_spec(r, &spec, NULL); /* it was right at the beginning */
+	pg_put(arena, d, "source_artifact", source);
+	pg_put_str(arena, d, "owner_agent_id", spec.owner);
+	pg_put_str(arena, d, "name", spec.name);
+	pg_put_str(arena, d, "compression", spec.compression);
+	pg_put_float(arena, d, "expires_at", spec.expires_at);
+	return d;
+}
+
+static void
+relay_on_spooled(void *arg, const struct pg_artifact *a,
+    const struct pg_err *err)
+{
+	struct pg_api *r = arg;
+	struct relay_wait *w;
+
+	if (err != NULL) {
+		pg_api_fail(r, err);
+		return;
+	}
+	w = relay_wait(r, RELAY_ARTIFACT);
+	memcpy(w->spool, a->id, sizeof(w->spool));
+	relay_deliver(w, "artifact-import", relay_import(r, a),
+	    relay_bytes_time(r->host, a->size), false);
+}
+
+PG_FN void
+pg_relay_upload(struct pg_api *r)
+{
+	pg_deposit_finish(r->taker, relay_on_spooled, r);
+}
+
+PG_FN void
+pg_relay_download(struct pg_api *r)
+{
+	struct pg_arena *a = &r->x->arena;
+	struct pg_value *payload = pg_value_dict(a);
+
+	pg_put_str(a, payload, "artifact_id", r->segments[4]);
+	/* Nobody here knows how large it is. */
+	relay_deliver(relay_wait(r, RELAY_BYTES), "artifact-export", payload,
+	    relay_bytes_time(r->host, (uint64_t)r->host->cfg.artifact_max),
+	    false);
 }
 
 PG_FN void

@@ -917,6 +917,9 @@ static const struct pg_route routes_table[] = {
 	    .large = true },
 	{ "POST", "relay/hosts/*/agents/*/messages",
 	    .run = pg_relay_message },
+	{ "POST", "relay/hosts/*/artifacts", .run = pg_relay_upload, .begin =
+	    pg_relay_upload_begin },
+	{ "GET", "relay/hosts/*/artifacts/*", .run = pg_relay_download },
 	{ "GET", "relay/hosts/*/**", .run = pg_relay_api },
 	{ "POST", "relay/hosts/*/**", .run = pg_relay_api },
 	{ "DELETE", "relay/hosts/*/**", .run = pg_relay_api },
