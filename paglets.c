@@ -45,6 +45,7 @@
 /* os: Linux: durable files, sockets, the event loop, blocking jobs, children.
  * Knows descriptors, not what travels over them. */
 #include "src/os/file.c"
+#include "src/os/regular.c"
 #include "src/os/rand.c"
 #include "src/os/sock.c"
 #include "src/os/iface.c"
@@ -93,11 +94,14 @@
 #include "src/host/dedupe.c"
 #include "src/host/child.c"
 #include "src/host/heads.c"
+#include "src/host/files.c"
+#include "src/host/errand.c"
 #include "src/host/agent.c"
 #include "src/host/durable.c"
 #include "src/host/checkpoint.c"
 #include "src/host/lifecycle.c"
 #include "src/host/inactive.c"
+#include "src/host/register.c"
 #include "src/host/transfer.c"
 #include "src/host/named.c"
 #include "src/host/registry.c"

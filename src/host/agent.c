@@ -152,6 +152,8 @@ agent_free(struct pg_task *t)
 	pg_dedupe_free(a->window);
 	free(a->refused);
 	free(a->state_file);
+	pg_files_unref(a->files);
+	pg_files_unref(a->files_kept);
 	free(a);
 }
 

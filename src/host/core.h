@@ -35,6 +35,7 @@
 struct pg_agent;
 struct pg_bind;
 struct pg_discovery;
+struct pg_errand;
 struct pg_gossip;
 struct pg_host;
 struct pg_mesh;
@@ -151,6 +152,8 @@ struct pg_host {
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;
 	struct pg_store *store; /* NULL: nothing is kept on disk */
+	struct pg_errand *errands; /* blocking work under way */
+	size_t nerrands; /* that workers have */
 
 	const struct pg_route *routes; /* ended by one without method */
 	struct pg_buf out;             /* of the answer being written */

@@ -188,6 +188,7 @@ pg_host_free(struct pg_host *h)
 	/* Workers read what the store and exchanges own. */
 	if (h->work != NULL)
 		pg_work_free(h->work);
+	pg_errands_free(h);
 	pg_bind_free(h->bind);
 	pg_rejoin_free(h->rejoin);
 	pg_gossip_free(h->gossip);
