@@ -35,6 +35,7 @@
 struct pg_agent;
 struct pg_bind;
 struct pg_discovery;
+struct pg_folders;
 struct pg_gossip;
 struct pg_host;
 struct pg_mesh;
@@ -151,6 +152,7 @@ struct pg_host {
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;
 	struct pg_store *store; /* NULL: nothing is kept on disk */
+	struct pg_folders *folders; /* NULL: the same */
 
 	const struct pg_route *routes; /* ended by one without method */
 	struct pg_buf out;             /* of the answer being written */
