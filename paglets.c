@@ -52,6 +52,7 @@
 #include "src/os/udp.c"
 #include "src/os/loop.c"
 #include "src/os/work.c"
+#include "src/os/sweep.c"
 #include "src/os/proc.c"
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
@@ -97,6 +98,7 @@
 #include "src/host/files.c"
 #include "src/host/errand.c"
 #include "src/host/agent.c"
+#include "src/host/folder.c"
 #include "src/host/durable.c"
 #include "src/host/checkpoint.c"
 #include "src/host/lifecycle.c"

@@ -8,6 +8,7 @@
 #include "../agent/runtime.h"
 #include "../base/log.h"
 #include "checkpoint.h"
+#include "folder.h"
 #include "inactive.h"
 #include "message.h"
 #include "wire.h"
@@ -24,6 +25,7 @@ struct arriving {
 	struct pg_span state;
 	struct pg_err err; /* why it did not come to life */
 	bool moving;       /* it has asked to move on already */
+	bool aside;        /* so is old's work folder: it is another life */
 	pg_arrive_done *done;
 	void *arg;
 	struct pg_timer timer;
@@ -158,6 +160,8 @@ arrive_restore(struct arriving *r, struct pg_msg *waiting)
 	/* With its record, in one step, goes that nothing has come. */
 	struct pg_durable_extra extra = { .refused = r->transfer };
 
+	if (r->aside)
+		pg_folder_restore(r->host, r->old->id);
 	pg_agent_unhide(r->old);
 	pg_agent_adopt(r->old, waiting);
 	if (r->old->phase == PG_AGENT_CRASHED)
@@ -175,6 +179,8 @@ arrive_replace(struct arriving *r)
 
 	if (r->old == NULL)
 		return;
+	if (r->aside)
+		pg_folder_forget(r->host, r->old->id);
 	if (r->old->phase != PG_AGENT_CRASHED) {
 		r->host->up.replaced(r->old, r->agent);
 		return;
@@ -210,6 +216,8 @@ arrive_undo(struct arriving *r, const struct pg_err *err)
 	pg_agent_remove(r->agent, err);
 	if (r->old != NULL)
 		arrive_restore(r, waiting);
+	else
+		pg_folder_drop(r->host, r->agent->id);
 	if (!r->from_outside)
 		arrive_finish(r, &r->err, PG_STR_NULL);
 	else if (r->old != NULL)
@@ -426,6 +434,9 @@ pg_arrive(struct pg_host *h, const struct pg_arrive *in,
 		if (old->phase != PG_AGENT_CRASHED)
 			h->up.aside(old);
 		pg_agent_hide(old);
+		r->aside = old != in->replaces;
+		if (r->aside)
+			pg_folder_aside(h, old->id);
 	}
 	arrive_new_agent(r, in);
 	extra.event = arrive_hook(in->kind);

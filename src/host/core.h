@@ -36,6 +36,7 @@ struct pg_agent;
 struct pg_bind;
 struct pg_discovery;
 struct pg_errand;
+struct pg_folders;
 struct pg_gossip;
 struct pg_host;
 struct pg_mesh;
@@ -154,6 +155,7 @@ struct pg_host {
 	struct pg_store *store; /* NULL: nothing is kept on disk */
 	struct pg_errand *errands; /* blocking work under way */
 	size_t nerrands; /* that workers have */
+	struct pg_folders *folders; /* NULL: the same */
 
 	const struct pg_route *routes; /* ended by one without method */
 	struct pg_buf out;             /* of the answer being written */

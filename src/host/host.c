@@ -9,6 +9,7 @@
 #include "calls.h"
 #include "checkpoint.h"
 #include "discovery.h"
+#include "folder.h"
 #include "gossip.h"
 #include "inactive.h"
 #include "message.h"
@@ -114,6 +115,19 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	return 0;
 }
 
+/* Without them paglets live all the same. */
+static void
+host_make_folders(struct pg_host *h)
+{
+	struct pg_err err = { 0 };
+
+	h->folders = pg_folders_new(h, &err);
+	if (h->folders == NULL)
+		pg_log(PG_LOG_ERROR, "host: no work folders: %s", err.msg);
+	else
+		pg_folders_sweep(h);
+}
+
 /* Open the store, if there is to be one, and take over what it holds. */
 static int
 host_recover(struct pg_host *h, struct pg_err *e)
@@ -135,7 +149,11 @@ host_recover(struct pg_host *h, struct pg_err *e)
 		pg_store_name_holder(h->store, h->name);
 	pg_checkpoint_init(h);
 	pg_inactive_init(h);
-	return pg_recover_load(h, e);
+	if (pg_recover_load(h, e) < 0)
+		return -1;
+	if (h->store != NULL)
+		host_make_folders(h);
+	return 0;
 }
 
 PG_FN struct pg_host *
@@ -189,6 +207,7 @@ pg_host_free(struct pg_host *h)
 	if (h->work != NULL)
 		pg_work_free(h->work);
 	pg_errands_free(h);
+	pg_folders_free(h->folders);
 	pg_bind_free(h->bind);
 	pg_rejoin_free(h->rejoin);
 	pg_gossip_free(h->gossip);

@@ -7,6 +7,7 @@
 
 #include "../base/log.h"
 #include "envelope.h"
+#include "folder.h"
 #include "inactive.h"
 #include "mesh.h"
 #include "message.h"
@@ -220,6 +221,8 @@ move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 	 * and the target will say that it has it. */
 	if (instead == NULL)
 		pg_durable_gone(a, url, PG_STR_NULL, NULL, NULL);
+	if (instead == NULL)
+		pg_folder_drop(m->host, a->id);
 	pg_agent_remove(a, &gone);
 	pg_buf_fini(&b);
 	pg_arena_fini(&arena);

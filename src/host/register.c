@@ -169,7 +169,7 @@ static int
 register_begin(struct registering *r, struct pg_agent *a, struct pg_str path,
     struct pg_str name, struct pg_err *e)
 {
-	char folder[PG_FOLDER_PATH_MAX];
+	char folder[PG_FOLDER_PATH];
 	int n;
 
 	if (name.n > 0 && pg_file_name(&name, e) < 0)
