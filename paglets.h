@@ -397,6 +397,31 @@ PG_API const struct paglets_value *paglets_property_get(
 PG_API int paglets_property_set(struct paglets_call *c, const char *name,
     const char *value);
 
+/* Files that travel with the paglet: each is copied to the host that it moves
+ * to, or its clone, before it arrives there. A copy leaves the file where it
+ * is; with _MOVE the file is deleted once the paglet has moved (not after a
+ * clone). What came along lies in the paglet's work folder and goes with it.
+ * The list survives sleep and the end of the host. */
+enum paglets_file_mode {
+	PAGLETS_FILE_COPY,
+	PAGLETS_FILE_MOVE
+};
+/* Register the regular file at path, absolute or below the work folder; name
+ * NULL: the last part of path. A file of that name gives way. The File: {name,
+ * mode, source_host_name, source_host_url, source_path, source_created_at,
+ * source_modified_at, size_bytes, sha256, current_host_name,
+ * current_host_url, current_path, status, last_error}. */
+PG_API const struct paglets_value *paglets_file_register(
+    struct paglets_call *c, const char *path, const char *name,
+    enum paglets_file_mode mode);
+/* Fine when there is none of that name; the file itself stays. */
+PG_API int paglets_file_unregister(struct paglets_call *c, const char *name);
+/* The list of Files. */
+PG_API const struct paglets_value *paglets_files(struct paglets_call *c);
+/* Where the file is now; NULL with the error set when there is none. */
+PG_API const char *paglets_file_path(struct paglets_call *c,
+    const char *name);
+
 enum paglets_level {
 	PAGLETS_ERROR,
 	PAGLETS_WARN,

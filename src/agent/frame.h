@@ -40,7 +40,9 @@
  *            Message, oneway B, timeout? F}; create {agent_class_name T,
  *            state_class_name T, state? {}, init?, agent_id? T, target? T};
  *            hosts {}; property_get {name T}; property_set {name T, value T
- *            or null}
+ *            or null}; file_register {path T, name? T, mode? T}: the File;
+ *            file_unregister {name T}; files {}: the list of Files;
+ *            file_path {name T}: its path
  *   LOG      head {level T, text T}
  *   RUN_DONE head empty, or {error T}: run will not be called again
  * Anything else, and anything malformed, ends the child.

@@ -9,6 +9,7 @@
 #include "calls.h"
 #include "checkpoint.h"
 #include "discovery.h"
+#include "errand.h"
 #include "folder.h"
 #include "gossip.h"
 #include "inactive.h"

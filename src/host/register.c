@@ -12,7 +12,7 @@ struct registering {
 	struct pg_errand errand; /* first */
 	struct pg_agent *agent;  /* a reference */
 	struct pg_fileref file;  /* its texts lie in the errand's arena */
-	char path[PATH_MAX];
+	char asked[PATH_MAX], path[PATH_MAX]; /* as given; without links */
 	pg_register_done *done;
 	void *arg;
 };
@@ -23,7 +23,7 @@ static int
 register_no_file(struct registering *r, struct pg_err *e)
 {
 	return pg_fail(e, PG_E_TRANSFER, "registered path is not a file: %s",
-	    r->path);
+	    r->asked);
 }
 
 static int
@@ -31,12 +31,12 @@ register_check_path(struct registering *r, struct pg_err *e)
 {
 	struct pg_str path;
 
-	if (realpath(r->path, r->path) == NULL)
+	if (realpath(r->asked, r->path) == NULL)
 		return register_no_file(r, e);
 	path = pg_str(r->path);
 	if (pg_utf8_valid(path, false) != path.n)
 		return pg_fail(e, PG_E_TRANSFER, "registered path is no "
-		    "UTF-8: %s", r->path);
+		    "UTF-8: %s", r->asked);
 	r->file.source_path = r->file.current_path = path;
 	if (r->file.name.n == 0)
 		r->file.name = pg_str(strrchr(r->path, '/') + 1);
@@ -69,12 +69,12 @@ register_run(struct pg_errand *errand, struct pg_err *e)
 {
 	struct registering *r = PG_CONTAINER(errand, struct registering,
 	    errand);
-	struct pg_regular what;
+	struct pg_regular what = { 0 };
 	struct pg_err why = { 0 };
 	int fd, rc;
 
 	/* Before the path is made plain: then it would be no link any more. */
-	fd = pg_regular_open(r->path, &what, &why);
+	fd = pg_regular_open(r->asked, &what, &why);
 	if (fd < 0)
 		return register_no_file(r, e);
 	rc = register_check_path(r, e);
@@ -178,12 +178,12 @@ register_begin(struct registering *r, struct pg_agent *a, struct pg_str path,
 	if (path.n == 0 || memchr(path.p, '\0', path.n) != NULL)
 		return pg_fail(e, PG_E_TRANSFER, "registered path is none");
 	if (path.p[0] == '/')
-		n = snprintf(r->path, sizeof(r->path), "%.*s",
+		n = snprintf(r->asked, sizeof(r->asked), "%.*s",
 		    PG_STR_ARG(path));
 	else if (pg_folder_path(a->host, a->id, folder, e) < 0)
 		return -1;
 	else
-		n = snprintf(r->path, sizeof(r->path), "%s/%.*s", folder,
+		n = snprintf(r->asked, sizeof(r->asked), "%s/%.*s", folder,
 		    PG_STR_ARG(path));
 	if (n > PG_FILE_PATH_MAX)
 		return pg_fail(e, PG_E_TRANSFER, "registered path is over %d "
