@@ -33,12 +33,14 @@
 #endif
 
 struct pg_agent;
+struct pg_artifacts;
 struct pg_bind;
 struct pg_discovery;
 struct pg_errand;
 struct pg_folders;
 struct pg_gossip;
 struct pg_host;
+struct pg_import;
 struct pg_mesh;
 struct pg_moves;
 struct pg_msg;
@@ -153,6 +155,8 @@ struct pg_host {
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;
 	struct pg_store *store; /* NULL: nothing is kept on disk */
+	struct pg_artifacts *artifacts; /* NULL: the same */
+	struct pg_import *imports; /* under way */
 	struct pg_errand *errands; /* blocking work under way */
 	size_t nerrands; /* that workers have */
 	struct pg_folders *folders; /* NULL: the same */

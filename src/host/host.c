@@ -12,6 +12,7 @@
 #include "errand.h"
 #include "folder.h"
 #include "gossip.h"
+#include "import.h"
 #include "inactive.h"
 #include "message.h"
 #include "move.h"
@@ -197,6 +198,7 @@ pg_host_free(struct pg_host *h)
 	pg_discovery_free(h->discovery);
 	pg_gossip_stop(h->gossip);
 	pg_moves_free(h->moves);
+	pg_imports_free(h);
 	if (h->server != NULL)
 		pg_server_close(h->server);
 	pg_forwards_free(h->forwards);

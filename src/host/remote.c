@@ -60,6 +60,19 @@ pg_remote_post(struct pg_host *h, struct pg_str url,
 	return call;
 }
 
+PG_FN struct pg_call *
+pg_remote_start(struct pg_host *h, struct pg_str url, struct pg_request *r,
+    pg_client_done *done, void *arg, const char *path, ...)
+{
+	struct pg_call *call;
+	va_list ap;
+
+	va_start(ap, path);
+	call = remote_start(h, r, url, path, ap, done, arg);
+	va_end(ap);
+	return call;
+}
+
 /* ---- Answers ----------------------------------------------------------- */
 
 PG_FN int

@@ -33,6 +33,11 @@ PG_FN struct pg_call *pg_remote_post(struct pg_host *h, struct pg_str url,
     const struct pg_post *post, pg_client_done *done, void *arg,
     const char *path, ...) __attribute__((format(printf, 6, 7)));
 
+/* Any other request: r is complete but for the URL and the key. */
+PG_FN struct pg_call *pg_remote_start(struct pg_host *h, struct pg_str url,
+    struct pg_request *r, pg_client_done *done, void *arg, const char *path,
+    ...) __attribute__((format(printf, 6, 7)));
+
 /* The decoded body of a 200. -1: no answer (its PG_E_UNREACHABLE or _TIMEOUT),
  * an error body (decoded; a 401 to a caller without a key gets a hint), or no
  * JSON (PG_E_REMOTE). *out borrows from the response and a. */
