@@ -53,6 +53,7 @@
 #include "src/os/loop.c"
 #include "src/os/work.c"
 #include "src/os/sweep.c"
+#include "src/os/ingest.c"
 #include "src/os/proc.c"
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
@@ -73,6 +74,8 @@
 #include "src/state/replay.c"
 #include "src/state/compact.c"
 #include "src/state/store.c"
+#include "src/state/vault.c"
+#include "src/state/artifact.c"
 
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
