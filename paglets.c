@@ -54,6 +54,7 @@
 #include "src/os/work.c"
 #include "src/os/sweep.c"
 #include "src/os/ingest.c"
+#include "src/os/beneath.c"
 #include "src/os/proc.c"
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
@@ -76,6 +77,7 @@
 #include "src/state/store.c"
 #include "src/state/vault.c"
 #include "src/state/artifact.c"
+#include "src/state/storage.c"
 
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
@@ -85,6 +87,7 @@
 #include "src/agent/values.c"
 #include "src/agent/invoke.c"
 #include "src/agent/upcall.c"
+#include "src/agent/kept.c"
 #include "src/agent/runtime.c"
 #include "src/agent/class/counter.c"
 
@@ -129,6 +132,7 @@
 #include "src/host/settle.c"
 #include "src/host/staging.c"
 #include "src/host/move.c"
+#include "src/host/stored.c"
 #include "src/host/calls.c"
 #include "src/host/recover.c"
 #include "src/host/api.c"

@@ -422,6 +422,37 @@ PG_API const struct paglets_value *paglets_files(struct paglets_call *c);
 PG_API const char *paglets_file_path(struct paglets_call *c,
     const char *name);
 
+/* ---- Files on the host: its work folder, the storage of its class ---- */
+
+/* The path of a folder of its own, made if need be, to use as it likes. It is
+ * there as long as the paglet lives on this host, also while it sleeps; it is
+ * removed when the paglet moves away or is disposed of. NULL: the host keeps
+ * nothing on disk. */
+PG_API const char *paglets_work_folder(struct paglets_call *c);
+
+/* Managed storage: files that all paglets of one class on a host share, and
+ * that outlive them. A path is names separated by single slashes: 32 names of
+ * up to 255 bytes, and none of them "." or "..". */
+/* The bytes of a file; HostError if there is none. */
+PG_API const struct paglets_value *paglets_storage_read(
+    struct paglets_call *c, const char *path);
+/* Make or replace a file, as a whole or not at all; on disk when this returns.
+ * StorageQuotaError: the class would have more than the host allows, 10 MiB if
+ * it does not say otherwise, or over 10,000 files. */
+PG_API int paglets_storage_write(struct paglets_call *c, const char *path,
+    const void *p, size_t n);
+/* Remove a file, a folder with what is in it, or (NULL) all. Fine if there is
+ * none. */
+PG_API int paglets_storage_delete(struct paglets_call *c, const char *path);
+/* The files whose paths begin with a text (NULL: all), sorted: a list of dicts
+ * {path, size}. */
+PG_API const struct paglets_value *paglets_storage_list(
+    struct paglets_call *c, const char *prefix);
+/* {root, used_bytes, quota_bytes, available_bytes, file_count}; the quota and
+ * what is left of it are null where there is none. */
+PG_API const struct paglets_value *paglets_storage_status(
+    struct paglets_call *c);
+
 enum paglets_level {
 	PAGLETS_ERROR,
 	PAGLETS_WARN,

@@ -102,6 +102,8 @@ struct pg_agent {
 
 	uint32_t call_id; /* the host call its handler waits for; 0: none */
 	bool call_in_step; /* made by a step of run, not for the message */
+	struct pg_bulk *call_bulk; /* where its arguments lie, while it is
+	                            * being taken in; NULL: inline */
 	struct pg_hold *holder, *holds, **holds_end; /* in hand; waiting */
 	size_t nholds;
 

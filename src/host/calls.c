@@ -13,6 +13,7 @@
 #include "move.h"
 #include "register.h"
 #include "remote.h"
+#include "stored.h"
 #include "wire.h"
 
 #define CALLS_ANSWER_MAX ((size_t)64 << 20) /* bytes of another host's answer */
@@ -538,6 +539,8 @@ calls_on_call(struct pg_agent *a, uint32_t id, struct pg_str op,
 			table[i].run(a, id, args);
 			return 0;
 		}
+	if (pg_stored_call(a, id, op, args))
+		return 0;
 	return pg_fail(e, PG_E_HOST, "call of unknown operation '%.*s'",
 	    PG_STR_ARG(op));
 }

@@ -48,6 +48,7 @@ struct pg_outcome;
 struct pg_forwards;
 struct pg_transfers;
 struct pg_store;
+struct pg_stored;
 struct pg_rejoin;
 struct pg_route;
 struct pg_streams;
@@ -91,6 +92,7 @@ struct pg_host_config {
 	const char *state_dir; /* NULL: nothing is kept on disk */
 	bool state_dir_optional; /* go on without it when it can not be made */
 	enum pg_durability durability;
+	int64_t storage_quota; /* bytes per class; INT64_MAX: none */
 };
 
 /* How lower parts of the host reach higher ones; each is set by the part it
@@ -160,6 +162,7 @@ struct pg_host {
 	struct pg_errand *errands; /* blocking work under way */
 	size_t nerrands; /* that workers have */
 	struct pg_folders *folders; /* NULL: the same */
+	struct pg_stored *stored;   /* NULL: the same */
 
 	const struct pg_route *routes; /* ended by one without method */
 	struct pg_buf out;             /* of the answer being written */

@@ -26,6 +26,7 @@ pg_errand_free(struct pg_errand *r)
 		r->host->errands = r->next;
 	if (r->next != NULL)
 		r->next->prev = r->prev;
+	pg_timer_stop(&r->timer);
 	if (r->fini != NULL)
 		r->fini(r);
 	pg_arena_fini(&r->arena);
@@ -74,9 +75,9 @@ errand_done(struct pg_job *j)
 }
 
 static void
-errand_refused(struct pg_task *t)
+errand_refused(struct pg_timer *t)
 {
-	errand_tell(PG_CONTAINER(t, struct pg_errand, task));
+	errand_tell(PG_CONTAINER(t, struct pg_errand, timer));
 }
 
 static void
@@ -88,7 +89,7 @@ errand_submit(struct pg_errand *r)
 	if (pg_work_submit(r->host->work, &r->job, &r->err) == 0)
 		return;
 	r->failed = true;
-	pg_loop_defer(r->host->loop, &r->task, errand_refused);
+	pg_timer_set(r->host->loop, &r->timer, 1, errand_refused);
 }
 
 PG_FN void

@@ -16,7 +16,7 @@ struct pg_errand;
  * block from pg_errand_new. */
 struct pg_errand {
 	struct pg_job job;
-	struct pg_task task; /* a start that failed is told later, too */
+	struct pg_timer timer; /* a start that failed is told later, too */
 	struct pg_host *host;
 	struct pg_errand *prev, *next;
 	struct pg_arena arena; /* for run and whoever made it */

@@ -19,8 +19,10 @@
 #include "recover.h"
 #include "rejoin.h"
 #include "routes.h"
+#include "stored.h"
 #include "stream.h"
 #include "transfer.h"
+#include "../state/storage.h"
 #include "../state/store.h"
 
 #include <signal.h>
@@ -37,6 +39,7 @@ pg_host_config_init(struct pg_host_config *cfg)
 	cfg->mesh = cfg->multicast = cfg->lan = true;
 	cfg->body_json_max = PG_BODY_JSON_MAX;
 	cfg->body_move_max = PG_BODY_MOVE_MAX;
+	cfg->storage_quota = PG_STORAGE_QUOTA;
 }
 
 /* ---- Names ---------------------------------------------------------------------- */
@@ -129,6 +132,10 @@ host_make_folders(struct pg_host *h)
 		pg_log(PG_LOG_ERROR, "host: no work folders: %s", err.msg);
 	else
 		pg_folders_sweep(h);
+	err = (struct pg_err){ 0 };
+	h->stored = pg_stored_new(h, &err);
+	if (h->stored == NULL)
+		pg_log(PG_LOG_ERROR, "host: no managed storage: %s", err.msg);
 }
 
 /* Open the store, if there is to be one, and take over what it holds. */
@@ -211,6 +218,7 @@ pg_host_free(struct pg_host *h)
 	if (h->work != NULL)
 		pg_work_free(h->work);
 	pg_errands_free(h);
+	pg_stored_free(h->stored);
 	pg_folders_free(h->folders);
 	pg_bind_free(h->bind);
 	pg_rejoin_free(h->rejoin);

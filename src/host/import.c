@@ -41,9 +41,8 @@ struct pg_import {
 	struct pg_deposit *deposit;
 	struct pg_buf rest; /* of a piece that found no room */
 	struct pg_errand *errand;
-	struct pg_task task;
-	struct pg_err err;
-	bool deferred, over; /* err is to be told; and be freed then */
+	struct pg_timer timer;
+	struct pg_err err; /* told when it fires */
 	pg_import_done *done;
 	void *arg;
 };
@@ -58,7 +57,9 @@ pg_import_needed(const struct pg_value *items)
 	uint32_t i;
 
 	for (i = 0; pg_value_is_seq(items) && i < items->n; i++)
-		if (pg_value_get(items->u.items[i], "artifact") != NULL)
+		if (!pg_value_is(pg_value_get(items->u.items[i], "artifact"),
+		    PG_T_NULL) && pg_value_get(items->u.items[i],
+		    "artifact") != NULL)
 			return true;
 	return false;
 }
@@ -126,6 +127,7 @@ import_free(struct pg_import *im)
 		im->host->imports = im->next;
 	if (im->next != NULL)
 		im->next->prev = im->prev;
+	pg_timer_stop(&im->timer);
 	if (im->call != NULL)
 		pg_call_cancel(im->call);
 	pg_deposit_cancel(im->deposit);
@@ -146,9 +148,9 @@ import_tell(struct pg_import *im, const struct pg_err *err)
 }
 
 static void
-import_on_task(struct pg_task *t)
+import_on_time(struct pg_timer *t)
 {
-	struct pg_import *im = PG_CONTAINER(t, struct pg_import, task);
+	struct pg_import *im = PG_CONTAINER(t, struct pg_import, timer);
 
 	import_tell(im, &im->err);
 }
@@ -163,7 +165,7 @@ import_fail(struct pg_import *im, const struct pg_err *err)
 	im->deposit = NULL;
 	pg_fail(&im->err, PG_E_TRANSFER, "Could not import registered files "
 	    "for paglet '%.*s': %s", PG_STR_ARG(im->agent_id), why.msg);
-	pg_loop_defer(im->host->loop, &im->task, import_on_task);
+	pg_timer_set(im->host->loop, &im->timer, 1, import_on_time);
 }
 
 PG_FN void
@@ -187,25 +189,6 @@ import_delete_far(struct pg_import *im, const struct import_item *it)
 
 	pg_remote_start(im->host, it->url, &r, import_on_deleted, NULL,
 	    "/artifacts/%.*s", PG_STR_ARG(it->id));
-}
-
-PG_FN void
-pg_import_end(struct pg_import *im, bool kept)
-{
-	struct import_item *it;
-
-	if (im == NULL)
-		return;
-	for (it = im->items; it < im->items + im->n; it++)
-		if (kept && it->far)
-			import_delete_far(im, it);
-		else if (!kept && !it->far && !it->taken && it->id.n > 0 &&
-		    im->host->artifacts != NULL)
-			pg_artifacts_remove(im->host->artifacts, it->id,
-			    NULL, NULL, NULL);
-	if (!kept && im->has_staged && !im->has_place)
-		pg_folder_unstage(im->host, im->staged);
-	import_free(im);
 }
 
 /* ---- One file ------------------------------------------------------------------- */
@@ -382,7 +365,7 @@ import_on_deposited(void *arg, const struct pg_artifact *a,
 		return;
 	}
 	/* As if it had been put down here. */
-	it->id = pg_arena_str(&im->arena, a->id);
+	it->id = pg_arena_str(&im->arena, pg_str(a->id));
 	if (import_check(im, it, &no) < 0 ||
 	    pg_artifacts_take(im->host->artifacts, it->id, im->to,
 	    import_on_taken, im, &no) < 0) {
@@ -738,4 +721,38 @@ pg_import_sync(struct pg_import *im, pg_import_done *done, void *arg)
 	im->done = done;
 	im->arg = arg;
 	pg_errand_start(&s->errand);
+}
+
+/* Those that are still to be fetched here, and are its own. */
+static void
+import_remove_rest(struct pg_import *im)
+{
+	struct import_item *it;
+	struct pg_err err;
+
+	for (it = im->items; it < im->items + im->n; it++) {
+		err = (struct pg_err){ 0 };
+		if (it->far || it->taken || it->id.n == 0 ||
+		    import_check(im, it, &err) < 0)
+			continue;
+		pg_artifacts_remove(im->host->artifacts, it->id, NULL, NULL,
+		    &err);
+	}
+}
+
+PG_FN void
+pg_import_end(struct pg_import *im, bool kept)
+{
+	struct import_item *it;
+
+	if (im == NULL)
+		return;
+	for (it = im->items; kept && it < im->items + im->n; it++)
+		if (it->far)
+			import_delete_far(im, it);
+	if (!kept)
+		import_remove_rest(im);
+	if (!kept && im->has_staged && !im->has_place)
+		pg_folder_unstage(im->host, im->staged);
+	import_free(im);
 }

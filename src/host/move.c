@@ -8,6 +8,7 @@
 #include "../base/log.h"
 #include "envelope.h"
 #include "folder.h"
+#include "import.h"
 #include "inactive.h"
 #include "mesh.h"
 #include "message.h"
@@ -58,6 +59,7 @@ struct move {
 	bool recorded; /* the disk says that it is leaving */
 	struct pg_settle settle;
 	struct pg_staging staging; /* of its files at the target */
+	struct pg_import *import;  /* of a clone's files, on this host */
 	bool hooked; /* has to be told of the failure */
 	struct pg_timer timer;
 	struct pg_call *call;
@@ -97,6 +99,7 @@ move_free(struct move *m)
 	pg_timer_stop(&m->timer);
 	pg_settle_stop(&m->settle);
 	pg_staging_fini(&m->staging);
+	pg_import_end(m->import, false);
 	if (m->call != NULL)
 		pg_call_cancel(m->call);
 	pg_bulk_unref(m->state.bulk);
@@ -531,6 +534,11 @@ move_local(struct move *m)
 	in.inactive = m->ticket.inactive;
 	in.restart = m->agent->restart;
 	in.files = m->agent->files;
+	if (m->kind == PG_KIND_CLONE && m->import != NULL) {
+		in.files = pg_import_files(m->import);
+		in.import = m->import;
+		m->import = NULL;
+	}
 	if (m->kind != PG_KIND_CLONE) {
 		in.replaces = m->agent;
 		in.window = &m->agent->window;
@@ -697,6 +705,15 @@ move_on_staged(struct pg_staging *g, const struct pg_err *err)
 }
 
 static void
+move_on_copied(void *arg, const struct pg_err *err)
+{
+	if (err != NULL)
+		move_fail(arg, err);
+	else
+		move_leaving(arg, NULL);
+}
+
+static void
 move_stage(struct move *m)
 {
 	m->staging.host = m->host;
@@ -725,7 +742,10 @@ move_on_snapshot(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 	/* The agent has just kept it as its last state. */
 	m->state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
 		.off = a->state_off, .len = a->state_len };
-	if (m->local)
+	if (m->local && m->kind == PG_KIND_CLONE && a->files != NULL)
+		m->import = pg_import_copies(m->host, move_agent_id(m),
+		    a->files, move_on_copied, m);
+	else if (m->local)
 		move_leaving(m, NULL);
 	else
 		move_stage(m);
