@@ -39,6 +39,7 @@
 #include "src/codec/pickle_write.c"
 #include "src/codec/url.c"
 #include "src/codec/http1.c"
+#include "src/codec/range.c"
 #include "src/codec/sse.c"
 #include "src/codec/sha256.c"
 
@@ -136,6 +137,7 @@
 #include "src/host/calls.c"
 #include "src/host/recover.c"
 #include "src/host/api.c"
+#include "src/host/artifacts.c"
 #include "src/host/routes.c"
 #include "src/host/host.c"
 

@@ -89,6 +89,8 @@ struct pg_host_config {
 	bool mesh_debug;          /* its details are logged at level info */
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
+	int64_t artifact_max, artifact_quota; /* bytes of one, of all */
+	int64_t artifact_ttl; /* ns; of what an upload has left behind */
 	const char *state_dir; /* NULL: nothing is kept on disk */
 	bool state_dir_optional; /* go on without it when it can not be made */
 	enum pg_durability durability;

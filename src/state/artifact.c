@@ -180,8 +180,8 @@ artifact_expired(const struct pg_artifact *a, int64_t now)
 
 /* ---- Looking ---- */
 
-static int
-artifact_check_id(struct pg_str id, struct pg_err *e)
+PG_FN int
+pg_artifacts_check_id(struct pg_str id, struct pg_err *e)
 {
 	static const char hex[] = "0123456789abcdefABCDEF";
 	bool ok = id.n > 0 && id.n <= PG_ARTIFACT_ID_MAX;
@@ -198,9 +198,9 @@ artifact_find(struct pg_artifacts *ar, struct pg_str id, struct pg_err *e)
 {
 	struct artifact_entry *en;
 
-	if (artifact_check_id(id, e) < 0)
+	if (pg_artifacts_check_id(id, e) < 0)
 		return NULL;
-	en = artifact_get(ar, id);
+	en = ar != NULL ? artifact_get(ar, id) : NULL;
 	if (en != NULL && en->leave == NULL &&
 	    !artifact_expired(&en->a, pg_now_wall()))
 		return en;
@@ -224,7 +224,7 @@ pg_artifacts_each(struct pg_artifacts *ar, struct pg_str owner,
 	int64_t now = pg_now_wall();
 	size_t i;
 
-	for (i = 0; i < ar->n; i++) {
+	for (i = 0; ar != NULL && i < ar->n; i++) {
 		en = ar->entries[i];
 		if (en->leave == NULL && !artifact_expired(&en->a, now) &&
 		    (owner.p == NULL || pg_str_eq(owner, en->a.owner)))
@@ -351,7 +351,7 @@ pg_artifacts_remove(struct pg_artifacts *ar, struct pg_str id,
 {
 	struct artifact_entry *en;
 
-	if (artifact_check_id(id, e) < 0)
+	if (pg_artifacts_check_id(id, e) < 0)
 		return -1;
 	en = artifact_get(ar, id);
 	if (en == NULL || en->leave == NULL)
@@ -379,7 +379,7 @@ artifact_check_size(const struct pg_artifacts *ar, uint64_t size,
 {
 	int64_t max = ar->limits.size;
 
-	if (max < 0 || size <= (uint64_t)max)
+	if (size <= (uint64_t)max)
 		return 0;
 	return pg_fail(e, PG_E_TRANSFER, "artifact exceeds maximum size: %"
 	    PRIu64 " bytes would exceed %" PRId64 " bytes", size, max);
@@ -393,7 +393,7 @@ artifact_check_quota(const struct pg_artifacts *ar, uint64_t more,
 	uint64_t all = ar->used + ar->arriving + more;
 	int64_t max = ar->limits.quota;
 
-	if (max < 0 || all <= (uint64_t)max)
+	if (all <= (uint64_t)max)
 		return 0;
 	return pg_fail(e, PG_E_TRANSFER, "artifact storage quota exceeded: %"
 	    PRIu64 " bytes would exceed %" PRId64, all, max);

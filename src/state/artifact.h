@@ -18,7 +18,7 @@
 #define PG_ARTIFACT_SWEEP (300 * PG_SEC) /* between two sweeps, at most */
 
 struct pg_artifact_limits {
-	int64_t size, quota; /* bytes of one, of all; negative: none */
+	int64_t size, quota; /* bytes of one, of all */
 	int64_t spool_ttl;   /* ns; what lies in tmp/ for longer is removed */
 };
 
@@ -39,11 +39,14 @@ PG_FN struct pg_artifacts *pg_artifacts_open(const char *dir,
  * dropped; nobody is called back. NULL is fine. */
 PG_FN void pg_artifacts_close(struct pg_artifacts *ar);
 
+/* PG_E_TRANSFER for what can be no id of an artifact. */
+PG_FN int pg_artifacts_check_id(struct pg_str id, struct pg_err *e);
 /* Borrowed until the loop's turn ends, or it is removed. NULL with e:
- * PG_E_TRANSFER, no id, or none that is there and has not expired. */
+ * PG_E_TRANSFER, no id, or none that is there and has not expired. ar may
+ * be NULL: none are there. */
 PG_FN const struct pg_artifact *pg_artifacts_find(struct pg_artifacts *ar,
     struct pg_str id, struct pg_err *e);
-/* Those of that owner (p NULL: all), in the order of their ids. */
+/* Those of that owner (p NULL: all), in the order of their ids. ar as above. */
 PG_FN void pg_artifacts_each(struct pg_artifacts *ar, struct pg_str owner,
     void (*each)(void *arg, const struct pg_artifact *a), void *arg);
 /* Bytes that are stored or arriving; those that are arriving. */
