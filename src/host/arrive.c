@@ -695,8 +695,8 @@ arrive_on_imported(void *arg, const struct pg_err *err)
 		w->in.files = pg_import_files(w->in.import);
 		pg_arrive(w->host, &w->in, w->done, w->arg);
 	} else {
-		pg_import_end(w->in.import, false);
 		w->done(w->arg, err, PG_STR_NULL, PG_STR_NULL);
+		pg_import_end(w->in.import, false);
 	}
 	pg_bulk_unref(w->in.state.bulk);
 	pg_dedupe_free(w->window);

@@ -260,8 +260,10 @@ import_check(struct pg_import *im, struct import_item *it, struct pg_err *e)
 		pg_fail(e, PG_E_TRANSFER, "artifact checksum mismatch: "
 		    "expected %.*s, got %.*s", PG_STR_ARG(it->sha256),
 		    PG_STR_ARG(pg_buf_str(&hex)));
-	it->sha256 = pg_arena_str(&im->arena, pg_buf_str(&hex));
-	it->size = (int64_t)a->size;
+	if (e->code == PG_E_OK) {
+		it->sha256 = pg_arena_str(&im->arena, pg_buf_str(&hex));
+		it->size = (int64_t)a->size;
+	}
 	pg_buf_fini(&hex);
 	return e->code == PG_E_OK ? 0 : -1;
 }
@@ -535,9 +537,8 @@ import_read_artifact(struct pg_import *im, const struct pg_value *v,
 {
 	struct pg_host *h = im->host;
 	struct pg_str url = PG_STR(""), plain;
-	int64_t size = 0;
+	int64_t size = -1;
 
-	it->size = -1;
 	if (!pg_value_is(v, PG_T_DICT))
 		return pg_fail(e, PG_E_TRANSFER, "field 'artifact' must be "
 		    "dict, got %s", pg_value_type_name(v));
@@ -552,8 +553,8 @@ import_read_artifact(struct pg_import *im, const struct pg_value *v,
 	    !pg_str_eq(plain, it->id))
 		return pg_fail(e, PG_E_TRANSFER, "invalid artifact id '%.*s'",
 		    PG_STR_ARG(it->id));
-	if (size > 0 || it->sha256.n > 0)
-		it->size = size;
+	/* A record without a hash knows no size either. */
+	it->size = size > 0 || it->sha256.n > 0 ? size : -1;
 	it->far = !pg_str_eq(it->url, h->address) &&
 	    !pg_bind_was(h->bind, it->url);
 	return 0;

@@ -13,7 +13,8 @@
 
 struct pg_import;
 
-/* err NULL: all are there. Called once, later than the start. */
+/* err NULL: all are there; else it is the import's. Called once, later than
+ * the start. */
 typedef void pg_import_done(void *arg, const struct pg_err *err);
 
 /* Whether metadata.registered_files brings anything: a list without artifacts
