@@ -145,6 +145,7 @@
 #include "src/host/artifacts.c"
 #include "src/host/relay.c"
 #include "src/host/inbound.c"
+#include "src/host/porter.c"
 #include "src/host/node.c"
 #include "src/host/routes.c"
 #include "src/host/host.c"
