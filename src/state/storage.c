@@ -3,7 +3,7 @@
  * A class is counted once, by a walk; after that we keep count.
  */
 #include "storage.h"
-#include "../base/log.h"
+#include "../base/buf.h"
 #include "../codec/sha256.h"
 #include "../codec/value.h"
 
