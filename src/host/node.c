@@ -456,6 +456,8 @@ node_send_greeting(struct pg_node *n)
 		pg_put_bool(&a, health, "online", false);
 	pg_put(&a, d, "health", health);
 	pg_put_strz(&a, d, "node_secret", n->secret);
+	if (!n->up)
+		pg_put_bool(&a, d, "fresh", true);
 	pg_put(&a, d, "greeting", pg_mesh_greet(h->mesh, n->member, !n->told,
 	    &a));
 	pg_buf_reset(&n->body);
