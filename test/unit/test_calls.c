@@ -3,13 +3,8 @@
  * message goes when the host has had another address; and that an operation
  * nobody knows breaks the protocol.
  */
-<<<<<<< HEAD
 /* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire host/files host/calls */
 /* wrap: pg_stored_call pg_register pg_unregister pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_agent_find pg_bind_was pg_forward_url pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order */
-=======
-/* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire host/calls */
-/* wrap: pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_agent_find pg_bind_was pg_forward_url pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order pg_stored_call */
->>>>>>> i5-room
 #include "codec/pickle.h"
 #include "host/agent.h"
 #include "host/bind.h"
@@ -168,13 +163,8 @@ bool
 __wrap_pg_stored_call(struct pg_agent *a, uint32_t id, struct pg_str op,
     const struct pg_value *args)
 {
-<<<<<<< HEAD
-	(void)a, (void)id, (void)op, (void)args;
-	return false;
-=======
 	(void)a, (void)id, (void)args;
 	return pg_str_eqz(op, "storage_read");
->>>>>>> i5-room
 }
 
 /* What the other operations would do. */
