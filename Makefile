@@ -77,7 +77,7 @@ $(TESTS:%=build/unit/%) $(FUZZERS:%=build/unit/%): build/unit/%: build/unit/%.o 
 	$(Q)$(CC) $(SAN) $(WRAP) -o $@ $(filter %.o,$^) build/san/libmbedcrypto.a -lcmocka -lm
 build/one/test_%: test/unit/test_%.c paglets.c build/san/libmbedcrypto.a
 	$(Q)$(CC) $(STD) $(SAN) -w -DPG_TEST -DPAGLETS_LIB -include paglets.c -o $@ $< build/san/libmbedcrypto.a -lcmocka -lm
-build/tools/ring build/tools/outside: build/tools/%: test/tools/%.c libpaglets.a
+build/tools/ring build/tools/outside build/tools/keeper: build/tools/%: test/tools/%.c libpaglets.a
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -o $@ $^
 build/tools/skewed: test/tools/skewed.c build/musl/paglets.o build/musl/libmbedcrypto.a
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(LDFLAGS) -Wl,--wrap=clock_gettime -o $@ $^

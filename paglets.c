@@ -46,13 +46,16 @@
 /* os: Linux: durable files, sockets, the event loop, blocking jobs, children.
  * Knows descriptors, not what travels over them. */
 #include "src/os/file.c"
+#include "src/os/regular.c"
 #include "src/os/rand.c"
 #include "src/os/sock.c"
 #include "src/os/iface.c"
 #include "src/os/udp.c"
 #include "src/os/loop.c"
 #include "src/os/work.c"
+#include "src/os/sweep.c"
 #include "src/os/ingest.c"
+#include "src/os/beneath.c"
 #include "src/os/proc.c"
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
@@ -77,6 +80,7 @@
 #include "src/state/store.c"
 #include "src/state/vault.c"
 #include "src/state/artifact.c"
+#include "src/state/storage.c"
 
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
@@ -86,6 +90,7 @@
 #include "src/agent/values.c"
 #include "src/agent/invoke.c"
 #include "src/agent/upcall.c"
+#include "src/agent/kept.c"
 #include "src/agent/runtime.c"
 #include "src/agent/class/counter.c"
 
@@ -101,11 +106,15 @@
 #include "src/host/dedupe.c"
 #include "src/host/child.c"
 #include "src/host/heads.c"
+#include "src/host/files.c"
+#include "src/host/errand.c"
 #include "src/host/agent.c"
+#include "src/host/folder.c"
 #include "src/host/durable.c"
 #include "src/host/checkpoint.c"
 #include "src/host/lifecycle.c"
 #include "src/host/inactive.c"
+#include "src/host/register.c"
 #include "src/host/transfer.c"
 #include "src/host/named.c"
 #include "src/host/registry.c"
@@ -120,11 +129,14 @@
 #include "src/host/remote.c"
 #include "src/host/fetch.c"
 #include "src/host/message.c"
+#include "src/host/import.c"
 #include "src/host/arrive.c"
 #include "src/host/destination.c"
 #include "src/host/envelope.c"
 #include "src/host/settle.c"
+#include "src/host/staging.c"
 #include "src/host/move.c"
+#include "src/host/stored.c"
 #include "src/host/calls.c"
 #include "src/host/claim.c"
 #include "src/host/recover.c"
@@ -133,6 +145,7 @@
 #include "src/host/artifacts.c"
 #include "src/host/relay.c"
 #include "src/host/inbound.c"
+#include "src/host/porter.c"
 #include "src/host/node.c"
 #include "src/host/routes.c"
 #include "src/host/host.c"

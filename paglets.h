@@ -397,6 +397,62 @@ PG_API const struct paglets_value *paglets_property_get(
 PG_API int paglets_property_set(struct paglets_call *c, const char *name,
     const char *value);
 
+/* Files that travel with the paglet: each is copied to the host that it moves
+ * to, or its clone, before it arrives there. A copy leaves the file where it
+ * is; with _MOVE the file is deleted once the paglet has moved (not after a
+ * clone). What came along lies in the paglet's work folder and goes with it.
+ * The list survives sleep and the end of the host. */
+enum paglets_file_mode {
+	PAGLETS_FILE_COPY,
+	PAGLETS_FILE_MOVE
+};
+/* Register the regular file at path, absolute or below the work folder; name
+ * NULL: the last part of path. A file of that name gives way. The File: {name,
+ * mode, source_host_name, source_host_url, source_path, source_created_at,
+ * source_modified_at, size_bytes, sha256, current_host_name,
+ * current_host_url, current_path, status, last_error}. */
+PG_API const struct paglets_value *paglets_file_register(
+    struct paglets_call *c, const char *path, const char *name,
+    enum paglets_file_mode mode);
+/* Fine when there is none of that name; the file itself stays. */
+PG_API int paglets_file_unregister(struct paglets_call *c, const char *name);
+/* The list of Files. */
+PG_API const struct paglets_value *paglets_files(struct paglets_call *c);
+/* Where the file is now; NULL with the error set when there is none. */
+PG_API const char *paglets_file_path(struct paglets_call *c,
+    const char *name);
+
+/* ---- Files on the host: its work folder, the storage of its class ---- */
+
+/* The path of a folder of its own, made if need be, to use as it likes. It is
+ * there as long as the paglet lives on this host, also while it sleeps; it is
+ * removed when the paglet moves away or is disposed of. NULL: the host keeps
+ * nothing on disk. */
+PG_API const char *paglets_work_folder(struct paglets_call *c);
+
+/* Managed storage: files that all paglets of one class on a host share, and
+ * that outlive them. A path is names separated by single slashes: 32 names of
+ * up to 255 bytes, and none of them "." or "..". */
+/* The bytes of a file; HostError if there is none. */
+PG_API const struct paglets_value *paglets_storage_read(
+    struct paglets_call *c, const char *path);
+/* Make or replace a file, as a whole or not at all; on disk when this returns.
+ * StorageQuotaError: the class would have more than the host allows, 10 MiB if
+ * it does not say otherwise, or over 10,000 files. */
+PG_API int paglets_storage_write(struct paglets_call *c, const char *path,
+    const void *p, size_t n);
+/* Remove a file, a folder with what is in it, or (NULL) all. Fine if there is
+ * none. */
+PG_API int paglets_storage_delete(struct paglets_call *c, const char *path);
+/* The files whose paths begin with a text (NULL: all), sorted: a list of dicts
+ * {path, size}. */
+PG_API const struct paglets_value *paglets_storage_list(
+    struct paglets_call *c, const char *prefix);
+/* {root, used_bytes, quota_bytes, available_bytes, file_count}; the quota and
+ * what is left of it are null where there is none. */
+PG_API const struct paglets_value *paglets_storage_status(
+    struct paglets_call *c);
+
 enum paglets_level {
 	PAGLETS_ERROR,
 	PAGLETS_WARN,

@@ -354,6 +354,52 @@ paglets_property_set(struct paglets_call *c, const char *name,
 	    pg_value_inner(d)) != NULL ? 0 : -1;
 }
 
+/* ---- Registered files ---- */
+
+PG_API const struct paglets_value *
+paglets_file_register(struct paglets_call *c, const char *path,
+    const char *name, enum paglets_file_mode mode)
+{
+	struct paglets_value *d = paglets_dict(c);
+
+	upcall_text(c, d, "path", path);
+	upcall_text(c, d, "name", name);
+	upcall_text(c, d, "mode", mode == PAGLETS_FILE_MOVE ? "move" :
+	    "copy");
+	return pg_value_outer(pg_upcall(c, "file_register", PG_UPCALL_ASKS,
+	    pg_value_inner(d)));
+}
+
+PG_API int
+paglets_file_unregister(struct paglets_call *c, const char *name)
+{
+	struct paglets_value *d = paglets_dict(c);
+
+	upcall_text(c, d, "name", name);
+	return pg_upcall(c, "file_unregister", PG_UPCALL_ASKS,
+	    pg_value_inner(d)) != NULL ? 0 : -1;
+}
+
+PG_API const struct paglets_value *
+paglets_files(struct paglets_call *c)
+{
+	return pg_value_outer(pg_upcall(c, "files", PG_UPCALL_ASKS,
+	    upcall_whereto(c, NULL, NULL)));
+}
+
+PG_API const char *
+paglets_file_path(struct paglets_call *c, const char *name)
+{
+	struct paglets_value *d = paglets_dict(c);
+	const struct pg_value *path;
+
+	upcall_text(c, d, "name", name);
+	path = pg_upcall(c, "file_path", PG_UPCALL_ASKS, pg_value_inner(d));
+	if (path == NULL)
+		return NULL;
+	return pg_arena_str(c->arena, pg_value_text(path, PG_STR(""))).p;
+}
+
 PG_API void
 paglets_log(struct paglets_call *c, enum paglets_level level, const char *fmt,
     ...)

@@ -393,6 +393,8 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	if (pg_args_int(&c->args, "port", 0, UINT16_MAX, &port, e) < 0 ||
 	    pg_args_size(&c->args, "max-body", &cfg->body_json_max, e) < 0 ||
 	    pg_args_size(&c->args, "max-move", &cfg->body_move_max, e) < 0 ||
+	    pg_args_size(&c->args, "persistent-storage-quota",
+	    &cfg->storage_quota, e) < 0 ||
 	    pg_args_size(&c->args, "artifact-max-size", &cfg->artifact_max,
 	    e) < 0 ||
 	    pg_args_size(&c->args, "artifact-storage-quota",
@@ -406,6 +408,8 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	    serve_relay(c, cfg, e) < 0 || serve_durability(c, cfg, e) < 0 ||
 	    pg_cli_key(c, &cfg->api_key, e) < 0)
 		return -1;
+	if (cfg->storage_quota == PG_SIZE_MAX)
+		cfg->storage_quota = INT64_MAX;
 	cfg->port = (uint16_t)port;
 	serve_state_dir(c, cfg);
 	return serve_check_key(cfg, loopback, e);
@@ -469,6 +473,8 @@ static const struct pg_option serve_options[] = {
 	    "written to disk: arrival: when it comes to life, moves or falls "
 	    "asleep; message: also before each answer; none: only when it "
 	    "moves or falls asleep (arrival)" },
+	{ "persistent-storage-quota", 0, "SIZE", NULL, "bytes that the paglets "
+	    "of one class may keep in managed storage: 512K, 1G, none (10M)" },
 	{ "log-level", 0, "LEVEL", "PAGLETS_LOG_LEVEL", "error, warn, info, "
 	    "debug (info)" },
 	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },

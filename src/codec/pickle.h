@@ -35,6 +35,10 @@ PG_FN int pg_pickle_read(struct pg_str in, struct pg_arena *a, size_t limit,
 PG_FN int pg_pickle_read_value(struct pg_str in, struct pg_arena *a,
     size_t limit, struct pg_value **out, struct pg_err *e);
 
+/* Write the beginning of bytes as a value; exactly n bytes, however they get
+ * there, are the rest. */
+PG_FN void pg_pickle_bytes_open(struct pg_out *o, size_t n);
+
 /* Write v as a whole pickle: PROTO 5, one value without frames and memo,
  * STOP. Tuples and sets are written as lists. Byte 2 up to the last byte is
  * thus a value that can be embedded in another pickle. */

@@ -31,18 +31,24 @@ pickle_write_op(struct pg_out *o, enum pg_pickle_op op)
 	pg_out_put(o, &b, 1);
 }
 
-/* Bytes behind the shortest opcode that can hold their length. */
+/* The shortest opcode that can hold a length. */
 static void
-pickle_write_counted(struct pg_out *o, struct pg_str s, enum pg_pickle_op op1,
+pickle_write_count(struct pg_out *o, size_t n, enum pg_pickle_op op1,
     enum pg_pickle_op op4, enum pg_pickle_op op8)
 {
-	if (s.n <= UINT8_MAX)
-		pickle_write_num(o, op1, s.n, 1);
-	else if (s.n <= UINT32_MAX)
-		pickle_write_num(o, op4, s.n, 4);
+	if (n <= UINT8_MAX)
+		pickle_write_num(o, op1, n, 1);
+	else if (n <= UINT32_MAX)
+		pickle_write_num(o, op4, n, 4);
 	else
-		pickle_write_num(o, op8, s.n, 8);
-	pg_out_put(o, s.p, s.n);
+		pickle_write_num(o, op8, n, 8);
+}
+
+PG_FN void
+pg_pickle_bytes_open(struct pg_out *o, size_t n)
+{
+	pickle_write_count(o, n, PG_PICKLE_SHORT_BINBYTES,
+	    PG_PICKLE_BINBYTES, PG_PICKLE_BINBYTES8);
 }
 
 /* Python reads BININT as signed, BININT1 and 2 as unsigned. */
@@ -122,8 +128,8 @@ pickle_write_leaf(struct pg_out *o, const struct pg_value *v, struct pg_err *e)
 		pg_pickle_text(o, s);
 		break;
 	case PG_T_BYTES:
-		pickle_write_counted(o, s, PG_PICKLE_SHORT_BINBYTES,
-		    PG_PICKLE_BINBYTES, PG_PICKLE_BINBYTES8);
+		pg_pickle_bytes_open(o, s.n);
+		pg_out_put(o, s.p, s.n);
 		break;
 	case PG_T_BYTEARRAY:
 		pickle_write_num(o, PG_PICKLE_BYTEARRAY8, s.n, 8);
@@ -210,8 +216,9 @@ pg_pickle_stop(struct pg_out *o)
 PG_FN void
 pg_pickle_text(struct pg_out *o, struct pg_str s)
 {
-	pickle_write_counted(o, s, PG_PICKLE_SHORT_BINUNICODE,
+	pickle_write_count(o, s.n, PG_PICKLE_SHORT_BINUNICODE,
 	    PG_PICKLE_BINUNICODE, PG_PICKLE_BINUNICODE8);
+	pg_out_put(o, s.p, s.n);
 }
 
 PG_FN void

@@ -152,6 +152,8 @@ agent_free(struct pg_task *t)
 	pg_dedupe_free(a->window);
 	free(a->refused);
 	free(a->state_file);
+	pg_files_unref(a->files);
+	pg_files_unref(a->files_kept);
 	free(a);
 }
 
@@ -586,9 +588,11 @@ agent_on_host_call(struct pg_agent *a, const struct pg_frame *f,
 	    pg_pickle_read_value(f->body, &arena, 0, &args, e) == 0) {
 		a->call_id = f->id;
 		a->call_in_step = pg_value_get(head, "step") != NULL;
+		a->call_bulk = f->bulk;
 		rc = a->host->up.on_call(a, f->id,
 		    pg_value_text(pg_value_get(head, "op"), PG_STR_NULL), args,
 		    e);
+		a->call_bulk = NULL;
 	}
 	pg_arena_fini(&arena);
 	return rc;

@@ -8,6 +8,7 @@
 #include "child.h"
 #include "core.h"
 #include "dedupe.h"
+#include "files.h"
 #include "mailbox.h"
 
 #define PG_AGENT_START_TIME (30 * PG_SEC) /* START, its hook included */
@@ -101,6 +102,8 @@ struct pg_agent {
 
 	uint32_t call_id; /* the host call its handler waits for; 0: none */
 	bool call_in_step; /* made by a step of run, not for the message */
+	struct pg_bulk *call_bulk; /* where its arguments lie, while it is
+	                            * being taken in; NULL: inline */
 	struct pg_hold *holder, *holds, **holds_end; /* in hand; waiting */
 	size_t nholds;
 
@@ -135,6 +138,9 @@ struct pg_agent {
 	size_t nrestarts;
 	enum pg_wake wake;
 	struct pg_waker *wakers; /* who waits for it to be active */
+
+	struct pg_files *files; /* registered; NULL: none */
+	struct pg_files *files_kept; /* the list that is on disk */
 
 	uint32_t saves;   /* see durable.h */
 	char *state_file; /* that its record names, owned; or NULL */

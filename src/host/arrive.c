@@ -8,6 +8,8 @@
 #include "../agent/runtime.h"
 #include "../base/log.h"
 #include "checkpoint.h"
+#include "folder.h"
+#include "import.h"
 #include "inactive.h"
 #include "message.h"
 #include "wire.h"
@@ -24,6 +26,9 @@ struct arriving {
 	struct pg_span state;
 	struct pg_err err; /* why it did not come to life */
 	bool moving;       /* it has asked to move on already */
+	bool aside;        /* so is old's work folder: it is another life */
+	bool inactive;
+	struct pg_import *import; /* of its files; NULL: none, or over */
 	pg_arrive_done *done;
 	void *arg;
 	struct pg_timer timer;
@@ -75,12 +80,21 @@ arrive_event(const struct arriving *r)
 	pg_arena_fini(&a);
 }
 
+/* What came of its files is as certain as it is itself. */
+static void
+arrive_end_import(struct arriving *r, bool kept)
+{
+	pg_import_end(r->import, kept);
+	r->import = NULL;
+}
+
 /* Tell the answer and let go of everything. */
 static void
 arrive_finish(struct arriving *r, const struct pg_err *err,
     struct pg_str host_url)
 {
 	pg_timer_stop(&r->timer);
+	arrive_end_import(r, err == NULL);
 	if (r->agent->progress_arg == r) {
 		r->agent->on_progress = NULL;
 		r->agent->progress_arg = NULL;
@@ -158,6 +172,11 @@ arrive_restore(struct arriving *r, struct pg_msg *waiting)
 	/* With its record, in one step, goes that nothing has come. */
 	struct pg_durable_extra extra = { .refused = r->transfer };
 
+	if (r->aside)
+		pg_folder_restore(r->host, r->old->id);
+	/* Its list is to be written again. */
+	pg_files_unref(r->old->files_kept);
+	r->old->files_kept = pg_files_ref(r->agent->files_kept);
 	pg_agent_unhide(r->old);
 	pg_agent_adopt(r->old, waiting);
 	if (r->old->phase == PG_AGENT_CRASHED)
@@ -175,6 +194,8 @@ arrive_replace(struct arriving *r)
 
 	if (r->old == NULL)
 		return;
+	if (r->aside)
+		pg_folder_forget(r->host, r->old->id);
 	if (r->old->phase != PG_AGENT_CRASHED) {
 		r->host->up.replaced(r->old, r->agent);
 		return;
@@ -210,6 +231,8 @@ arrive_undo(struct arriving *r, const struct pg_err *err)
 	pg_agent_remove(r->agent, err);
 	if (r->old != NULL)
 		arrive_restore(r, waiting);
+	else
+		pg_folder_drop(r->host, r->agent->id);
 	if (!r->from_outside)
 		arrive_finish(r, &r->err, PG_STR_NULL);
 	else if (r->old != NULL)
@@ -233,6 +256,7 @@ arrive_on_checkpoint(void *arg, const struct pg_err *err)
 		return;
 	}
 	arrive_event(r);
+	arrive_end_import(r, true);
 	pg_forward_drop(r->host, r->agent->id);
 	arrive_replace(r);
 	arrive_settled(r);
@@ -353,7 +377,7 @@ arrive_make_room(struct pg_host *h, const struct pg_arrive *in,
 }
 
 static int
-arrive_check(struct pg_host *h, const struct pg_arrive *in,
+arrive_check(struct pg_host *h, const struct pg_arrive *in, bool any_class,
     struct pg_agent **old, struct pg_err *e)
 {
 	if (h->draining)
@@ -361,7 +385,7 @@ arrive_check(struct pg_host *h, const struct pg_arrive *in,
 		    PG_STR_ARG(h->name));
 	if (pg_wire_check_id(in->id, e) < 0)
 		return -1;
-	if (!in->inactive &&
+	if (!any_class &&
 	    pg_runtime_class(in->class_name, in->state_class, e) == NULL)
 		return -1;
 	return arrive_make_room(h, in, old, e);
@@ -385,6 +409,9 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	r->state = in->state;
 	r->state.bulk = pg_bulk_ref(in->state.bulk);
 	c = pg_runtime_class(in->class_name, in->state_class, NULL);
+	a->files = pg_files_ref(in->files);
+	if (r->old != NULL)
+		a->files_kept = pg_files_ref(r->old->files_kept);
 	a->restart = in->restart || (c != NULL && pg_class_restarts(c));
 	a->by_move = in->from_outside;
 	a->state = pg_bulk_ref(in->state.bulk);
@@ -405,38 +432,75 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	pg_agent_adopt(a, waiting);
 }
 
+/* Its record, where it needs one first; then its start. */
+static void
+arrive_record(struct arriving *r)
+{
+	struct pg_durable_extra extra = { .event = arrive_hook(r->kind),
+		.transfer = r->transfer };
+
+	if (r->inactive)
+		arrive_sleep(r);
+	else if (r->from_outside)
+		pg_durable_save(r->agent, PG_DURABLE_ARRIVED, &extra,
+		    arrive_on_recorded, r);
+	else
+		arrive_start(r);
+}
+
+static void
+arrive_on_synced(void *arg, const struct pg_err *err)
+{
+	if (arrive_is_gone(arg))
+		return;
+	if (err != NULL)
+		arrive_undo(arg, err);
+	else
+		arrive_record(arg);
+}
+
+/* First its files: what the record tells of is there. */
+static void
+arrive_begin(struct arriving *r)
+{
+	struct pg_err err = { 0 };
+
+	if (r->import == NULL)
+		arrive_record(r);
+	else if (pg_import_place(r->import, &err) < 0)
+		arrive_undo(r, &err);
+	else
+		pg_import_sync(r->import, arrive_on_synced, r);
+}
+
 PG_FN void
 pg_arrive(struct pg_host *h, const struct pg_arrive *in,
     pg_arrive_done *done, void *arg)
 {
-	struct pg_durable_extra extra = { 0 };
 	struct pg_agent *old = NULL;
 	struct pg_err err = { 0 };
 	struct arriving *r;
 
-	if (arrive_check(h, in, &old, &err) < 0) {
+	if (arrive_check(h, in, in->inactive, &old, &err) < 0) {
+		pg_import_end(in->import, false);
 		done(arg, &err, PG_STR_NULL, PG_STR_NULL);
 		return;
 	}
 	r = pg_alloc(sizeof(*r));
 	*r = (struct arriving){ .host = h, .old = old, .kind = in->kind,
-		.from_outside = in->from_outside, .done = done, .arg = arg };
+		.from_outside = in->from_outside, .inactive = in->inactive,
+		.import = in->import, .done = done, .arg = arg };
 	if (old != NULL) {
 		pg_agent_ref(old);
 		if (old->phase != PG_AGENT_CRASHED)
 			h->up.aside(old);
 		pg_agent_hide(old);
+		r->aside = old != in->replaces;
+		if (r->aside)
+			pg_folder_aside(h, old->id);
 	}
 	arrive_new_agent(r, in);
-	extra.event = arrive_hook(in->kind);
-	extra.transfer = r->transfer;
-	if (in->inactive)
-		arrive_sleep(r);
-	else if (in->from_outside)
-		pg_durable_save(r->agent, PG_DURABLE_ARRIVED, &extra,
-		    arrive_on_recorded, r);
-	else
-		arrive_start(r);
+	arrive_begin(r);
 }
 
 /* ---- Bodies of POST /agents -------------------------------------------- */
@@ -556,24 +620,17 @@ arrive_kind(struct pg_str name, enum pg_kind *kind, struct pg_err *e)
 	    "retract, activation");
 }
 
-/* What metadata asks for and we can not do is refused: the paglet then stays
- * where it is. */
 static int
 arrive_read_metadata(const struct pg_value *envelope, struct pg_arrive *in,
     struct pg_err *e)
 {
 	struct pg_value *meta = NULL;
-	const struct pg_value *files, *ticket;
+	const struct pg_value *ticket;
 	struct pg_str id, mode;
-	uint32_t i;
 
 	if (pg_field_dict_opt(envelope, "metadata", &meta, e) < 0)
 		return -1;
-	files = pg_value_get(meta, "registered_files");
-	for (i = 0; pg_value_is_seq(files) && i < files->n; i++)
-		if (pg_value_get(files->u.items[i], "artifact") != NULL)
-			return pg_fail(e, PG_E_TRANSFER, "this host does not "
-			    "take registered files");
+	in->items = pg_value_get(meta, "registered_files");
 	ticket = pg_value_get(meta, "transfer_ticket");
 	mode = pg_value_text(pg_value_get(ticket, "arrival_mode"),
 	    PG_STR_NULL);
@@ -618,6 +675,92 @@ arrive_read_envelope(const struct pg_value *v, struct pg_arrive *in,
 	return arrive_read_metadata(v, in, e);
 }
 
+/* An envelope whose files are on their way: a copy of what it says. */
+struct arrive_waiting {
+	struct pg_host *host;
+	struct pg_arena arena;
+	struct pg_arrive in;
+	struct pg_dedupe *window;
+	uint8_t digest[32];
+	pg_arrive_done *done;
+	void *arg;
+};
+
+static void
+arrive_on_imported(void *arg, const struct pg_err *err)
+{
+	struct arrive_waiting *w = arg;
+
+	if (err == NULL) {
+		w->in.files = pg_import_files(w->in.import);
+		pg_arrive(w->host, &w->in, w->done, w->arg);
+	} else {
+		w->done(w->arg, err, PG_STR_NULL, PG_STR_NULL);
+		pg_import_end(w->in.import, false);
+	}
+	pg_bulk_unref(w->in.state.bulk);
+	pg_dedupe_free(w->window);
+	pg_arena_fini(&w->arena);
+	free(w);
+}
+
+static void
+arrive_wait(struct pg_host *h, const struct pg_arrive *in,
+    pg_arrive_done *done, void *arg)
+{
+	struct arrive_waiting *w = pg_alloc(sizeof(*w));
+	struct pg_arena *a = &w->arena;
+
+	*w = (struct arrive_waiting){ .host = h, .in = *in, .done = done,
+		.arg = arg };
+	w->in.id = pg_arena_str(a, in->id);
+	w->in.class_name = pg_arena_str(a, in->class_name);
+	w->in.state_class = pg_arena_str(a, in->state_class);
+	w->in.source = pg_arena_str(a, in->source);
+	w->in.transfer = pg_arena_str(a, in->transfer);
+	pg_bulk_ref(in->state.bulk);
+	if (in->digest != NULL) {
+		memcpy(w->digest, in->digest, sizeof(w->digest));
+		w->in.digest = w->digest;
+	}
+	w->window = *in->window;
+	*in->window = NULL;
+	w->in.window = &w->window;
+	w->in.items = NULL;
+	w->in.import = pg_import_start(h, w->in.id, in->items,
+	    arrive_on_imported, w);
+}
+
+/* An envelope, with the files that its metadata tells of. Files are fetched
+ * before the class is looked up (PROTOCOL section 9), but for nobody who can
+ * not come anyway. */
+static void
+arrive_with_files(struct pg_host *h, const struct pg_arrive *in,
+    pg_arrive_done *done, void *arg)
+{
+	struct pg_arrive with = *in;
+	struct pg_agent *old;
+	struct pg_err err = { 0 };
+	int rc = 0;
+
+	if (in->items == NULL || pg_value_is(in->items, PG_T_NULL)) {
+		pg_arrive(h, in, done, arg);
+		return;
+	}
+	rc = arrive_check(h, in, true, &old, &err);
+	if (rc == 0 && pg_import_needed(in->items)) {
+		arrive_wait(h, in, done, arg);
+		return;
+	}
+	if (rc == 0)
+		rc = pg_import_plain(h, in->id, in->items, &with.files, &err);
+	if (rc < 0)
+		done(arg, &err, PG_STR_NULL, PG_STR_NULL);
+	else
+		pg_arrive(h, &with, done, arg);
+	pg_files_unref(with.files);
+}
+
 /* The arrival that decides a transfer, and its first asker. */
 struct arrive_decision {
 	struct pg_transfer *transfer;
@@ -659,7 +802,7 @@ arrive_once(struct pg_host *h, const struct pg_arrive *in,
 		if (arrive_repeated(h, in))
 			done(arg, NULL, h->address, in->id);
 		else
-			pg_arrive(h, in, done, arg);
+			arrive_with_files(h, in, done, arg);
 		return;
 	}
 	t = pg_transfer_begin(h, transfer_id, done, arg);
@@ -668,7 +811,7 @@ arrive_once(struct pg_host *h, const struct pg_arrive *in,
 	d = pg_alloc(sizeof(*d));
 	*d = (struct arrive_decision){ .transfer = t, .done = done,
 		.arg = arg };
-	pg_arrive(h, in, arrive_on_decided, d);
+	arrive_with_files(h, in, arrive_on_decided, d);
 }
 
 PG_FN void

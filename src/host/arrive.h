@@ -36,6 +36,9 @@ struct pg_arrive {
 	bool restart;      /* to be restarted after a crash */
 	struct pg_str transfer; /* id, or empty */
 	struct pg_dedupe **window; /* messages it has seen, taken; or NULL */
+	const struct pg_value *items; /* metadata.registered_files, or NULL */
+	struct pg_files *files;    /* registered ones, or NULL */
+	struct pg_import *import;  /* that has brought them, taken; or NULL */
 };
 
 /* Let it arrive. done may be called before this returns. */

@@ -11,7 +11,9 @@
 #include "mesh.h"
 #include "message.h"
 #include "move.h"
+#include "register.h"
 #include "remote.h"
+#include "stored.h"
 #include "wire.h"
 
 #define CALLS_ANSWER_MAX ((size_t)64 << 20) /* bytes of another host's answer */
@@ -420,6 +422,91 @@ calls_property_set(struct pg_agent *a, uint32_t id,
 		    calls_wait(a, id));
 }
 
+/* ---- Registered files ---------------------------------------------------- */
+
+static void
+calls_on_registered(void *arg, const struct pg_err *err,
+    const struct pg_fileref *file)
+{
+	struct waiting_call *w = arg;
+	struct pg_arena a = { 0 };
+	struct pg_buf b = { 0 };
+
+	if (err == NULL)
+		pg_wire_bare(&b, pg_fileref_value(file, &a), NULL);
+	calls_end(w, &(struct pg_outcome){ .err = err,
+	    .body = pg_buf_str(&b) });
+	pg_buf_fini(&b);
+	pg_arena_fini(&a);
+}
+
+/* {path T, name? T, mode? copy|move}: the File. */
+static void
+calls_register_file(struct pg_agent *a, uint32_t id,
+    const struct pg_value *args)
+{
+	struct pg_str path, name = PG_STR_NULL, mode = PG_STR_NULL;
+	struct pg_err e = { 0 };
+	bool move;
+
+	if (pg_field_str(args, "path", &path, &e) < 0 ||
+	    pg_field_str_opt(args, "name", &name, &e) < 0 ||
+	    pg_field_str_opt(args, "mode", &mode, &e) < 0 ||
+	    pg_file_mode(mode, &move, &e) < 0)
+		calls_fail(a, id, &e);
+	else
+		pg_register(a, path, name, move, calls_on_registered,
+		    calls_wait(a, id));
+}
+
+static void
+calls_unregister_file(struct pg_agent *a, uint32_t id,
+    const struct pg_value *args)
+{
+	struct pg_str name;
+	struct pg_err e = { 0 };
+
+	if (pg_field_str(args, "name", &name, &e) < 0)
+		calls_fail(a, id, &e);
+	else
+		pg_unregister(a, name, calls_on_done, calls_wait(a, id));
+}
+
+static void
+calls_registered_files(struct pg_agent *a, uint32_t id,
+    const struct pg_value *args)
+{
+	struct pg_arena arena = { 0 };
+
+	(void)args;
+	calls_answer(a, id, pg_files_value(a->files, &arena));
+	pg_arena_fini(&arena);
+}
+
+static void
+calls_registered_file_path(struct pg_agent *a, uint32_t id,
+    const struct pg_value *args)
+{
+	struct pg_arena arena = { 0 };
+	const struct pg_fileref *file;
+	struct pg_str name;
+	struct pg_err e = { 0 };
+
+	if (pg_field_str(args, "name", &name, &e) < 0) {
+		calls_fail(a, id, &e);
+		return;
+	}
+	file = pg_files_find(a->files, name);
+	if (file == NULL) {
+		pg_fail(&e, PG_E_HOST, "No registered file '%.*s' for paglet "
+		    "'%.*s'", PG_STR_ARG(name), PG_STR_ARG(a->id));
+		calls_fail(a, id, &e);
+		return;
+	}
+	calls_answer(a, id, pg_value_str(&arena, file->current_path));
+	pg_arena_fini(&arena);
+}
+
 /* ---- Table --------------------------------------------------------------- */
 
 static int
@@ -440,6 +527,10 @@ calls_on_call(struct pg_agent *a, uint32_t id, struct pg_str op,
 		{ "hosts", calls_hosts },
 		{ "property_get", calls_property_get },
 		{ "property_set", calls_property_set },
+		{ "file_register", calls_register_file },
+		{ "file_unregister", calls_unregister_file },
+		{ "files", calls_registered_files },
+		{ "file_path", calls_registered_file_path },
 	};
 	size_t i;
 
@@ -448,6 +539,8 @@ calls_on_call(struct pg_agent *a, uint32_t id, struct pg_str op,
 			table[i].run(a, id, args);
 			return 0;
 		}
+	if (pg_stored_call(a, id, op, args))
+		return 0;
 	return pg_fail(e, PG_E_HOST, "call of unknown operation '%.*s'",
 	    PG_STR_ARG(op));
 }

@@ -37,9 +37,12 @@ struct pg_artifacts;
 struct pg_bind;
 struct pg_claims;
 struct pg_discovery;
+struct pg_errand;
+struct pg_folders;
 struct pg_gossip;
 struct pg_host;
 struct pg_hub;
+struct pg_import;
 struct pg_mesh;
 struct pg_moves;
 struct pg_msg;
@@ -48,6 +51,7 @@ struct pg_outcome;
 struct pg_forwards;
 struct pg_transfers;
 struct pg_store;
+struct pg_stored;
 struct pg_rejoin;
 struct pg_route;
 struct pg_streams;
@@ -96,6 +100,7 @@ struct pg_host_config {
 	const char *state_dir; /* NULL: nothing is kept on disk */
 	bool state_dir_optional; /* go on without it when it can not be made */
 	enum pg_durability durability;
+	int64_t storage_quota; /* bytes per class; INT64_MAX: none */
 };
 
 /* How lower parts of the host reach higher ones; each is set by the part it
@@ -163,7 +168,12 @@ struct pg_host {
 	struct pg_hub *hub;
 	struct pg_node *node; /* NULL: it listens itself */
 	struct pg_store *store; /* NULL: nothing is kept on disk */
-	struct pg_artifacts *artifacts; /* the same */
+	struct pg_artifacts *artifacts; /* NULL: the same */
+	struct pg_import *imports; /* under way */
+	struct pg_errand *errands; /* blocking work under way */
+	size_t nerrands; /* that workers have */
+	struct pg_folders *folders; /* NULL: the same */
+	struct pg_stored *stored;   /* NULL: the same */
 
 	const struct pg_route *routes; /* ended by one without method */
 	struct pg_buf out;             /* of the answer being written */

@@ -26,6 +26,8 @@ struct durable_op {
 	struct pg_change change;
 	uint32_t save;
 	bool names_file; /* or takes the name of one away */
+	bool lists_files; /* of the agent, as they are when it is committed */
+	struct pg_files *files; /* those, a reference */
 	char file[PG_AGENT_ID_MAX + 48];
 };
 
@@ -56,6 +58,7 @@ durable_end(struct durable_op *op, const struct pg_err *err)
 		pg_log(PG_LOG_ERROR, "durable: %s", err->msg);
 	if (op->agent != NULL)
 		pg_agent_unref(op->agent);
+	pg_files_unref(op->files);
 	pg_buf_fini(&op->change.puts);
 	pg_buf_fini(&op->change.dels);
 	free(op);
@@ -81,6 +84,10 @@ durable_on_commit(struct pg_commit *c, const struct pg_err *err)
 
 	if (err == NULL && op->names_file)
 		durable_name_file(op->agent, op->file);
+	if (err == NULL && op->lists_files) {
+		pg_files_unref(op->agent->files_kept);
+		op->agent->files_kept = pg_files_ref(op->files);
+	}
 	durable_end(op, err);
 }
 
@@ -95,17 +102,6 @@ durable_new(struct pg_host *h, struct pg_agent *a, pg_durable_done *done,
 	if (a != NULL)
 		pg_agent_ref(a);
 	return op;
-}
-
-static void
-durable_commit(struct durable_op *op)
-{
-	struct pg_err err = { 0 };
-
-	op->commit.done = durable_on_commit;
-	if (pg_store_commit(op->host->store, &op->change, &op->commit,
-	    &err) < 0)
-		durable_end(op, &err);
 }
 
 static int
@@ -129,6 +125,39 @@ durable_del(struct durable_op *op, const char *kind, struct pg_str id)
 	char key[DURABLE_KEY];
 
 	pg_change_del(&op->change, durable_key(key, kind, id));
+}
+
+/* Last of all, so that of two changes under way the later has the later
+ * list. */
+static int
+durable_put_files(struct durable_op *op, struct pg_err *e)
+{
+	struct pg_agent *a = op->agent;
+	struct pg_arena arena = { 0 };
+	struct pg_value *d = pg_value_dict(&arena);
+	int rc = 0;
+
+	op->files = pg_files_ref(a->files);
+	if (a->files == NULL) {
+		durable_del(op, "files", a->id);
+	} else {
+		pg_put(&arena, d, "files", pg_files_value(a->files, &arena));
+		rc = durable_put(op, "files", a->id, d, e);
+	}
+	pg_arena_fini(&arena);
+	return rc;
+}
+
+static void
+durable_commit(struct durable_op *op)
+{
+	struct pg_err err = { 0 };
+
+	op->commit.done = durable_on_commit;
+	if ((op->lists_files && durable_put_files(op, &err) < 0) ||
+	    pg_store_commit(op->host->store, &op->change, &op->commit,
+	    &err) < 0)
+		durable_end(op, &err);
 }
 
 /* ---- Records of agents ---------------------------------------------------------- */
@@ -266,6 +295,7 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	op = durable_new(a->host, a, done, arg);
 	op->save = ++a->saves;
 	op->names_file = true;
+	op->lists_files = a->files != a->files_kept;
 	large = a->state_len > PG_STORE_STATE_INLINE;
 	d = durable_agent_value(a, status, extra, &arena);
 	if (large) {
@@ -296,6 +326,19 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	pg_arena_fini(&arena);
 }
 
+/* Those of an agent whose record goes. */
+static void
+durable_del_files(struct durable_op *op)
+{
+	struct pg_agent *a = op->agent;
+
+	if (a->files == NULL && a->files_kept == NULL)
+		return;
+	durable_del(op, "files", a->id);
+	pg_files_unref(a->files_kept);
+	a->files_kept = NULL;
+}
+
 static void
 durable_del_kept(struct durable_op *op, const struct pg_agent *a, uint64_t n)
 {
@@ -320,6 +363,23 @@ durable_on_gone(void *arg, const struct pg_err *err)
 }
 
 PG_FN void
+pg_durable_files(struct pg_agent *a, pg_durable_done *done, void *arg)
+{
+	struct pg_host *h = a->host;
+	struct durable_op *op;
+
+	if (h->store == NULL || a->going || a->hidden ||
+	    a->phase == PG_AGENT_STARTING || a->phase == PG_AGENT_GONE ||
+	    (h->cfg.durability == PG_DURABILITY_NONE && !a->by_move)) {
+		done(arg, NULL);
+		return;
+	}
+	op = durable_new(h, a, done, arg);
+	op->lists_files = true;
+	durable_commit(op);
+}
+
+PG_FN void
 pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 {
 	struct durable_op *op;
@@ -333,6 +393,7 @@ pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 	a->saves++;
 	op->names_file = true;
 	durable_del(op, "agent", a->id);
+	durable_del_files(op);
 	durable_commit(op);
 }
 
@@ -360,6 +421,7 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 	d = pg_value_dict(&arena);
 	op->names_file = true;
 	durable_del(op, "agent", a->id);
+	durable_del_files(op);
 	for (n = a->kept_first; n < a->kept_next; n++)
 		durable_del_kept(op, a, n);
 	if (note.n > 0) {

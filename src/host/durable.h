@@ -2,8 +2,10 @@
  * form. Every function that writes calls done once the change is as durable
  * as the store makes it; without a store that is at once.
  *
- * Keys: agent/ID, queue/ID/N (a message kept for ID), note/ID (where ID has
- * gone), transfer/ID, property/NAME, claim/NAME (who owns a relay name).
+ * Keys: agent/ID, files/ID (registered files of ID, if there are any; written
+ * with every record of ID that finds another list than is there), queue/ID/N
+ * (a message kept for ID), note/ID (where ID has gone), transfer/ID,
+ * property/NAME, claim/NAME (who owns a relay name).
  */
 #ifndef PG_DURABLE_H
 #define PG_DURABLE_H
@@ -39,6 +41,11 @@ struct pg_durable_extra {
 /* Write a's record with its last state. a is referenced meanwhile. */
 PG_FN void pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
     const struct pg_durable_extra *extra, pg_durable_done *done, void *arg);
+/* Write its list of registered files alone: a state is as old as the messages
+ * that are remembered with it, and a handler is at work. An agent that has no
+ * record (yet) gets none: done is then told at once. */
+PG_FN void pg_durable_files(struct pg_agent *a, pg_durable_done *done,
+    void *arg);
 /* Remove a's record and all that was kept for it, so that no later save
  * brings it back (until that fails); note: where it went, or
  * empty; transfer: decided as refused by the same step, or empty. */

@@ -10,8 +10,11 @@
 #include "checkpoint.h"
 #include "claim.h"
 #include "discovery.h"
+#include "errand.h"
+#include "folder.h"
 #include "gossip.h"
 #include "hub.h"
+#include "import.h"
 #include "inactive.h"
 #include "message.h"
 #include "move.h"
@@ -19,9 +22,11 @@
 #include "recover.h"
 #include "rejoin.h"
 #include "routes.h"
+#include "stored.h"
 #include "stream.h"
 #include "transfer.h"
 #include "../state/artifact.h"
+#include "../state/storage.h"
 #include "../state/store.h"
 
 #include <signal.h>
@@ -41,6 +46,7 @@ pg_host_config_init(struct pg_host_config *cfg)
 	cfg->relay_offline_after = PG_HUB_OFFLINE_AFTER;
 	cfg->relay_delivery_time = PG_HUB_DELIVERY_TIME;
 	cfg->relay_queue_max = PG_HUB_QUEUE_MAX;
+	cfg->storage_quota = PG_STORAGE_QUOTA;
 	cfg->artifact_max = PG_ARTIFACT_SIZE_MAX;
 	cfg->artifact_quota = PG_ARTIFACT_QUOTA;
 	cfg->artifact_ttl = PG_ARTIFACT_SPOOL_TTL;
@@ -127,6 +133,23 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	return 0;
 }
 
+/* Without them paglets live all the same. */
+static void
+host_make_folders(struct pg_host *h)
+{
+	struct pg_err err = { 0 };
+
+	h->folders = pg_folders_new(h, &err);
+	if (h->folders == NULL)
+		pg_log(PG_LOG_ERROR, "host: no work folders: %s", err.msg);
+	else
+		pg_folders_sweep(h);
+	err = (struct pg_err){ 0 };
+	h->stored = pg_stored_new(h, &err);
+	if (h->stored == NULL)
+		pg_log(PG_LOG_ERROR, "host: no managed storage: %s", err.msg);
+}
+
 /* What is large lies beside the store, whose lock it needs. */
 static int
 host_open_artifacts(struct pg_host *h, struct pg_err *e)
@@ -165,7 +188,11 @@ host_recover(struct pg_host *h, struct pg_err *e)
 	}
 	pg_checkpoint_init(h);
 	pg_inactive_init(h);
-	return pg_recover_load(h, e);
+	if (pg_recover_load(h, e) < 0)
+		return -1;
+	if (h->store != NULL)
+		host_make_folders(h);
+	return 0;
 }
 
 PG_FN struct pg_host *
@@ -212,6 +239,7 @@ pg_host_free(struct pg_host *h)
 	pg_discovery_free(h->discovery);
 	pg_gossip_stop(h->gossip);
 	pg_moves_free(h->moves);
+	pg_imports_free(h);
 	if (h->server != NULL)
 		pg_server_close(h->server);
 	pg_node_free(h->node);
@@ -226,6 +254,9 @@ pg_host_free(struct pg_host *h)
 		pg_work_free(h->work);
 	pg_hub_free(h->hub);
 	pg_claims_free(h->claims);
+	pg_errands_free(h);
+	pg_stored_free(h->stored);
+	pg_folders_free(h->folders);
 	pg_bind_free(h->bind);
 	pg_rejoin_free(h->rejoin);
 	pg_gossip_free(h->gossip);

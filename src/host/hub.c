@@ -392,14 +392,29 @@ hub_complete_health(struct pg_hub *hub, struct pg_value *health,
 		pg_put_int(a, health, "inactive_count", 0);
 }
 
+static void
+hub_end_polls(struct hub_node *n)
+{
+	while (n->polls != NULL)
+		hub_poll_end(n->polls);
+}
+
 /* It stops, and will poll no more: nobody needs to wait for that. */
 static void
 hub_node_leaves(struct hub_node *n)
 {
 	n->left = true;
-	while (n->polls != NULL)
-		hub_poll_end(n->polls);
+	hub_end_polls(n);
 	hub_node_offline(n);
+}
+
+PG_FN void
+pg_hub_renew(struct pg_hub *hub, struct pg_str name)
+{
+	struct hub_node *n = pg_map_get(&hub->nodes, name);
+
+	if (n != NULL)
+		hub_end_polls(n);
 }
 
 static struct hub_node *
@@ -808,8 +823,7 @@ pg_hub_shutdown(struct pg_hub *hub)
 
 	hub->closed = true;
 	while ((n = pg_map_next(&hub->nodes, &at)) != NULL)
-		while (n->polls != NULL)
-			hub_poll_end(n->polls);
+		hub_end_polls(n);
 	while (hub->strays != NULL)
 		hub_poll_end(hub->strays);
 }

@@ -82,6 +82,8 @@ PG_FN int pg_hub_check_name(struct pg_str name, struct pg_err *e);
  * the mesh of itself, as hosts of ours do, so that we need not. */
 PG_FN int pg_hub_connect(struct pg_hub *hub, struct pg_str name,
     const struct pg_value *health, bool greets, struct pg_err *e);
+/* The node has begun anew: the polls that it had open lead nowhere. */
+PG_FN void pg_hub_renew(struct pg_hub *hub, struct pg_str name);
 /* Park a poll for so long, or answer it before this returns. */
 PG_FN void pg_hub_park(struct pg_hub *hub, struct pg_str name,
     int64_t timeout, struct pg_hub_poll *p);

@@ -4,6 +4,7 @@
 
 #include "../base/log.h"
 #include "durable.h"
+#include "folder.h"
 #include "wire.h"
 
 /* One disposal or one look under way. */
@@ -52,6 +53,7 @@ dispose_remove(struct pg_agent *a)
 	pg_fail(&gone, PG_E_INVALID_AGENT, "No active paglet '%.*s' on %.*s",
 	    PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
 	pg_agent_remove(a, &gone);
+	pg_folder_drop(a->host, a->id);
 	pg_arena_fini(&arena);
 }
 

@@ -7,11 +7,14 @@
 
 #include "../base/log.h"
 #include "envelope.h"
+#include "folder.h"
+#include "import.h"
 #include "inactive.h"
 #include "mesh.h"
 #include "message.h"
 #include "remote.h"
 #include "settle.h"
+#include "staging.h"
 #include "destination.h"
 #include "wire.h"
 
@@ -21,10 +24,12 @@ enum move_stage {
 	MOVE_PREFLIGHT, /* asking the target for its health */
 	MOVE_TURN,      /* waiting for the agent's turn */
 	MOVE_HOOK,      /* in its hook; then its state is taken */
+	MOVE_STAGE,     /* its files go first */
 	MOVE_LOCAL,     /* arriving on this same host */
 	MOVE_RECORD,    /* being written down */
 	MOVE_POST,      /* the envelope may have reached the target */
 	MOVE_SETTLE,    /* the answer was lost: asking where it is */
+	MOVE_FINISH,    /* it is there: files that it moved are removed here */
 	MOVE_ASIDE,     /* it has come back already, and is being started */
 	MOVE_OVER
 };
@@ -53,6 +58,9 @@ struct move {
 	struct pg_err failure; /* why it is over */
 	bool recorded; /* the disk says that it is leaving */
 	struct pg_settle settle;
+	struct pg_staging staging; /* of its files at the target */
+	struct pg_import *import;  /* of a clone's files, on this host */
+	bool hooked; /* has to be told of the failure */
 	struct pg_timer timer;
 	struct pg_call *call;
 	pg_arrive_done *done;
@@ -90,6 +98,8 @@ move_free(struct move *m)
 		m->next->prev = m->prev;
 	pg_timer_stop(&m->timer);
 	pg_settle_stop(&m->settle);
+	pg_staging_fini(&m->staging);
+	pg_import_end(m->import, false);
 	if (m->call != NULL)
 		pg_call_cancel(m->call);
 	pg_bulk_unref(m->state.bulk);
@@ -136,24 +146,34 @@ move_on_failed_hook(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 	move_end_failed(arg);
 }
 
-/* Over without success; err is copied. A paglet whose hook `dispatching` has run is told by
- * dispatch_failed. */
+/* Nothing of it is left at the target. */
 static void
-move_fail(struct move *m, const struct pg_err *err)
+move_on_undone(struct pg_staging *g, const struct pg_err *err)
 {
-	bool hooked = m->stage > MOVE_HOOK && m->kind == PG_KIND_DISPATCH;
+	struct move *m = PG_CONTAINER(g, struct move, staging);
 	struct pg_order *busy = m->in_call ? &m->agent->in_call :
 	    &m->agent->own;
 
-	m->failure = *err;
-	m->stage = MOVE_OVER;
-	if (hooked && m->hold.agent != NULL && busy->id == 0 &&
+	(void)err;
+	if (m->hooked && m->hold.agent != NULL && busy->id == 0 &&
 	    pg_child_running(&m->agent->child) &&
 	    m->agent->phase != PG_AGENT_GONE)
 		pg_agent_command(&m->hold, "dispatch_failed",
 		    PG_AGENT_HOOK_TIME, move_on_failed_hook, m);
 	else
 		move_end_failed(m);
+}
+
+/* Over without success; err is copied. A paglet whose hook `dispatching` has
+ * run is told by dispatch_failed. */
+static void
+move_fail(struct move *m, const struct pg_err *err)
+{
+	m->hooked = m->stage > MOVE_HOOK && m->kind == PG_KIND_DISPATCH;
+	m->failure = *err;
+	m->stage = MOVE_OVER;
+	pg_settle_stop(&m->settle);
+	pg_staging_undo(&m->staging, move_on_undone);
 }
 
 static struct pg_str
@@ -220,6 +240,8 @@ move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 	 * and the target will say that it has it. */
 	if (instead == NULL)
 		pg_durable_gone(a, url, PG_STR_NULL, NULL, NULL);
+	if (instead == NULL)
+		pg_folder_drop(m->host, a->id);
 	pg_agent_remove(a, &gone);
 	pg_buf_fini(&b);
 	pg_arena_fini(&arena);
@@ -240,28 +262,42 @@ move_on_cloned(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 	move_free(m);
 }
 
-/* The target has it, at url (which may be yet another host). */
 static void
-move_delivered(struct move *m, struct pg_str url)
+move_on_finished(struct pg_staging *g, const struct pg_err *err)
 {
-	m->url = pg_arena_str(&m->arena, url);
+	struct move *m = PG_CONTAINER(g, struct move, staging);
+
+	(void)err;
+	if (m->stage != MOVE_FINISH)
+		return; /* it is coming back meanwhile */
 	m->stage = MOVE_OVER;
 	move_event(m);
-	if (m->kind == PG_KIND_CLONE) {
-		if (m->agent->phase == PG_AGENT_ACTIVE &&
-		    (m->in_call ? m->agent->in_call.id :
-		    m->agent->own.id) == 0)
-			pg_agent_command(&m->hold, "cloned",
-			    PG_AGENT_HOOK_TIME, move_on_cloned, m);
-		else
-			move_on_cloned(m, m->agent, &(struct pg_outcome){
-			    .err = NULL });
-		return;
-	}
 	move_leave(m, m->url, NULL);
 	pg_agent_release(&m->hold);
 	move_tell(m, NULL, m->url, m->agent->id);
 	move_free(m);
+}
+
+/* The target has it, at url (which may be yet another host). A record that
+ * it is leaving stays until its files are removed here. */
+static void
+move_delivered(struct move *m, struct pg_str url)
+{
+	m->url = pg_arena_str(&m->arena, url);
+	if (m->kind != PG_KIND_CLONE) {
+		m->stage = MOVE_FINISH;
+		pg_staging_commit(&m->staging, move_on_finished);
+		return;
+	}
+	m->stage = MOVE_OVER;
+	move_event(m);
+	if (m->agent->phase == PG_AGENT_ACTIVE &&
+	    (m->in_call ? m->agent->in_call.id : m->agent->own.id) == 0)
+		pg_agent_command(&m->hold, "cloned", PG_AGENT_HOOK_TIME,
+		    move_on_cloned, m);
+	else
+		move_on_cloned(m, m->agent, &(struct pg_outcome){
+		    .err = NULL });
 }
 
 /* ---- Asking what became of it ------------------------------------------- */
@@ -353,12 +389,15 @@ static struct pg_value *
 move_metadata(struct move *m)
 {
 	struct pg_arena *a = &m->arena;
-	struct pg_value *d = pg_value_dict(a), *seen;
+	struct pg_value *d = pg_value_dict(a), *seen, *files;
 
 	if (m->kind != PG_KIND_RETRACT)
 		pg_put(a, d, "transfer_ticket", pg_ticket_value(&m->ticket,
 		    m->url, a));
 	pg_put_strz(a, d, "transfer_id", m->id);
+	files = pg_staging_value(&m->staging, a);
+	if (files != NULL)
+		pg_put(a, d, "registered_files", files);
 	if (m->agent->restart)
 		pg_put_strz(a, d, "restart", "on-crash");
 	if (m->kind != PG_KIND_CLONE && (seen = move_seen(m)) != NULL)
@@ -494,6 +533,12 @@ move_local(struct move *m)
 	m->stage = MOVE_LOCAL;
 	in.inactive = m->ticket.inactive;
 	in.restart = m->agent->restart;
+	in.files = m->agent->files;
+	if (m->kind == PG_KIND_CLONE && m->import != NULL) {
+		in.files = pg_import_files(m->import);
+		in.import = m->import;
+		m->import = NULL;
+	}
 	if (m->kind != PG_KIND_CLONE) {
 		in.replaces = m->agent;
 		in.window = &m->agent->window;
@@ -522,7 +567,7 @@ move_may_replace(struct pg_agent *a)
 	const struct move *m = move_of(a);
 
 	return m != NULL && (m->stage == MOVE_POST ||
-	    m->stage == MOVE_SETTLE);
+	    m->stage == MOVE_SETTLE || m->stage == MOVE_FINISH);
 }
 
 static bool
@@ -530,7 +575,7 @@ move_outlives(struct pg_agent *a)
 {
 	const struct move *m = move_of(a);
 
-	return m != NULL && m->stage >= MOVE_LOCAL && m->stage < MOVE_OVER;
+	return m != NULL && m->stage >= MOVE_STAGE && m->stage < MOVE_OVER;
 }
 
 /* For arrivals: a stands aside while what came back is being started. What
@@ -557,7 +602,7 @@ static struct pg_value *
 move_record_value(struct move *m)
 {
 	struct pg_arena *a = &m->arena;
-	struct pg_value *d = pg_value_dict(a);
+	struct pg_value *d = pg_value_dict(a), *files;
 
 	pg_put_strz(a, d, "transfer_id", m->id);
 	pg_put_strz(a, d, "kind", pg_kind_name(m->kind));
@@ -565,6 +610,9 @@ move_record_value(struct move *m)
 	pg_put_str(a, d, "target_name", m->target.name);
 	pg_put_str(a, d, "target_address", m->target.address);
 	pg_put_bool(a, d, "settle", m->target.settles);
+	files = pg_staging_record(&m->staging, a);
+	if (files != NULL)
+		pg_put(a, d, "staged", files);
 	return d;
 }
 
@@ -597,6 +645,9 @@ move_replaced(struct pg_agent *a, struct pg_agent *b)
 	local = m->stage == MOVE_LOCAL;
 	m->stage = MOVE_OVER;
 	m->url = m->host->address;
+	/* It has been away. */
+	if (!local)
+		pg_staging_commit(&m->staging, NULL);
 	move_event(m);
 	move_leave(m, m->url, b);
 	if (local)
@@ -639,6 +690,42 @@ move_record(struct move *m)
 }
 
 static void
+move_on_staged(struct pg_staging *g, const struct pg_err *err)
+{
+	struct move *m = PG_CONTAINER(g, struct move, staging);
+
+	if (err != NULL) {
+		move_failed_event(m, "files", err);
+		move_fail(m, err);
+	} else if (m->kind == PG_KIND_CLONE) {
+		move_leaving(m, NULL);
+	} else {
+		move_record(m);
+	}
+}
+
+static void
+move_on_copied(void *arg, const struct pg_err *err)
+{
+	if (err != NULL)
+		move_fail(arg, err);
+	else
+		move_leaving(arg, NULL);
+}
+
+static void
+move_stage(struct move *m)
+{
+	m->staging.host = m->host;
+	m->staging.files = pg_files_ref(m->agent->files);
+	m->staging.target = m->target.address;
+	m->staging.owner = move_agent_id(m);
+	m->staging.timeout = m->ticket.timeout;
+	m->staging.copies = m->kind == PG_KIND_CLONE;
+	pg_staging_start(&m->staging, move_on_staged);
+}
+
+static void
 move_on_snapshot(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 {
 	struct move *m = arg;
@@ -651,13 +738,17 @@ move_on_snapshot(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		move_fail(m, &err);
 		return;
 	}
+	m->stage = MOVE_STAGE;
 	/* The agent has just kept it as its last state. */
 	m->state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
 		.off = a->state_off, .len = a->state_len };
-	if (m->kind == PG_KIND_CLONE || m->local)
+	if (m->local && m->kind == PG_KIND_CLONE && a->files != NULL)
+		m->import = pg_import_copies(m->host, move_agent_id(m),
+		    a->files, move_on_copied, m);
+	else if (m->local)
 		move_leaving(m, NULL);
 	else
-		move_record(m);
+		move_stage(m);
 }
 
 static void
@@ -893,7 +984,9 @@ move_restore(struct move *m, const struct pg_value *v, struct pg_err *e)
 	m->url = pg_arena_str(&m->arena, url);
 	m->target.name = pg_arena_str(&m->arena, name);
 	m->target.address = pg_arena_str(&m->arena, address);
-	return 0;
+	m->staging.host = m->host;
+	m->staging.target = m->target.address;
+	return pg_staging_restore(&m->staging, pg_value_get(v, "staged"), e);
 }
 
 static void

@@ -15,8 +15,9 @@
 #include "../base/log.h"
 #include "../codec/json.h"
 #include "../codec/url.h"
-#include "inbound.h"
 #include "gossip.h"
+#include "inbound.h"
+#include "porter.h"
 #include "relay.h"
 #include "remote.h"
 #include "wire.h"
@@ -38,6 +39,7 @@ struct node_delivery {
 	struct node_delivery *prev, *next; /* among those not over */
 	char id[PG_ID_LEN + 1];
 	struct pg_bulk *ack; /* until the hub has it */
+	struct pg_porter *porter; /* carries an artifact for it; or NULL */
 	struct pg_call *call;
 	struct pg_timer timer; /* tries the ack again */
 	int64_t due;  /* when it is too late for that */
@@ -200,7 +202,7 @@ node_send_ack(struct pg_timer *t)
 	pg_arena_fini(&a);
 }
 
-/* An errand is done. */
+/* A delivery is done. */
 static void
 node_done(void *arg, struct pg_buf *ack)
 {
@@ -275,11 +277,59 @@ node_check_id(struct pg_str id, struct pg_err *e)
 }
 
 static void
+node_refuse(struct node_delivery *d, const struct pg_err *e)
+{
+	struct pg_buf ack = PG_BUF_INIT(0);
+
+	pg_inbound_put_error(&ack, e);
+	node_done(d, &ack);
+	pg_buf_fini(&ack);
+}
+
+static void
+node_ported(void *arg, struct pg_buf *ack)
+{
+	struct node_delivery *d = arg;
+
+	d->porter = NULL;
+	node_done(d, ack);
+}
+
+/* Artifacts go by themselves, not within deliveries and acks. */
+static void
+node_port(struct node_delivery *d, const struct pg_value *payload, bool in)
+{
+	struct pg_node *n = d->node;
+	struct pg_err e = { 0 };
+
+	if (in)
+		d->porter = pg_porter_import(n->host, n->hub, payload,
+		    node_ported, d, &e);
+	else
+		d->porter = pg_porter_export(n->host, n->hub, payload,
+		    node_ported, d, &e);
+	if (d->porter == NULL)
+		node_refuse(d, &e);
+}
+
+static void
+node_begin(struct node_delivery *d, const struct pg_value *delivery)
+{
+	struct pg_str kind = pg_value_text(pg_value_get(delivery, "kind"),
+	    PG_STR_NULL);
+	bool in = pg_str_eqz(kind, "artifact-import");
+
+	if (in || pg_str_eqz(kind, "artifact-export"))
+		node_port(d, pg_value_get(delivery, "payload"), in);
+	else
+		pg_inbound_start(d->node->host, delivery, node_done, d);
+}
+
+static void
 node_do(struct pg_node *n, const struct pg_value *delivery)
 {
 	struct pg_str id = PG_STR_NULL;
 	struct node_delivery *d;
-	struct pg_buf ack = PG_BUF_INIT(0);
 	struct pg_err e = { 0 };
 
 	if (pg_field_str(delivery, "delivery_id", &id, &e) < 0 ||
@@ -291,14 +341,12 @@ node_do(struct pg_node *n, const struct pg_value *delivery)
 		return; /* done, or being done */
 	d = node_take(n, id);
 	if (n->ndoing <= PG_NODE_DELIVERIES_MAX) {
-		pg_inbound_start(n->host, delivery, node_done, d);
+		node_begin(d, delivery);
 		return;
 	}
 	pg_fail(&e, PG_E_BUSY, "%.*s is busy with %d deliveries",
 	    PG_STR_ARG(n->host->name), PG_NODE_DELIVERIES_MAX);
-	pg_inbound_put_error(&ack, &e);
-	node_done(d, &ack);
-	pg_buf_fini(&ack);
+	node_refuse(d, &e);
 }
 
 /* ---- Polls ------------------------------------------------------------------------- */
@@ -408,6 +456,8 @@ node_send_greeting(struct pg_node *n)
 		pg_put_bool(&a, health, "online", false);
 	pg_put(&a, d, "health", health);
 	pg_put_strz(&a, d, "node_secret", n->secret);
+	if (!n->up)
+		pg_put_bool(&a, d, "fresh", true);
 	pg_put(&a, d, "greeting", pg_mesh_greet(h->mesh, n->member, !n->told,
 	    &a));
 	pg_buf_reset(&n->body);
@@ -555,8 +605,9 @@ pg_node_free(struct pg_node *n)
 			pg_call_cancel(d->call);
 		n->first = d->next;
 		d->node = NULL;
-		/* Otherwise its errand will free it. */
-		if (d->ack != NULL)
+		pg_porter_cancel(d->porter);
+		/* Otherwise what does it will free it. */
+		if (d->ack != NULL || d->porter != NULL)
 			node_delivery_free(d);
 	}
 	pg_map_fini(&n->ids);

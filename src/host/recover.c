@@ -1,5 +1,5 @@
 /* recover: see recover.h. Two passes over the store: agents and all else
- * first, then the messages that are kept for agents.
+ * first, then the messages and files that belong to agents.
  */
 
 #include "recover.h"
@@ -198,9 +198,28 @@ recover_enter(struct pg_agent *a, struct pg_msg *m)
 	return entered;
 }
 
-/* queue/ID/N */
+/* files/ID */
 static int
-recover_message(struct pg_host *h, const struct pg_durable_record *r,
+recover_files(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	struct pg_agent *a = pg_agent_find(h, r->id);
+
+	if (a == NULL)
+		pg_fail(e, PG_E_SERIAL, "no such agent");
+	else if (a->files == NULL && pg_files_read(pg_value_get(r->value,
+	    "files"), &a->files, e) == 0)
+		a->files_kept = pg_files_ref(a->files);
+	if (e->code != PG_E_OK)
+		pg_log(PG_LOG_ERROR, "recover: files/%.*s: %s",
+		    PG_STR_ARG(r->id), e->msg);
+	*e = (struct pg_err){ 0 };
+	return 0;
+}
+
+/* queue/ID/N, and files/ID */
+static int
+recover_second(struct pg_host *h, const struct pg_durable_record *r,
     struct pg_err *e)
 {
 	const char *slash = r->id.n > 0 ? memrchr(r->id.p, '/', r->id.n) :
@@ -210,6 +229,8 @@ recover_message(struct pg_host *h, const struct pg_durable_record *r,
 	struct pg_msg *m;
 	uint64_t n;
 
+	if (pg_str_eqz(r->kind, "files"))
+		return recover_files(h, r, e);
 	if (!pg_str_eqz(r->kind, "queue") || slash == NULL)
 		return 0;
 	id.n = (size_t)(slash - id.p);
@@ -326,7 +347,7 @@ pg_recover_load(struct pg_host *h, struct pg_err *e)
 	if (h->store == NULL)
 		return 0;
 	if (pg_durable_each(h, recover_first, e) < 0 ||
-	    pg_durable_each(h, recover_message, e) < 0)
+	    pg_durable_each(h, recover_second, e) < 0)
 		return -1;
 	pg_store_sweep(h->store, recover_keep_file, h);
 	if (pg_store_corrupt(h->store) > 0)

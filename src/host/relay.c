@@ -74,10 +74,12 @@ pg_relay_connect(struct pg_api *r)
 	struct pg_arena *a = &r->x->arena;
 	struct pg_value *health = NULL, *greeting = NULL, *answer;
 	struct pg_str secret = PG_STR_NULL, name;
+	bool fresh = false;
 	struct pg_err e = { 0 };
 
 	if (pg_field_dict_opt(r->body, "health", &health, &e) < 0 ||
 	    pg_field_dict_opt(r->body, "greeting", &greeting, &e) < 0 ||
+	    pg_field_bool_opt(r->body, "fresh", &fresh, &e) < 0 ||
 	    pg_field_str_opt(r->body, "node_secret", &secret, &e) < 0)
 		goto fail;
 	name = pg_str_trim(pg_value_text(pg_value_get(health != NULL ?
@@ -87,6 +89,8 @@ pg_relay_connect(struct pg_api *r)
 	    pg_hub_connect(r->host->hub, name, health != NULL ? health :
 	    r->body, greeting != NULL, &e) < 0)
 		goto fail;
+	if (fresh)
+		pg_hub_renew(r->host->hub, name);
 	if (greeting != NULL) {
 		if (relay_greeted(r, greeting, &answer, &e) < 0)
 			goto fail;

@@ -79,6 +79,11 @@ struct pg_server_ops {
 	void (*on_request)(void *arg, struct pg_exchange *x);
 };
 
+/* The answer will take long, and nothing of the request is needed any more
+ * but what lies in x->arena: give back the memory that only a request under
+ * way needs. */
+PG_FN void pg_exchange_park(struct pg_exchange *x);
+
 /* ---- For the parts of the server alone ---- */
 
 struct pg_slot;

@@ -4,7 +4,7 @@
  *
  * Its process is a pretended one, which never answers.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/agent */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent */
 /* wrap: pg_child_kill pg_child_running pg_child_send pg_child_start pg_child_stop pg_event_add pg_runtime_abi */
 #include "host/agent.h"
 

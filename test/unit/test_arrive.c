@@ -4,8 +4,8 @@
  *
  * The rest of the host is a pretended one; no process ever starts.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/arrive */
-/* wrap: pg_agent_find pg_agent_new pg_agent_ref pg_agent_remove pg_agent_start pg_agent_unref pg_class_restarts pg_runtime_class pg_agent_adopt pg_agent_asleep pg_agent_hide pg_agent_take_waiting pg_agent_unhide pg_checkpoint pg_dedupe_free pg_dedupe_read pg_durable_gone pg_durable_refuse pg_durable_save pg_forward_drop pg_forward_url pg_host_event pg_inactive_post pg_transfer_begin pg_transfer_end */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/files host/arrive */
+/* wrap: pg_agent_find pg_agent_new pg_agent_ref pg_agent_remove pg_agent_start pg_agent_unref pg_class_restarts pg_runtime_class pg_agent_adopt pg_agent_asleep pg_agent_hide pg_agent_take_waiting pg_agent_unhide pg_checkpoint pg_dedupe_free pg_dedupe_read pg_durable_gone pg_durable_refuse pg_durable_save pg_forward_drop pg_folder_aside pg_folder_drop pg_folder_forget pg_folder_restore pg_forward_url pg_host_event pg_import_end pg_import_files pg_import_needed pg_import_place pg_import_plain pg_import_start pg_import_sync pg_inactive_post pg_transfer_begin pg_transfer_end */
 #include "codec/json.h"
 #include "host/arrive.h"
 #include "host/wire.h"
@@ -117,6 +117,21 @@ __wrap_pg_runtime_class(struct pg_str name, struct pg_str state_name,
 	return NULL;
 }
 
+void __wrap_pg_folder_drop(struct pg_host *h, struct pg_str id);
+void
+__wrap_pg_folder_drop(struct pg_host *h, struct pg_str id)
+{
+	(void)h, (void)id;
+}
+
+void __wrap_pg_import_end(struct pg_import *im, bool kept);
+void
+__wrap_pg_import_end(struct pg_import *im, bool kept)
+{
+	(void)kept;
+	assert_null(im);
+}
+
 /* What only those need who get further. */
 #define NEVER(f)                                                          \
 	void __wrap_##f(void);                                            \
@@ -131,9 +146,18 @@ NEVER(pg_dedupe_read)
 NEVER(pg_durable_gone)
 NEVER(pg_durable_refuse)
 NEVER(pg_durable_save)
+NEVER(pg_folder_aside)
+NEVER(pg_folder_forget)
+NEVER(pg_folder_restore)
 NEVER(pg_forward_drop)
 NEVER(pg_forward_url)
 NEVER(pg_host_event)
+NEVER(pg_import_files)
+NEVER(pg_import_needed)
+NEVER(pg_import_place)
+NEVER(pg_import_plain)
+NEVER(pg_import_start)
+NEVER(pg_import_sync)
 NEVER(pg_inactive_post)
 NEVER(pg_transfer_begin)
 NEVER(pg_transfer_end)

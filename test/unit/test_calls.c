@@ -3,8 +3,8 @@
  * message goes when the host has had another address; and that an operation
  * nobody knows breaks the protocol.
  */
-/* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire host/calls */
-/* wrap: pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_agent_find pg_bind_was pg_forward_url pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order */
+/* parts: base/err base/mem base/buf base/map base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write host/wire host/files host/calls */
+/* wrap: pg_stored_call pg_register pg_unregister pg_agent_answer pg_agent_ref pg_agent_unref pg_durable_property pg_agent_check_call pg_agent_find pg_bind_was pg_forward_url pg_arrive_creation pg_deactivate pg_deactivation_read pg_dispose pg_loop_now pg_mesh_list pg_mesh_resolve pg_message_deliver pg_message_from_agent pg_message_remote pg_move_start pg_msg_fail pg_remote_answer pg_remote_post pg_ticket_read_order */
 #include "codec/pickle.h"
 #include "host/agent.h"
 #include "host/bind.h"
@@ -157,6 +157,16 @@ __wrap_pg_forward_url(struct pg_host *h, struct pg_str id,
 	return has_left;
 }
 
+bool __wrap_pg_stored_call(struct pg_agent *a, uint32_t id, struct pg_str op,
+    const struct pg_value *args);
+bool
+__wrap_pg_stored_call(struct pg_agent *a, uint32_t id, struct pg_str op,
+    const struct pg_value *args)
+{
+	(void)a, (void)id, (void)args;
+	return pg_str_eqz(op, "storage_read");
+}
+
 /* What the other operations would do. */
 #define NEVER(f)                                                          \
 	void __wrap_##f(void);                                            \
@@ -170,9 +180,11 @@ NEVER(pg_loop_now)
 NEVER(pg_mesh_list)
 NEVER(pg_move_start)
 NEVER(pg_msg_fail)
+NEVER(pg_register)
 NEVER(pg_remote_answer)
 NEVER(pg_remote_post)
 NEVER(pg_ticket_read_order)
+NEVER(pg_unregister)
 #undef NEVER
 
 static int
@@ -430,6 +442,7 @@ unknown_operations_break_the_protocol(void **state)
 	assert_int_equal(call("", NULL), -1);
 	assert_int_equal(call("property", NULL), -1);
 	assert_int_equal(call("property_sets", NULL), -1);
+	assert_int_equal(call("storage_read", NULL), 0);
 	assert_int_equal(answers, 0);
 }
 

@@ -3,7 +3,7 @@
  * state; what is kept for one and forgotten with it; and that hostile records
  * harm neither those around them nor the host.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop os/work state/journal state/record state/index state/compact state/replay state/bigstate state/store host/wire host/mailbox host/dedupe host/durable */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop os/work state/journal state/record state/index state/compact state/replay state/bigstate state/store host/wire host/mailbox host/dedupe host/files host/durable */
 /* wrap: pg_agent_ref pg_agent_unref */
 #include "base/log.h"
 #include "codec/json.h"

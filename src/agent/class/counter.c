@@ -175,6 +175,32 @@ counter_fork(struct paglets_call *c)
 	return copy != NULL ? paglets_reply(c, copy) : -1;
 }
 
+static int
+counter_register(struct paglets_call *c)
+{
+	const char *path = paglets_arg_text(c, "path", NULL);
+	const char *mode = paglets_arg_text(c, "mode", "copy");
+	const struct paglets_value *file;
+	bool move = strcmp(mode, "move") == 0;
+
+	if (path == NULL)
+		return paglets_fail(c, "HostError", "register: no path");
+	if (!move && strcmp(mode, "copy") != 0)
+		return paglets_fail(c, "TransferError", "registered file "
+		    "mode must be 'copy' or 'move'");
+	file = paglets_file_register(c, path, paglets_arg_text(c, "name",
+	    NULL), move ? PAGLETS_FILE_MOVE : PAGLETS_FILE_COPY);
+	return file != NULL ? paglets_reply(c, file) : -1;
+}
+
+static int
+counter_files(struct paglets_call *c)
+{
+	const struct paglets_value *files = paglets_files(c);
+
+	return files != NULL ? paglets_reply_value(c, "files", files) : -1;
+}
+
 static const struct paglets_handler counter_handlers[] = {
 	{ "increment", counter_increment },
 	{ "get", counter_get },
@@ -189,6 +215,8 @@ static const struct paglets_handler counter_handlers[] = {
 	{ "go", counter_go },
 	{ "pause", counter_pause },
 	{ "fork", counter_fork },
+	{ "register", counter_register },
+	{ "files", counter_files },
 	{ NULL, NULL }
 };
 
