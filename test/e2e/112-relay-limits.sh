@@ -30,7 +30,8 @@ tell() {
 		mkdir "$work"
 		ask POST "$hub/relay/hosts/$1/agents/a/messages" \
 			"{\"message\": {\"kind\": \"n$3\", \"args\": {}}, \"timeout\": $2}"
-		echo "$status $body" >"${work%-*}.$3"
+		echo "$status $body" >"$work/answer"
+		mv "$work/answer" "${work%-*}.$3"
 	) &
 	started+=($!)
 	telling[$3]=$!
@@ -49,7 +50,11 @@ end() {
 	kill "$1" 2>/dev/null
 }
 told() {
-	wait "${telling[$1]}"
+	local i
+	for ((i = 0; i < 3000; i++)); do
+		[ ! -e "$work/told.$1" ] || break
+		sleep 0.02
+	done
 	cat "$work/told.$1"
 }
 
