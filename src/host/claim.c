@@ -111,7 +111,8 @@ pg_claims_restore(struct pg_claims *s, struct pg_str name,
 		return -1;
 	if (name.n == 0 || claim_hex(hash, found.hash) < 0)
 		return pg_fail(e, PG_E_HOST, "claim of a relay name: no hash");
-	found.seen = pg_from_seconds(seen);
+	/* Not of the future: it would never get old. */
+	found.seen = PG_MIN(PG_MAX(pg_from_seconds(seen), 0), pg_now_wall());
 	c = pg_map_get(&s->map, name);
 	if (c == NULL)
 		c = claim_add(s, name);

@@ -22,7 +22,7 @@ int __wrap_pg_host_serve(const struct pg_host_config *cfg,
 
 static struct pg_host_config seen;
 static char first_peer[100], first_dns[100];
-static char bound[100], public[100];
+static char bound[100], public[100], hub[100];
 static int nserved;
 static struct pg_err last;
 static char *words[PG_HOST_LISTS_MAX * 2 + 10];
@@ -31,7 +31,10 @@ static int nwords;
 void
 __wrap_pg_host_config_init(struct pg_host_config *cfg)
 {
-	*cfg = (struct pg_host_config){ .bind = PG_STR("127.0.0.1") };
+	*cfg = (struct pg_host_config){ .bind = PG_STR("127.0.0.1"),
+		.relay_offline_after = 30 * PG_SEC,
+		.relay_delivery_time = 10 * PG_SEC, .relay_queue_max = 1024,
+		.mesh = true, .multicast = true, .lan = true };
 }
 
 int
@@ -55,6 +58,7 @@ __wrap_pg_host_serve(const struct pg_host_config *cfg,
 	snprintf(bound, sizeof(bound), "%.*s", PG_STR_ARG(cfg->bind));
 	snprintf(public, sizeof(public), "%.*s",
 	    PG_STR_ARG(cfg->publics[0]));
+	snprintf(hub, sizeof(hub), "%.*s", PG_STR_ARG(cfg->connect_to));
 	nserved++;
 	return 0;
 }
@@ -214,7 +218,11 @@ refuses_what_is_wrong(void **state)
 		"--peer=dns:a:b", "--peer=::1", "--peer=[::1",
 		"--property=novalue", "--property==v",
 		"--durability=often", "--log-level=loud", "--max-body=much",
-		"--public-url=http://a b" };
+		"--public-url=http://a b", "--connect-to=ftp://x",
+		"--connect-to=", "--relay-queue-limit=0",
+		"--relay-queue-limit=1000001", "--relay-offline-after=0s",
+		"--relay-offline-after=soon", "--relay-delivery-timeout=0",
+		"--relay-delivery-timeout=-1s" };
 	size_t i;
 
 	(void)state;
@@ -304,6 +312,49 @@ who_can_be_reached_has_a_key(void **state)
 	}
 }
 
+static void
+hosts_behind_a_hub(void **state)
+{
+	(void)state;
+	setenv("PAGLETS_API_KEY", "0123456789abcdef", 1);
+	word("--connect-to=http://hub:80/a/b/");
+	word("--peer=other:1");
+	assert_true(serves());
+	assert_string_equal(hub, "http://hub:80/a/b");
+	assert_int_equal(seen.npeers, 1);
+	assert_string_equal(first_peer, hub);
+	assert_false(seen.mesh || seen.multicast || seen.lan);
+	word("--connect-to=http://hub");
+	word("--public-url=http://me");
+	assert_false(serves());
+	assert_int_equal(last.code, PG_E_USAGE);
+	unsetenv("PAGLETS_API_KEY");
+	word("--connect-to=http://127.0.0.1:1");
+	assert_false(serves());
+	assert_int_equal(last.code, PG_E_FORBIDDEN);
+	word("--connect-to=http://127.0.0.1:1");
+	word("--insecure-no-auth");
+	assert_true(serves());
+}
+
+static void
+hubs_have_limits(void **state)
+{
+	(void)state;
+	assert_true(serves());
+	assert_int_equal(seen.relay_queue_max, 1024);
+	word("--relay-queue-limit=1");
+	word("--relay-offline-after=500ms");
+	word("--relay-delivery-timeout=2m");
+	assert_true(serves());
+	assert_int_equal(seen.relay_queue_max, 1);
+	assert_int_equal(seen.relay_offline_after, 500 * PG_MS);
+	assert_int_equal(seen.relay_delivery_time, 120 * PG_SEC);
+	word("--relay-queue-limit=1000000");
+	assert_true(serves());
+	assert_int_equal(seen.relay_queue_max, 1000000);
+}
+
 int
 main(void)
 {
@@ -316,7 +367,8 @@ main(void)
 		T(refuses_what_is_wrong),
 		T(peers_are_urls_or_names),
 		T(finds_peers_unless_told_not_to),
-		T(who_can_be_reached_has_a_key),
+		T(who_can_be_reached_has_a_key), T(hosts_behind_a_hub),
+		T(hubs_have_limits),
 	};
 #undef T
 
