@@ -68,6 +68,22 @@ relay_greeted(struct pg_api *r, const struct pg_value *greeting,
 	return 0;
 }
 
+static int
+relay_check_connect(const struct pg_api *r, struct pg_str name,
+    struct pg_str secret, const struct pg_value *health, struct pg_err *e)
+{
+	if (pg_hub_check_name(name, e) < 0)
+		return -1;
+	if (pg_str_eq(name, r->host->name))
+		return pg_fail(e, PG_E_CONFLICT, "relay name '%.*s' is that "
+		    "of the hub itself", PG_STR_ARG(name));
+	/* The body would be the health, which others get to see. */
+	if (secret.n > 0 && health == NULL)
+		return pg_fail(e, PG_E_HOST, "node_secret stands beside "
+		    "health, not in it");
+	return 0;
+}
+
 PG_FN void
 pg_relay_connect(struct pg_api *r)
 {
@@ -76,6 +92,7 @@ pg_relay_connect(struct pg_api *r)
 	struct pg_str secret = PG_STR_NULL, name;
 	bool fresh = false;
 	struct pg_err e = { 0 };
+	int taken;
 
 	if (pg_field_dict_opt(r->body, "health", &health, &e) < 0 ||
 	    pg_field_dict_opt(r->body, "greeting", &greeting, &e) < 0 ||
@@ -84,12 +101,14 @@ pg_relay_connect(struct pg_api *r)
 		goto fail;
 	name = pg_str_trim(pg_value_text(pg_value_get(health != NULL ?
 	    health : r->body, "name"), PG_STR_NULL));
-	if (pg_hub_check_name(name, &e) < 0 ||
-	    pg_claims_check(r->host->claims, name, secret, true, &e) < 0 ||
+	if (relay_check_connect(r, name, secret, health, &e) < 0 ||
+	    (taken = pg_claims_check(r->host->claims, name, secret, true,
+	    &e)) < 0 ||
 	    pg_hub_connect(r->host->hub, name, health != NULL ? health :
 	    r->body, greeting != NULL, &e) < 0)
 		goto fail;
-	if (fresh)
+	/* Who polled before may have been somebody else. */
+	if (fresh || taken > 0)
 		pg_hub_renew(r->host->hub, name);
 	if (greeting != NULL) {
 		if (relay_greeted(r, greeting, &answer, &e) < 0)
