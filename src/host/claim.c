@@ -149,6 +149,7 @@ pg_claims_check(struct pg_claims *s, struct pg_str name, struct pg_str secret,
 	int64_t now = pg_now_wall();
 	struct claim *c = pg_map_get(&s->map, name);
 	uint8_t hash[PG_SHA256_SIZE];
+	bool taken = false;
 
 	if (claim_check_secret(secret, e) < 0)
 		return -1;
@@ -170,11 +171,12 @@ pg_claims_check(struct pg_claims *s, struct pg_str name, struct pg_str secret,
 			return pg_fail(e, PG_E_BUSY, "%d relay names are "
 			    "claimed, this hub takes no more", PG_CLAIMS_MAX);
 		memcpy(c->hash, hash, sizeof(hash));
+		taken = true;
 	}
 	c->seen = now;
 	if (c->written == 0 || now - c->written >= PG_CLAIM_WRITE_TIME)
 		claim_write(s, c);
-	return 0;
+	return taken;
 }
 
 PG_FN struct pg_claims *

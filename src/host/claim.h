@@ -21,7 +21,7 @@ PG_FN void pg_claims_free(struct pg_claims *s);
 
 /* Whether the holder of the secret (empty: none) may use the name now; if it
  * may, that counts as a sign of life of the claim. take: a name that nobody
- * claims becomes his who has a secret. -1: PG_E_FORBIDDEN, somebody else's;
+ * claims becomes his who has a secret; then 1, else 0. -1: PG_E_FORBIDDEN, somebody else's;
  * PG_E_HOST, no secret as secrets are; PG_E_BUSY, PG_CLAIMS_MAX names are
  * claimed. */
 PG_FN int pg_claims_check(struct pg_claims *s, struct pg_str name,

@@ -11,15 +11,14 @@
 
 #define INBOUND_BODY_MAX ((size_t)1 << 30) /* bytes of a request's body */
 
-/* Owner: itself, until done. */
-struct pg_inbound {
-	struct pg_host *host;
-	bool whole; /* the answer is the result itself */
+/* Somebody waits for the answer. Owner: itself, until done. */
+struct inbound_wait {
+	bool whole;
 	pg_inbound_done *done;
 	void *arg;
 };
 
-/* As a request: method and path, and what the body is. */
+/* What the record says; texts borrow from it, or lie in an arena. */
 struct inbound_request {
 	struct pg_str method, path;
 	const struct pg_value *body;
@@ -128,40 +127,62 @@ inbound_read(const struct pg_value *delivery, struct pg_arena *a,
 	    (int)PG_MIN(kind.n, (size_t)40), kind.p);
 }
 
-/* ---- The answer -------------------------------------------------------------------- */
-
-static void
-inbound_end(struct pg_inbound *x, struct pg_buf *ack)
+PG_FN int
+pg_inbound_read(const struct pg_value *delivery, struct pg_inbound *in,
+    struct pg_err *e)
 {
-	pg_inbound_done *done = x->done;
-	void *arg = x->arg;
+	struct pg_buf text = PG_BUF_INIT(INBOUND_BODY_MAX);
+	struct inbound_request r;
+	int rc = -1;
 
-	free(x);
-	done(arg, ack);
-	pg_buf_fini(ack);
+	if (inbound_read(delivery, &in->arena, &r, e) < 0)
+		goto out;
+	in->method = pg_arena_str(&in->arena, r.method);
+	in->path = pg_arena_str(&in->arena, r.path);
+	in->whole = r.whole;
+	rc = 0;
+	if (r.body == NULL || r.body->n == 0)
+		goto out;
+	if (pg_json_write(&text, r.body, e) < 0)
+		rc = -1;
+	else if ((in->body = pg_bulk_copy(pg_buf_str(&text), e)) == NULL)
+		rc = -1;
+out:
+	pg_buf_fini(&text);
+	return rc;
 }
+
+PG_FN void
+pg_inbound_fini(struct pg_inbound *in)
+{
+	pg_bulk_unref(in->body);
+	in->body = NULL;
+	pg_arena_fini(&in->arena);
+}
+
+/* ---- The answer -------------------------------------------------------------------- */
 
 /* All answers of routes are JSON objects, which the ack goes around or
  * into. */
 static void
 inbound_on_answer(void *arg, int status, struct pg_str body)
 {
-	struct pg_inbound *x = arg;
+	struct inbound_wait w = *(struct inbound_wait *)arg;
 	struct pg_buf ack = PG_BUF_INIT(0);
-	bool whole = x->whole && status == 200;
+	bool whole = w.whole && status == 200;
 
-	if (status == 0) { /* the host ends */
-		inbound_end(x, &ack);
-		return;
+	free(arg);
+	if (status != 0) { /* else the host ends */
+		pg_buf_putz(&ack, status == 200 ? "{\"ok\": true, " :
+		    "{\"ok\": false, ");
+		if (whole)
+			pg_buf_putz(&ack, "\"result\": ");
+		pg_buf_puts(&ack, whole ? body : pg_str_skip(body, 1));
+		if (whole)
+			pg_buf_putc(&ack, '}');
 	}
-	pg_buf_putz(&ack, status == 200 ? "{\"ok\": true, " :
-	    "{\"ok\": false, ");
-	if (whole)
-		pg_buf_putz(&ack, "\"result\": ");
-	pg_buf_puts(&ack, whole ? body : pg_str_skip(body, 1));
-	if (whole)
-		pg_buf_putc(&ack, '}');
-	inbound_end(x, &ack);
+	w.done(w.arg, &ack);
+	pg_buf_fini(&ack);
 }
 
 /* Whoever is behind the hub counts as on this machine if the hub is there. */
@@ -177,38 +198,16 @@ inbound_peer(const struct pg_host *h)
 }
 
 PG_FN void
-pg_inbound_start(struct pg_host *h, const struct pg_value *delivery,
+pg_inbound_start(struct pg_host *h, const struct pg_inbound *in,
     pg_inbound_done *done, void *arg)
 {
-	struct pg_inbound *x = pg_alloc(sizeof(*x));
-	struct pg_buf ack = PG_BUF_INIT(0), body = PG_BUF_INIT(INBOUND_BODY_MAX);
+	struct inbound_wait *w = pg_alloc(sizeof(*w));
 	struct pg_addr peer = inbound_peer(h);
-	struct inbound_request r;
-	struct pg_arena a = { 0 };
-	struct pg_err e = { 0 };
-	struct pg_bulk *bulk = NULL;
 
-	*x = (struct pg_inbound){ .host = h, .done = done, .arg = arg };
-	if (inbound_read(delivery, &a, &r, &e) < 0)
-		goto fail;
-	x->whole = r.whole;
-	if (r.body != NULL && r.body->n > 0) {
-		if (pg_json_write(&body, r.body, &e) < 0)
-			goto fail;
-		bulk = pg_bulk_copy(pg_buf_str(&body), &e);
-		if (bulk == NULL)
-			goto fail;
-	}
-	pg_server_ask(h->server, &peer, r.method, r.path, bulk,
-	    inbound_on_answer, x);
-	pg_bulk_unref(bulk);
-	goto out;
-fail:
-	pg_inbound_put_error(&ack, &e);
-	inbound_end(x, &ack);
-out:
-	pg_buf_fini(&body);
-	pg_arena_fini(&a);
+	*w = (struct inbound_wait){ .whole = in->whole, .done = done,
+		.arg = arg };
+	pg_server_ask(h->server, &peer, in->method, in->path, in->body,
+	    inbound_on_answer, w);
 }
 
 #undef INBOUND_BODY_MAX

@@ -15,6 +15,7 @@
 #include "../base/log.h"
 #include "../codec/json.h"
 #include "../codec/url.h"
+#include "api.h"
 #include "gossip.h"
 #include "inbound.h"
 #include "porter.h"
@@ -312,41 +313,133 @@ node_port(struct node_delivery *d, const struct pg_value *payload, bool in)
 		node_refuse(d, &e);
 }
 
-static void
-node_begin(struct node_delivery *d, const struct pg_value *delivery)
-{
-	struct pg_str kind = pg_value_text(pg_value_get(delivery, "kind"),
-	    PG_STR_NULL);
-	bool in = pg_str_eqz(kind, "artifact-import");
+/* What a poll has brought. Owner: itself. */
+struct node_arrival {
+	struct pg_job job;
+	struct pg_node *node;
+	struct pg_bulk *body;
+	struct pg_arena arena;
+	const struct pg_value *delivery; /* NULL: none */
+	struct pg_str id, kind;
+	struct pg_inbound in;
+	struct pg_err err;     /* there is none, or it is ill-formed, */
+	struct pg_err refused; /* or it is to be answered with this */
+};
 
-	if (in || pg_str_eqz(kind, "artifact-export"))
-		node_port(d, pg_value_get(delivery, "payload"), in);
-	else
-		pg_inbound_start(d->node->host, delivery, node_done, d);
+static bool
+node_is_port(const struct node_arrival *v)
+{
+	return pg_str_eqz(v->kind, "artifact-import") ||
+	    pg_str_eqz(v->kind, "artifact-export");
+}
+
+/* Any thread. */
+static void
+node_read(struct node_arrival *v)
+{
+	struct pg_value *answer = NULL;
+
+	pg_arena_init(&v->arena, NODE_TREE_MAX);
+	if (pg_json_read(pg_bulk_str(v->body), &v->arena, &answer,
+	    &v->err) < 0)
+		return;
+	v->delivery = pg_value_get(answer, "delivery");
+	if (!pg_value_is(v->delivery, PG_T_DICT)) {
+		v->delivery = NULL;
+		return;
+	}
+	if (pg_field_str(v->delivery, "delivery_id", &v->id, &v->err) < 0 ||
+	    node_check_id(v->id, &v->err) < 0)
+		return;
+	v->kind = pg_value_text(pg_value_get(v->delivery, "kind"),
+	    PG_STR_NULL);
+	if (!node_is_port(v))
+		pg_inbound_read(v->delivery, &v->in, &v->refused);
 }
 
 static void
-node_do(struct pg_node *n, const struct pg_value *delivery)
+node_arrival_free(struct node_arrival *v)
 {
-	struct pg_str id = PG_STR_NULL;
+	pg_inbound_fini(&v->in);
+	pg_arena_fini(&v->arena);
+	pg_bulk_unref(v->body);
+	free(v);
+}
+
+static void
+node_arrival_drop(struct pg_job *j)
+{
+	node_arrival_free(PG_CONTAINER(j, struct node_arrival, job));
+}
+
+static void
+node_begin(struct node_delivery *d, struct node_arrival *v)
+{
+	if (v->refused.code != PG_E_OK)
+		node_refuse(d, &v->refused);
+	else if (node_is_port(v))
+		node_port(d, pg_value_get(v->delivery, "payload"),
+		    pg_str_eqz(v->kind, "artifact-import"));
+	else
+		pg_inbound_start(d->node->host, &v->in, node_done, d);
+}
+
+static void
+node_do(struct pg_node *n, struct node_arrival *v)
+{
 	struct node_delivery *d;
 	struct pg_err e = { 0 };
 
-	if (pg_field_str(delivery, "delivery_id", &id, &e) < 0 ||
-	    node_check_id(id, &e) < 0) {
-		pg_log(PG_LOG_WARN, "node: delivery left out: %s", e.msg);
+	if (v->err.code != PG_E_OK) {
+		pg_log(PG_LOG_WARN, "node: delivery left out: %s",
+		    v->err.msg);
 		return;
 	}
-	if (pg_map_get(&n->ids, id) != NULL)
-		return; /* done, or being done */
-	d = node_take(n, id);
+	/* None, or one that is done or being done. */
+	if (v->delivery == NULL || pg_map_get(&n->ids, v->id) != NULL)
+		return;
+	d = node_take(n, v->id);
 	if (n->ndoing <= PG_NODE_DELIVERIES_MAX) {
-		node_begin(d, delivery);
+		node_begin(d, v);
 		return;
 	}
 	pg_fail(&e, PG_E_BUSY, "%.*s is busy with %d deliveries",
 	    PG_STR_ARG(n->host->name), PG_NODE_DELIVERIES_MAX);
 	node_refuse(d, &e);
+}
+
+static void
+node_arrival_run(struct pg_job *j)
+{
+	node_read(PG_CONTAINER(j, struct node_arrival, job));
+}
+
+static void
+node_arrival_done(struct pg_job *j)
+{
+	struct node_arrival *v = PG_CONTAINER(j, struct node_arrival, job);
+
+	node_do(v->node, v);
+	node_arrival_free(v);
+}
+
+/* A long one is read on a worker. */
+static void
+node_arrived(struct pg_node *n, struct pg_bulk *body)
+{
+	struct node_arrival *v = pg_alloc(sizeof(*v));
+
+	v->node = n;
+	v->body = pg_bulk_ref(body);
+	v->job.run = node_arrival_run;
+	v->job.done = node_arrival_done;
+	v->job.drop = node_arrival_drop;
+	if (body->n > PG_API_WORKER_MIN && pg_work_submit(n->host->work,
+	    &v->job, &v->err) == 0)
+		return;
+	v->err = (struct pg_err){ 0 };
+	node_arrival_run(&v->job);
+	node_arrival_done(&v->job);
 }
 
 /* ---- Polls ------------------------------------------------------------------------- */
@@ -357,24 +450,22 @@ node_on_poll(void *arg, const struct pg_response *r)
 	struct node_poll *p = arg;
 	struct pg_node *n = p->node;
 	struct pg_arena a;
-	struct pg_value *v = NULL;
+	struct pg_value *v;
 	struct pg_err e = { 0 };
 
 	p->call = NULL;
-	pg_arena_init(&a, NODE_TREE_MAX);
-	if (pg_remote_answer(r, true, &a, &v, &e) < 0) {
-		/* Connecting tells what is wrong, and polls again. */
-		n->up = false;
-		pg_wrap(&e, "poll");
-		node_down(n, &e);
-		goto out;
+	if (r->status == 200 && r->body != NULL) {
+		/* First the next poll: no delivery waits for this one. */
+		node_poll(p);
+		node_arrived(n, r->body);
+		return;
 	}
-	/* First the next poll, so that no delivery waits for this one. */
-	node_poll(p);
-	v = pg_value_get(v, "delivery");
-	if (pg_value_is(v, PG_T_DICT))
-		node_do(n, v);
-out:
+	pg_arena_init(&a, PG_REMOTE_REPLY_MAX * 4);
+	if (pg_remote_answer(r, true, &a, &v, &e) == 0)
+		pg_fail(&e, PG_E_REMOTE, "no answer");
+	pg_wrap(&e, "poll");
+	/* Connecting tells what is wrong, and polls again. */
+	node_down(n, &e);
 	pg_arena_fini(&a);
 }
 

@@ -68,6 +68,22 @@ relay_greeted(struct pg_api *r, const struct pg_value *greeting,
 	return 0;
 }
 
+static int
+relay_check_connect(const struct pg_api *r, struct pg_str name,
+    struct pg_str secret, const struct pg_value *health, struct pg_err *e)
+{
+	if (pg_hub_check_name(name, e) < 0)
+		return -1;
+	if (pg_str_eq(name, r->host->name))
+		return pg_fail(e, PG_E_CONFLICT, "relay name '%.*s' is that "
+		    "of the hub itself", PG_STR_ARG(name));
+	/* The body would be the health, which others get to see. */
+	if (secret.n > 0 && health == NULL)
+		return pg_fail(e, PG_E_HOST, "node_secret stands beside "
+		    "health, not in it");
+	return 0;
+}
+
 PG_FN void
 pg_relay_connect(struct pg_api *r)
 {
@@ -76,6 +92,7 @@ pg_relay_connect(struct pg_api *r)
 	struct pg_str secret = PG_STR_NULL, name;
 	bool fresh = false;
 	struct pg_err e = { 0 };
+	int taken;
 
 	if (pg_field_dict_opt(r->body, "health", &health, &e) < 0 ||
 	    pg_field_dict_opt(r->body, "greeting", &greeting, &e) < 0 ||
@@ -84,12 +101,14 @@ pg_relay_connect(struct pg_api *r)
 		goto fail;
 	name = pg_str_trim(pg_value_text(pg_value_get(health != NULL ?
 	    health : r->body, "name"), PG_STR_NULL));
-	if (pg_hub_check_name(name, &e) < 0 ||
-	    pg_claims_check(r->host->claims, name, secret, true, &e) < 0 ||
+	if (relay_check_connect(r, name, secret, health, &e) < 0 ||
+	    (taken = pg_claims_check(r->host->claims, name, secret, true,
+	    &e)) < 0 ||
 	    pg_hub_connect(r->host->hub, name, health != NULL ? health :
 	    r->body, greeting != NULL, &e) < 0)
 		goto fail;
-	if (fresh)
+	/* Who polled before may have been somebody else. */
+	if (fresh || taken > 0)
 		pg_hub_renew(r->host->hub, name);
 	if (greeting != NULL) {
 		if (relay_greeted(r, greeting, &answer, &e) < 0)
@@ -194,17 +213,47 @@ pg_relay_diagnostics(struct pg_api *r)
 
 /* ---- Acks -------------------------------------------------------------------------- */
 
+/* An ArtifactRef as a node gave it, with what it has left out. */
+static int
+relay_write_artifact(const struct pg_value *ref, struct pg_buf *out,
+    struct pg_err *e)
+{
+	static const char *const texts[] = { "compression",
+		"owner_agent_id" };
+	static const char *const times[] = { "created_at", "expires_at" };
+	struct pg_arena a = { 0 };
+	struct pg_value *d = NULL;
+	size_t i;
+	int rc = -1;
+
+	if (pg_value_is(ref, PG_T_DICT) && pg_value_copy(&a, ref, &d) == 0) {
+		for (i = 0; i < PG_COUNT(texts); i++)
+			if (pg_value_get(d, texts[i]) == NULL)
+				pg_put_strz(&a, d, texts[i], "");
+		for (i = 0; i < PG_COUNT(times); i++)
+			if (pg_value_get(d, times[i]) == NULL)
+				pg_put_float(&a, d, times[i], 0);
+		rc = pg_json_write(out, d, e);
+	} else {
+		pg_fail(e, PG_E_REMOTE, "the node told of no artifact");
+	}
+	pg_arena_fini(&a);
+	return rc;
+}
+
 static int
 relay_write(enum relay_form form, const struct pg_value *ack,
     struct pg_buf *out, struct pg_err *e)
 {
 	const char *key = form == RELAY_PROXY ? "proxy" :
 	    form == RELAY_ARTIFACT ? "artifact" : "result";
+	const struct pg_value *v = pg_value_get(ack, key);
 	int rc;
 
 	if (form != RELAY_WHOLE)
 		pg_buf_printf(out, "{\"%s\": ", key);
-	rc = pg_json_write(out, pg_value_get(ack, key), e);
+	rc = form == RELAY_ARTIFACT ? relay_write_artifact(v, out, e) :
+	    pg_json_write(out, v, e);
 	if (form != RELAY_WHOLE)
 		pg_buf_putc(out, '}');
 	return rc;
@@ -255,8 +304,9 @@ relay_on_ack(void *arg, const struct pg_ack *ack, const struct pg_err *err)
 	} else {
 		out = pg_api_out(w->r);
 		if (relay_write(w->form, ack->body, out, &e) < 0)
-			out->failed = true;
-		pg_api_send(w->r);
+			pg_api_fail(w->r, &e);
+		else
+			pg_api_send(w->r);
 	}
 }
 
@@ -468,9 +518,9 @@ pg_relay_create(struct pg_api *r)
 PG_FN void
 pg_relay_message(struct pg_api *r)
 {
-	/* What PROTOCOL section 9 names; the last three are ours. */
-	static const char *const copied[] = { "message", "oneway",
-		"activate_if_inactive", "no_delay", "timeout", "hops" };
+	/* As PROTOCOL section 9 has it; what follows the flags is ours. */
+	static const char *const copied[] = { "timeout", "hops" };
+	bool oneway = false, activate = true, no_delay = false;
 	struct pg_arena *a = &r->x->arena;
 	struct pg_value *payload = pg_value_dict(a), *v;
 	struct pg_err e = { 0 };
@@ -478,11 +528,19 @@ pg_relay_message(struct pg_api *r)
 	size_t i;
 
 	if (pg_field_dict(r->body, "message", &v, &e) < 0 ||
+	    pg_field_bool_opt(r->body, "oneway", &oneway, &e) < 0 ||
+	    pg_field_bool_opt(r->body, "activate_if_inactive", &activate,
+	    &e) < 0 ||
+	    pg_field_bool_opt(r->body, "no_delay", &no_delay, &e) < 0 ||
 	    relay_time(r, NULL, &time, &e) < 0) {
 		pg_api_fail(r, &e);
 		return;
 	}
 	pg_put_str(a, payload, "agent_id", r->segments[4]);
+	pg_put(a, payload, "message", v);
+	pg_put_bool(a, payload, "oneway", oneway);
+	pg_put_bool(a, payload, "activate_if_inactive", activate);
+	pg_put_bool(a, payload, "no_delay", no_delay);
 	for (i = 0; i < PG_COUNT(copied); i++) {
 		v = pg_value_get(r->body, copied[i]);
 		if (v != NULL)
