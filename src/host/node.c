@@ -31,6 +31,8 @@
 struct node_poll {
 	struct pg_node *node;
 	struct pg_call *call; /* NULL: none */
+	int64_t begun;
+	bool hasty; /* the last one brought nothing, and at once */
 };
 
 /* What a delivery has come to. Owner: the node, until it is pushed out of
@@ -425,8 +427,9 @@ node_arrival_done(struct pg_job *j)
 
 /* A long one is read on a worker. */
 static void
-node_arrived(struct pg_node *n, struct pg_bulk *body)
+node_arrived(struct node_poll *p, struct pg_bulk *body, bool soon)
 {
+	struct pg_node *n = p->node;
 	struct node_arrival *v = pg_alloc(sizeof(*v));
 
 	v->node = n;
@@ -439,6 +442,7 @@ node_arrived(struct pg_node *n, struct pg_bulk *body)
 		return;
 	v->err = (struct pg_err){ 0 };
 	node_arrival_run(&v->job);
+	p->hasty = soon && v->delivery == NULL;
 	node_arrival_done(&v->job);
 }
 
@@ -452,12 +456,17 @@ node_on_poll(void *arg, const struct pg_response *r)
 	struct pg_arena a;
 	struct pg_value *v;
 	struct pg_err e = { 0 };
+	bool soon;
 
 	p->call = NULL;
 	if (r->status == 200 && r->body != NULL) {
-		/* First the next poll: no delivery waits for this one. */
-		node_poll(p);
-		node_arrived(n, r->body);
+		soon = node_now(n) - p->begun < PG_NODE_HASTE_TIME;
+		/* First the next poll: no delivery waits for this one. But a
+		 * hub that always has nothing is asked when we greet it. */
+		if (!soon || !p->hasty)
+			node_poll(p);
+		p->hasty = false;
+		node_arrived(p, r->body, soon);
 		return;
 	}
 	pg_arena_init(&a, PG_REMOTE_REPLY_MAX * 4);
@@ -477,6 +486,7 @@ node_poll(struct node_poll *p)
 
 	if (n->leaving || p->call != NULL)
 		return;
+	p->begun = node_now(n);
 	p->call = node_ask(n, "GET", pg_arena_printf(&a,
 	    "/relay/poll/%.*s?timeout=%.0f", PG_STR_ARG(n->name),
 	    pg_to_seconds(PG_NODE_POLL_TIME)), NULL,

@@ -9,6 +9,8 @@
 
 #define PG_NODE_POLLS 2                   /* kept open at the hub */
 #define PG_NODE_POLL_TIME (25 * PG_SEC)   /* that the hub may let them wait */
+/* A poll that brings nothing within this was not parked. */
+#define PG_NODE_HASTE_TIME PG_SEC
 #define PG_NODE_GREET_TIME (5 * PG_SEC)   /* between two connects */
 #define PG_NODE_TIMEOUT (5 * PG_SEC)      /* of a connect or an ack */
 #define PG_NODE_PAUSE_MIN (250 * PG_MS)   /* after the first failure; doubled */
