@@ -20,7 +20,7 @@ threads() {
 	ls "/proc/${pid[hub]}/task" | wc -l
 }
 before=$(memory hub VmRSS)
-background "$TOOLS/parked" $n "${at%:*}" "${at#*:}" "$key" other 55 \
+background "$TOOLS/parked" $n "${at%:*}" "${at#*:}" "$key" other 600 \
 	>"$work/parked" 2>"$work/parked.err"
 parked=$!
 all_parked() {
