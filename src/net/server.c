@@ -217,10 +217,8 @@ server_admit(struct pg_server *s, struct pg_exchange *x,
 
 	if (accept < 0)
 		return -1;
-	if (x->sink != NULL) {
-		x->sink->dropped(x);
+	if (x->sink != NULL) /* which is dropped with the slot */
 		return pg_fail(e, PG_E_HOST, "not to be asked from within");
-	}
 	if (body != NULL && body->n > (uint64_t)accept)
 		return pg_fail(e, PG_E_LIMIT, "request body of %zu bytes is "
 		    "over the limit of %" PRId64, body->n, accept);
