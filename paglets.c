@@ -127,7 +127,7 @@
 #include "src/host/discovery.c"
 #include "src/host/bind.c"
 #include "src/host/remote.c"
-#include "src/host/fetch.c"
+#include "src/host/obtain.c"
 #include "src/host/message.c"
 #include "src/host/import.c"
 #include "src/host/arrive.c"
