@@ -83,7 +83,7 @@ struct fix {
 	int pieces;
 	bool head_wanted;
 	/* What on_head or on_data does. */
-	enum { NOTHING, PAUSE, CANCEL, FREE } then, then_on_head;
+	enum act { NOTHING, PAUSE, CANCEL, FREE } then, then_on_head;
 };
 
 static void
@@ -102,7 +102,7 @@ on_done(void *arg, const struct pg_response *r)
 }
 
 static void
-act(struct fix *f, int what)
+act(struct fix *f, enum act what)
 {
 	if (what == PAUSE) {
 		pg_call_pause(f->call);
@@ -466,28 +466,27 @@ test_on_head(void **state)
 	assert_string_equal(f->body, "gone");
 }
 
+/* By what it returns, or by what it does. */
 static void
 test_on_head_ends_it(void **state)
 {
+	const struct { bool wanted; enum act then; } ways[] = { { false, NOTHING },
+		{ false, CANCEL }, { true, CANCEL }, { true, FREE } };
 	struct fix *f = *state;
-	int i;
+	size_t i;
 
 	f->r.method = "GET";
 	f->r.on_head = on_response;
 	f->r.on_data = on_data;
-	for (i = 0; i < 4; i++) {
-		f->head_wanted = i == 3;
-		f->then_on_head = i == 0 ? NOTHING : i == 1 ? CANCEL
-		    : i == 2 ? CANCEL : FREE;
-		if (i == 2)
-			f->head_wanted = true;
+	for (i = 0; i < PG_COUNT(ways); i++) {
+		f->head_wanted = ways[i].wanted;
+		f->then_on_head = ways[i].then;
 		f->heads = 0;
 		start(f);
 		peer_say(&f->peer, "HTTP/1.1 200 OK\r\n"
 		    "Content-Length: 5\r\n\r\nhello");
 		while (f->heads == 0)
 			peer_turn(&f->peer);
-		f->peer.eof = false;
 		while (!f->peer.eof && f->peer.error == 0)
 			peer_turn(&f->peer);
 		assert_int_equal(f->done + f->pieces, 0);
