@@ -392,7 +392,7 @@ test_file_fails(void **state)
 	f->done = 0;
 	seen.send_error = EIO;
 	start(f);
-	expect_failure(f, PG_E_HOST, "the file cannot be read");
+	expect_failure(f, PG_E_HOST, "the file cannot be read: Input/output");
 }
 
 static void
