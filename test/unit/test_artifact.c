@@ -916,9 +916,9 @@ old_temporaries_are_swept(void **state)
 
 #define ID "00000000000000000000000000000001"
 #define META(id, size) "{\"artifact_id\": \"" id "\", \"name\": \"\", " \
-	"\"size_bytes\": " size ", \"sha256\": \"" EMPTY_SHA "\", " \
-	"\"compression\": \"\", \"created_at\": 1, \"expires_at\": 0, " \
-	"\"owner_agent_id\": \"\"}"
+	"\"sha256\": \"" EMPTY_SHA "\", \"compression\": \"\", " \
+	"\"created_at\": 1, \"expires_at\": 0, " \
+	"\"owner_agent_id\": \"\", \"size_bytes\": " size "}"
 
 /* Metadata that are damaged or hostile: set aside with their bytes. */
 static void
