@@ -11,6 +11,8 @@
 #include "folder.h"
 #include "wire.h"
 
+#include <unistd.h>
+
 /* One call. Owner: its class's queue, then the worker that runs it, then the
  * loop again. */
 struct stored_call {

@@ -13,7 +13,7 @@
 #include "work.h"
 
 /* Entries removed by one job; other jobs have their turn in between. */
-#define PG_SWEEP_SLICE 1000
+#define PG_SWEEP_SLICE 200
 /* What begins so in the folder is on its way out. */
 #define PG_SWEEP_PREFIX ".gone-"
 

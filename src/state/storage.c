@@ -3,7 +3,7 @@
  * A class is counted once, by a walk; after that we keep count.
  */
 #include "storage.h"
-#include "../base/log.h"
+#include "../base/buf.h"
 #include "../codec/sha256.h"
 #include "../codec/value.h"
 
@@ -294,11 +294,11 @@ pg_storage_read(struct pg_storage *s, struct pg_storage_class *c,
 	if (fd < 0 || fstat(fd, &st) < 0)
 		rc = storage_fail(name, e);
 	else if (!S_ISREG(st.st_mode))
-		rc = pg_fail(e, PG_E_HOST, "managed storage: '%.100s' is no file",
-		    name);
+		rc = pg_fail(e, PG_E_HOST, "managed storage: '%.100s' is no "
+		    "file", name);
 	else if (st.st_size > PG_STORAGE_FILE_MAX)
-		rc = pg_fail(e, PG_E_LIMIT, "managed storage: '%.100s' has over "
-		    "%" PRId64 " bytes", name, PG_STORAGE_FILE_MAX);
+		rc = pg_fail(e, PG_E_LIMIT, "managed storage: '%.100s' has "
+		    "over %" PRId64 " bytes", name, PG_STORAGE_FILE_MAX);
 	else
 		*size = st.st_size;
 	close(root);

@@ -98,6 +98,11 @@ exits 0 call a delete path=dir
 is "nor is it when deleted" yes "$([ -d "$work/outside" ] && echo yes)"
 exits 0 call a delete
 
+exits 7 call a wrong what=size
+like "more than a call can carry" '*over 1073741824 bytes*' "$err"
+exits 1 call a wrong what=path
+like "a path that is no text" '*not UTF-8*' "$err"
+
 # The quota: below, at, above; what is replaced does not count.
 stop alpha
 is "it stops" 0 $code

@@ -38,6 +38,19 @@ is "crashed" hello "$(cat "$folders/a/note")"
 exits 0 dispose a
 eventually "disposed of: gone" [ ! -e "$folders/a" ]
 
+# Another one takes the place of one that has crashed.
+exits 0 create $keeper --id a
+exits 0 call a note text=hello
+p info a --json
+kill -KILL "$(pick pid)"
+eventually "its process is gone, too" crashed
+exits 1 create no.such:Class --id a
+is "in vain: it keeps its folder" hello "$(cat "$folders/a/note")"
+exits 0 create $keeper --id a
+exits 0 call a look
+is "the other one has its own" null "$out"
+exits 0 dispose a
+
 exits 0 create $keeper --id a
 exits 0 call a note text=hello
 stop alpha

@@ -88,6 +88,18 @@ keeper_status(struct paglets_call *c)
 	return v != NULL ? paglets_reply(c, v) : -1;
 }
 
+/* wrong {what}: calls that do not get as far as the host. */
+static int
+keeper_wrong(struct paglets_call *c)
+{
+	const char *what = paglets_arg_text(c, "what", "");
+
+	if (strcmp(what, "size") == 0)
+		return paglets_storage_write(c, "x", "",
+		    PAGLETS_BYTES_MAX + 1);
+	return paglets_storage_delete(c, "\xff");
+}
+
 /* ---- The work folder ---- */
 
 static int
@@ -175,7 +187,7 @@ static const struct paglets_handler keeper_handlers[] = {
 	{ "delete", keeper_delete }, { "list", keeper_list },
 	{ "status", keeper_status }, { "folder", keeper_folder },
 	{ "note", keeper_note }, { "look", keeper_look },
-	{ "dig", keeper_dig }, { 0 }
+	{ "dig", keeper_dig }, { "wrong", keeper_wrong }, { 0 }
 };
 
 static const struct paglets_class keeper = {
