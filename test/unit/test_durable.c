@@ -401,6 +401,8 @@ write_files(void)
 static void
 files_read_back(void **state)
 {
+	int before;
+
 	(void)state;
 	has_state(3, 'x');
 	save(PG_DURABLE_ACTIVE, NULL);
@@ -422,7 +424,9 @@ files_read_back(void **state)
 	registers("one");
 	save(PG_DURABLE_INACTIVE, NULL);
 	assert_int_equal(files_on_disk(), 1);
+	before = ndone;
 	pg_durable_gone(&agent, PG_STR_NULL, PG_STR_NULL, on_done, NULL);
+	wait_done(before + 1);
 	assert_int_equal(files_on_disk(), -1);
 	assert_records("");
 	loses_all();
@@ -487,7 +491,7 @@ the_last_list_stays(void **state)
 	pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done, NULL);
 	has_state(5, 'n');
 	pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done, NULL);
-	wait_done(4);
+	wait_done(5);
 	assert_int_equal(files_on_disk(), 3);
 	assert_ptr_equal(agent.files_kept, agent.files);
 	loses_all();
