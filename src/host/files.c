@@ -48,7 +48,7 @@ pg_files_unref(struct pg_files *f)
 	free(f);
 }
 
-/* ---- Lists ---------------------------------------------------------------- */
+/* ---- Lists ------------------------------------------------------------- */
 
 static struct pg_str
 files_keep(struct pg_files *f, struct pg_str s)
@@ -132,7 +132,7 @@ pg_files_find(const struct pg_files *f, struct pg_str name)
 	return NULL;
 }
 
-/* ---- Records -------------------------------------------------------------- */
+/* ---- Records ----------------------------------------------------------- */
 
 PG_FN struct pg_value *
 pg_fileref_value(const struct pg_fileref *r, struct pg_arena *a)
@@ -265,7 +265,7 @@ pg_files_read(const struct pg_value *list, struct pg_files **out,
 	return 0;
 }
 
-/* ---- Words ---------------------------------------------------------------- */
+/* ---- Words ------------------------------------------------------------- */
 
 PG_FN int
 pg_file_mode(struct pg_str word, bool *move, struct pg_err *e)

@@ -18,7 +18,7 @@ struct registering {
 	void *arg;
 };
 
-/* ---- On a worker ----------------------------------------------------------- */
+/* ---- On a worker ------------------------------------------------------- */
 
 static int
 register_no_file(struct registering *r, struct pg_err *e)
@@ -85,7 +85,7 @@ register_run(struct pg_errand *errand, struct pg_err *e)
 	return rc;
 }
 
-/* ---- On the loop ------------------------------------------------------------- */
+/* ---- On the loop ------------------------------------------------------- */
 
 static void
 register_end(struct registering *r, const struct pg_err *err)

@@ -18,7 +18,8 @@
 
 struct pg_staging;
 struct pg_errand;
-typedef void pg_staging_done(struct pg_staging *s, const struct pg_err *err);
+typedef void pg_staging_done(struct pg_staging *s,
+    const struct pg_err *err);
 
 struct pg_staged {
 	const struct pg_fileref *file; /* in the list, or after a restart NULL */
