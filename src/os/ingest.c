@@ -62,7 +62,6 @@ struct pg_ingest {
 	/* The file: the writer's while it has a job. */
 	int fd, dir;
 	char name[PG_INGEST_NAME_MAX]; /* empty: it was given to us open */
-	uint64_t at, started; /* bytes written; of them on their way to disk */
 	bool synced;
 	struct pg_sha256 sha; /* the hasher's */
 
@@ -196,14 +195,6 @@ ingest_write_piece(struct pg_ingest *in, struct ingest_piece piece,
 			return pg_fail_sys(e, "keeping what arrives");
 		piece.p += n;
 		piece.n -= (size_t)n;
-		in->at += (uint64_t)n;
-	}
-	/* A hint: whether it helps, and whether it is possible, the sync at
-	 * the end decides. */
-	if (in->at - in->started >= PG_INGEST_STEP) {
-		sync_file_range(in->fd, (off_t)in->started,
-		    (off_t)(in->at - in->started), SYNC_FILE_RANGE_WRITE);
-		in->started = in->at;
 	}
 	return 0;
 }

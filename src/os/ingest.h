@@ -16,9 +16,6 @@
 /* Workers that a pool keeps busy, at most: one is left for other things,
  * however slow the disk is. */
 #define PG_INGEST_JOBS (PG_WORK_THREADS - 1)
-/* Its file starts on its way to the disk in steps of so many bytes, and not
- * all at once in the end. */
-#define PG_INGEST_STEP ((uint64_t)8 << 20)
 #define PG_INGEST_NAME_MAX 64 /* bytes of a name, with NUL */
 
 struct pg_ingest;

@@ -427,9 +427,9 @@ artifact_check(const struct pg_artifacts *ar,
 	if (spec->expires_at - spec->expires_at != 0)
 		return pg_fail(e, PG_E_TRANSFER, "time at which an artifact "
 		    "expires is not finite");
-	if (ar->n + ar->ndeposits >= PG_ARTIFACTS_MAX)
+	if (ar->n + ar->ndeposits >= ar->limits.count)
 		return pg_fail(e, PG_E_TRANSFER, "artifact storage is full: "
-		    "%d artifacts", PG_ARTIFACTS_MAX);
+		    "%zu artifacts", ar->limits.count);
 	if (ar->ndeposits >= PG_DEPOSITS_MAX)
 		return pg_fail(e, PG_E_BUSY, "%d artifacts are arriving "
 		    "already", PG_DEPOSITS_MAX);

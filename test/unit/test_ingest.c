@@ -286,7 +286,7 @@ arrives_as_it_was_sent(void **state)
 	static const uint64_t sizes[] = { 0, 1, 4095, PG_INGEST_BUFFER - 1,
 		PG_INGEST_BUFFER, PG_INGEST_BUFFER + 1,
 		PG_INGEST_AHEAD * PG_INGEST_BUFFER,
-		2 * PG_INGEST_STEP + 12345 };
+		64 * PG_INGEST_BUFFER + 12345 };
 	struct arrival a;
 	char name[32];
 	size_t i;
