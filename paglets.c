@@ -135,6 +135,12 @@
 #include "src/client/find.c"
 #include "src/client/proxy.c"
 #include "src/client/journey.c"
+#include "src/client/depot.c"
+#include "src/client/haul.c"
+#include "src/client/partial.c"
+#include "src/client/deliver.c"
+#include "src/client/fetch.c"
+#include "src/client/enclose.c"
 
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
  * hosts by the client only, but for `serve` and `state --offline`. */
