@@ -55,7 +55,9 @@
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */
 #include "src/net/lookup.c"
+#include "src/net/filesend.c"
 #include "src/net/exchange.c"
+#include "src/net/intake.c"
 #include "src/net/conn.c"
 #include "src/net/server.c"
 #include "src/net/client.c"

@@ -101,7 +101,8 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	if ((h->loop = pg_loop_new(e)) == NULL ||
 	    (h->work = pg_work_new(h->loop, e)) == NULL ||
 	    (h->client = pg_client_new(h->loop, h->work, e)) == NULL ||
-	    (h->server = pg_server_new(h->loop, &ops, h, e)) == NULL ||
+	    (h->server = pg_server_new(h->loop, h->work, &ops, h,
+	    e)) == NULL ||
 	    (h->exe = pg_proc_self(e)) < 0)
 		return -1;
 	h->streams = pg_streams_new(h->loop, &h->events);

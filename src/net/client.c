@@ -13,17 +13,15 @@
 #include "client.h"
 #include "../base/log.h"
 #include "../base/mem.h"
+#include "filesend.h"
 #include "lookup.h"
 
 #include <signal.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 /* Pieces in which heads and bodies are read. */
 #define CLIENT_SMALL (8 * 1024)
 #define CLIENT_BIG (256 * 1024)
-/* Of a file, so much is sent before others have their turn. */
-#define CLIENT_BURST (1024 * 1024)
 #define CLIENT_PIECES_MAX (1 + PG_CLIENT_SEGMENTS_MAX)
 
 enum call_phase {
@@ -64,10 +62,11 @@ struct pg_client {
 struct pg_call {
 	struct pg_client *client;
 	struct pg_call *prev, *next;
-	struct pg_task task; /* begins, or frees */
+	struct pg_task task; /* begins, goes on reading, or frees */
 	struct pg_timer timer;
 	enum call_phase phase;
 	pg_client_done *done;
+	bool (*on_head)(void *arg, const struct pg_response *r);
 	pg_client_data *on_data;
 	void *arg;
 	int64_t due, timeout, silence;
@@ -90,7 +89,9 @@ struct pg_call {
 	struct pg_buf head;
 	struct pg_segment pieces[CLIENT_PIECES_MAX];
 	size_t npieces, at; /* at: the piece being sent */
-	size_t at_sent;     /* bytes of it */
+	uint64_t at_sent;   /* bytes of it */
+	struct pg_filesend file; /* that it is */
+	bool has_file;      /* among the pieces, not counting bulks */
 	bool broken;        /* the peer takes no more */
 
 	/* The answer. reply borrows from the buffer of the link, which stands
@@ -101,6 +102,8 @@ struct pg_call {
 	struct pg_http1_head reply;
 	struct pg_http1_body body;
 	struct pg_spool spool;
+	bool paused;
+	struct pg_buf rest; /* what was read when on_data paused */
 };
 
 static void client_link_on_ready(struct pg_io *io, uint32_t events);
@@ -242,7 +245,9 @@ call_free_request(struct pg_call *call)
 	for (i = 0; i < call->npieces; i++)
 		pg_bulk_unref(call->pieces[i].bulk);
 	call->npieces = 0;
+	pg_filesend_fini(&call->file);
 	pg_buf_fini(&call->head);
+	pg_buf_fini(&call->rest);
 	pg_spool_fini(&call->spool);
 	pg_arena_fini(&call->arena);
 }
@@ -320,7 +325,9 @@ call_link_lost(struct pg_call *call, const char *why)
 	}
 	call_release_link(call, false);
 	call->fresh = call->retried = true;
-	call->at = call->at_sent = 0;
+	pg_filesend_fini(&call->file);
+	call->at = 0;
+	call->at_sent = 0;
 	call->broken = false;
 	call->phase = CALL_START;
 	pg_loop_defer(call->client->loop, &call->task, call_task);
@@ -366,36 +373,53 @@ call_deadline(struct pg_call *call, int64_t most)
 
 	if (call->due != PG_NEVER)
 		left = call->due - pg_loop_now(call->client->loop);
+	left = PG_MAX(left, 0);
 	pg_timer_set(call->client->loop, &call->timer, PG_MIN(left, most),
 	    call_on_time);
 }
 
+/* The next piece may take so long. */
+static void
+call_await_piece(struct pg_call *call)
+{
+	call->timeout = call->silence;
+	call->due = call_due(call->client, call->silence);
+	call_deadline(call, PG_NEVER);
+}
+
 /* ---- Sending ---- */
 
-static struct pg_str
-call_piece(const struct pg_segment *s)
+static uint64_t
+call_piece_len(const struct pg_segment *s)
 {
-	if (s->bulk == NULL)
-		return s->text;
-	return (struct pg_str){ s->bulk->p + s->off, s->len };
+	return s->file || s->bulk != NULL ? s->len : s->text.n;
 }
 
 static bool
 call_piece_is_file(const struct pg_segment *s)
 {
-	return s->bulk != NULL && s->bulk->fd >= 0;
+	return s->file || (s->bulk != NULL && s->bulk->fd >= 0);
+}
+
+static struct pg_str
+call_piece_text(const struct pg_segment *s)
+{
+	if (s->bulk == NULL)
+		return s->text;
+	return (struct pg_str){ s->bulk->p + s->off, (size_t)s->len };
 }
 
 /* Note that n bytes went out, across pieces. */
 static void
-call_advance(struct pg_call *call, size_t n)
+call_advance(struct pg_call *call, uint64_t n)
 {
-	size_t left;
+	uint64_t left;
 
 	if (n > 0)
 		call->maybe_sent = true;
 	while (call->at < call->npieces) {
-		left = call_piece(&call->pieces[call->at]).n - call->at_sent;
+		left = call_piece_len(&call->pieces[call->at]) -
+		    call->at_sent;
 		if (n < left) {
 			call->at_sent += n;
 			return;
@@ -408,68 +432,97 @@ call_advance(struct pg_call *call, size_t n)
 
 /* One write of all pieces up to the next file. The kernel is told when more
  * follows, so that a head does not travel in a packet of its own. */
-static ssize_t
-call_send_memory(struct pg_call *call, size_t *want)
+static enum pg_filesend_state
+call_send_memory(struct pg_call *call)
 {
 	struct iovec iov[CLIENT_PIECES_MAX];
 	struct msghdr m = { .msg_iov = iov };
-	size_t i, skip = call->at_sent, n = 0;
+	size_t i, skip = (size_t)call->at_sent, n = 0, want = 0;
 	struct pg_str s;
+	ssize_t sent;
 
-	*want = 0;
 	for (i = call->at; i < call->npieces; i++) {
 		if (call_piece_is_file(&call->pieces[i]))
 			break;
-		s = pg_str_skip(call_piece(&call->pieces[i]), skip);
+		s = pg_str_skip(call_piece_text(&call->pieces[i]), skip);
 		iov[n++] = (struct iovec){ (void *)(uintptr_t)s.p, s.n };
-		*want += s.n;
+		want += s.n;
 		skip = 0;
 	}
 	m.msg_iovlen = (__typeof__(m.msg_iovlen))n;
-	return sendmsg(call->link->io.fd, &m,
+	sent = sendmsg(call->link->io.fd, &m,
 	    MSG_NOSIGNAL | (i < call->npieces ? MSG_MORE : 0));
+	if (sent < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ||
+		    errno == EINTR ? PG_FILESEND_MORE : PG_FILESEND_FAILED;
+	call_advance(call, (uint64_t)sent);
+	return (size_t)sent == want ? PG_FILESEND_DONE : PG_FILESEND_MORE;
 }
 
-static ssize_t
-call_send_file(struct pg_call *call, size_t *want)
+static void call_on_warm(struct pg_filesend *f);
+
+static enum pg_filesend_state
+call_send_file(struct pg_call *call)
 {
 	const struct pg_segment *s = &call->pieces[call->at];
-	off_t off = (off_t)(s->off + call->at_sent);
+	enum pg_filesend_state state;
+	size_t n;
 
-	*want = PG_MIN(s->len - call->at_sent, (size_t)CLIENT_BURST);
-	return sendfile(call->link->io.fd, s->bulk->fd, &off, *want);
+	if (call->file.end == 0)
+		pg_filesend_init(&call->file, s->file
+		    ? call->client->lookups.work : NULL,
+		    s->file ? s->fd : s->bulk->fd, s->off, s->len,
+		    call_on_warm);
+	state = pg_filesend(&call->file, call->link->io.fd, &n);
+	call_advance(call, n);
+	if (state == PG_FILESEND_DONE)
+		pg_filesend_fini(&call->file);
+	if (n > 0 && s->file && call->silence > 0 && !call->paused)
+		call_await_piece(call);
+	return state;
 }
 
-/* Send what the socket takes, within bounds. Partial means that it is full. */
+/* What we want to be told of the socket. */
+static void
+call_want(struct pg_call *call)
+{
+	bool send = call->at < call->npieces && !call->broken &&
+	    !pg_filesend_waits(&call->file);
+
+	pg_io_want(&call->link->io, (call->paused ? 0 : EPOLLIN) |
+	    (send ? EPOLLOUT : 0));
+}
+
+/* Send what the socket takes, a file within bounds. */
 static void
 call_send(struct pg_call *call)
 {
+	enum pg_filesend_state state = PG_FILESEND_DONE;
 	bool file = false;
-	size_t want;
-	ssize_t n;
 
-	while (call->at < call->npieces && !call->broken && !file) {
+	while (call->at < call->npieces && !call->broken && !file &&
+	    state == PG_FILESEND_DONE) {
 		file = call_piece_is_file(&call->pieces[call->at]);
-		if (file)
-			n = call_send_file(call, &want);
-		else
-			n = call_send_memory(call, &want);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK ||
-		    errno == EINTR))
-			break;
-		/* The peer takes no more, but may have said why. */
-		if (n < 0 || (n == 0 && want > 0)) {
-			call->broken = true;
-			break;
-		}
-		call_advance(call, (size_t)n);
-		if ((size_t)n < want)
-			break;
+		state = file ? call_send_file(call) : call_send_memory(call);
 	}
-	if (call->at < call->npieces && !call->broken)
-		pg_io_want(&call->link->io, EPOLLIN | EPOLLOUT);
-	else
-		pg_io_want(&call->link->io, EPOLLIN);
+	if (state == PG_FILESEND_SHORT) {
+		call_fail(call, PG_E_HOST, "the file has become shorter");
+		return;
+	}
+	if (state == PG_FILESEND_FAILED && errno == EIO) {
+		call_fail(call, PG_E_HOST, "the file cannot be read");
+		return;
+	}
+	/* The peer takes no more, but may have said why. */
+	if (state == PG_FILESEND_FAILED)
+		call->broken = true;
+	call_want(call);
+}
+
+static void
+call_on_warm(struct pg_filesend *f)
+{
+	call_send(PG_CONTAINER(f, struct pg_call, file));
 }
 
 /* ---- Reading ---- */
@@ -479,7 +532,7 @@ static bool
 call_streams(const struct pg_call *call)
 {
 	return call->on_data != NULL && call->have_reply &&
-	    call->reply.status == 200;
+	    (call->reply.status == 200 || call->reply.status == 206);
 }
 
 static int
@@ -500,6 +553,11 @@ call_take_body(struct pg_call *call, struct pg_str *in, struct pg_err *e)
 	ssize_t used;
 
 	while (in->n > 0 && !pg_http1_body_done(&call->body)) {
+		if (call->paused) {
+			pg_buf_puts(&call->rest, *in);
+			*in = PG_STR_NULL;
+			break;
+		}
 		used = pg_http1_body_take(&call->body, *in, &data, e);
 		if (used < 0)
 			return -1;
@@ -517,22 +575,14 @@ call_take_body(struct pg_call *call, struct pg_str *in, struct pg_err *e)
 	return 0;
 }
 
-/* The next piece may take so long. */
-static void
-call_await_piece(struct pg_call *call)
-{
-	call->timeout = call->silence;
-	call->due = call_due(call->client, call->silence);
-	call_deadline(call, PG_NEVER);
-}
-
 /* Go on with the body; what comes behind it makes the link useless. */
 static void
 call_read_body(struct pg_call *call, struct pg_str in)
 {
 	struct pg_err e = { .code = PG_E_OK };
 
-	if (call_streams(call))
+	if (call->silence > 0 && !call->paused &&
+	    (call_streams(call) || call->has_file))
 		call_await_piece(call);
 	if (call_take_body(call, &in, &e) < 0)
 		call_fail(call, PG_E_UNREACHABLE, "%s", e.msg);
@@ -565,6 +615,19 @@ call_parse_head(struct pg_call *call, size_t n, struct pg_err *e)
 	return 0;
 }
 
+/* Whether the call goes on. */
+static bool
+call_show_head(struct pg_call *call)
+{
+	struct pg_response r = { .status = call->reply.status,
+		.head = &call->reply, .maybe_sent = call->maybe_sent };
+
+	if (call->on_head != NULL && !call->on_head(call->arg, &r) &&
+	    call->phase != CALL_OVER)
+		call_end(call, NULL, false);
+	return call->phase != CALL_OVER;
+}
+
 /* Look for the final head in what has been read. */
 static void
 call_read_head(struct pg_call *call)
@@ -593,7 +656,27 @@ call_read_head(struct pg_call *call)
 		    call->max_reply);
 		return;
 	}
-	call_read_body(call, pg_str_skip(pg_buf_str(in), (size_t)n));
+	if (call_show_head(call))
+		call_read_body(call, pg_str_skip(pg_buf_str(in), (size_t)n));
+}
+
+/* What was read when reading stopped, before more is. */
+static void
+call_go_on(struct pg_call *call)
+{
+	struct pg_buf rest = call->rest;
+
+	if (call->paused)
+		return;
+	call->rest = PG_BUF_INIT(0);
+	call_want(call);
+	if (call->silence > 0)
+		call_await_piece(call);
+	else
+		call_deadline(call, PG_NEVER);
+	if (rest.n > 0)
+		call_read_body(call, pg_buf_str(&rest));
+	pg_buf_fini(&rest);
 }
 
 /* The peer has closed its side. */
@@ -763,6 +846,8 @@ call_task(struct pg_task *t)
 
 	if (call->phase == CALL_OVER)
 		free(call);
+	else if (call->phase == CALL_TALK)
+		call_go_on(call);
 	else
 		call_begin(call);
 }
@@ -799,7 +884,8 @@ client_link_on_ready(struct pg_io *io, uint32_t events)
 	}
 	if ((events & EPOLLOUT) != 0)
 		call_send(call);
-	if ((events & (uint32_t)(EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+	if ((events & (uint32_t)(EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 &&
+	    call->phase == CALL_TALK && !call->paused)
 		call_read(call);
 }
 
@@ -817,6 +903,21 @@ client_is_token(struct pg_str s)
 	return true;
 }
 
+/* Whole lines, none of them empty, of what a field may hold. */
+static bool
+client_is_lines(struct pg_str s)
+{
+	size_t i, start = 0;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] == '\r' && i > start && i + 1 < s.n &&
+		    s.p[i + 1] == '\n')
+			start = ++i + 1;
+		else if ((unsigned char)s.p[i] < ' ' || s.p[i] == '\x7f')
+			return false;
+	return start == s.n;
+}
+
 static int
 call_check(struct pg_call *call, const struct pg_request *r,
     struct pg_err *e)
@@ -828,6 +929,9 @@ call_check(struct pg_call *call, const struct pg_request *r,
 	if (!client_is_token(r->bearer))
 		return pg_fail(e, PG_E_HOST,
 		    "the API key has characters that cannot be sent");
+	if (!client_is_lines(r->head))
+		return pg_fail(e, PG_E_HOST,
+		    "a header line has characters that cannot be sent");
 	return 0;
 }
 
@@ -854,6 +958,7 @@ call_put_head(struct pg_call *call, const struct pg_request *r,
 	if (r->content_type != NULL || r->nbody > 0 ||
 	    strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0)
 		pg_buf_printf(b, "Content-Length: %" PRIu64 "\r\n", length);
+	pg_buf_puts(b, r->head);
 	pg_buf_putz(b, "\r\n");
 }
 
@@ -873,7 +978,8 @@ call_put_pieces(struct pg_call *call, const struct pg_request *r)
 			assert(s->off + s->len <= s->bulk->n);
 			pg_bulk_ref(s->bulk);
 		}
-		length += call_piece(s).n;
+		call->has_file |= s->file;
+		length += call_piece_len(s);
 	}
 	call->npieces = 1 + r->nbody;
 	if (call->bad.code != PG_E_OK)
@@ -890,6 +996,7 @@ pg_client_start(struct pg_client *cl, const struct pg_request *r,
 
 	call->client = cl;
 	call->done = done;
+	call->on_head = r->on_head;
 	call->on_data = r->on_data;
 	call->silence = r->silence;
 	call->arg = arg;
@@ -915,6 +1022,25 @@ pg_call_cancel(struct pg_call *call)
 {
 	if (call->phase != CALL_OVER)
 		call_end(call, NULL, false);
+}
+
+PG_FN void
+pg_call_pause(struct pg_call *call)
+{
+	if (call->phase != CALL_TALK || !call->have_reply || call->paused)
+		return;
+	call->paused = true;
+	pg_timer_stop(&call->timer);
+	call_want(call);
+}
+
+PG_FN void
+pg_call_resume(struct pg_call *call)
+{
+	if (call->phase != CALL_TALK || !call->paused)
+		return;
+	call->paused = false;
+	pg_loop_defer(call->client->loop, &call->task, call_task);
 }
 
 PG_FN struct pg_client *
@@ -947,5 +1073,4 @@ pg_client_free(struct pg_client *cl)
 
 #undef CLIENT_SMALL
 #undef CLIENT_BIG
-#undef CLIENT_BURST
 #undef CLIENT_PIECES_MAX

@@ -20,16 +20,22 @@ struct pg_client;
 struct pg_call;
 
 /* A piece of a request body: text borrowed until done, or (part of) a bulk,
- * of which the client takes its own reference. */
+ * of which the client takes its own reference, or (part of) a file, whose fd
+ * is borrowed until done. A file that turns out to be shorter fails the call,
+ * PG_E_HOST. */
 struct pg_segment {
 	struct pg_str text;
 	struct pg_bulk *bulk;
-	size_t off, len; /* of bulk */
+	bool file;
+	int fd;
+	uint64_t off, len; /* of bulk or file */
 };
 
-/* Body of an answer of status 200, as it arrives; borrowed. May cancel the
- * call, also free the client. */
+/* Body of an answer of status 200 or 206, as it arrives; borrowed. May cancel
+ * the call, also free the client. */
 typedef void pg_client_data(void *arg, struct pg_str data);
+
+struct pg_response;
 
 struct pg_request {
 	const char *method;
@@ -42,10 +48,18 @@ struct pg_request {
 	size_t max_reply; /* bytes of reply body accepted */
 	bool fresh;       /* never reuse a pooled connection */
 	const char *accept; /* NULL: application/json */
-	/* For an answer without end; NULL: done gets the body. Once a body
-	 * goes this way, neither timeout nor max_reply apply to it: the peer
-	 * may be silent for so long (ns) between two pieces. */
+	struct pg_str head; /* more lines, each ending in CRLF; copied */
+	/* Status and head of the answer are there, body and err are not. As
+	 * with on_data, the call may be cancelled; false does just that, and
+	 * done will not be called. */
+	bool (*on_head)(void *arg, const struct pg_response *r);
+	/* For a large answer, or one without end; NULL: done gets the body.
+	 * max_reply does not apply to what goes this way. */
 	pg_client_data *on_data;
+	/* If > 0: from the first piece of such an answer or of a file of ours
+	 * on, the timeout no longer holds; instead no more than so long (ns)
+	 * may pass between two such pieces, either way, and after the last
+	 * one to the end. */
 	int64_t silence;
 };
 
@@ -74,5 +88,11 @@ PG_FN struct pg_call *pg_client_start(struct pg_client *c,
     const struct pg_request *r, pg_client_done *done, void *arg);
 /* Forget a call; done will not be called. */
 PG_FN void pg_call_cancel(struct pg_call *call);
+/* From within on_head or on_data, or between: no more on_data until resumed.
+ * What the peer sends waits in the socket, and no deadline runs. When all has
+ * been passed on, done may come all the same. */
+PG_FN void pg_call_pause(struct pg_call *call);
+/* Takes effect at the end of the turn; harmless when not paused. */
+PG_FN void pg_call_resume(struct pg_call *call);
 
 #endif

@@ -16,13 +16,8 @@
 #include "conn.h"
 #include "../base/log.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-/* Pieces in which larger bodies are read. */
-#define CONN_BIG (256 * 1024)
-/* And large ones, at most: what a pipe may hold without privileges. */
-#define CONN_PIPE (1024 * 1024)
 /* Steps (two or three a request) before other connections have their turn. */
 #define CONN_BURST 48
 /* An error text has at most 400 bytes, each six when escaped. */
@@ -55,6 +50,7 @@ struct pg_conn {
 	bool running;    /* conn_run is on the stack and will go on */
 	bool eof;        /* the peer has sent its last byte */
 	bool head_timed; /* the deadline of this head runs */
+	bool paused;     /* the sink takes nothing; no deadline runs */
 	uint64_t drained;
 };
 
@@ -164,6 +160,7 @@ conn_written(struct pg_conn *c)
 	struct pg_slot *w = c->slot;
 
 	pg_buf_reset(&w->out);
+	pg_slot_close_file(w);
 	if (c->after == CONN_BODY) { /* this was 100 Continue */
 		c->phase = CONN_BODY;
 		return;
@@ -179,50 +176,40 @@ conn_written(struct pg_conn *c)
 		conn_deadline(c, c->set->limits.drain_time);
 }
 
-/* Write what is left of the answer. 1: all of it; 0: the socket is full, or
- * the connection is gone. */
+/* Sending has come so far: what to wait for. 1: all is written. */
 static int
-conn_send(struct pg_conn *c)
+conn_sent(struct pg_conn *c, enum pg_filesend_state state)
 {
-	struct pg_slot *w = c->slot;
-	size_t total = w->out.n + w->out_body.n, head;
-	struct iovec iov[2];
-	ssize_t n;
-
-	while (w->sent < total) {
-		head = PG_MIN(w->sent, w->out.n);
-		iov[0] = (struct iovec){ w->out.p + head, w->out.n - head };
-		iov[1] = (struct iovec){ w->out_body.p + (w->sent - head),
-			w->out_body.n - (w->sent - head) };
-		n = pg_sock_send_fd(c->io.fd, iov, 2, -1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return 0;
-		if (n < 0) {
-			conn_drop(c, strerror(errno));
-			return 0;
-		}
-		w->sent += (size_t)n;
+	switch (state) {
+	case PG_FILESEND_DONE:
+		return 1;
+	case PG_FILESEND_MORE:
+		pg_io_want(&c->io, EPOLLOUT);
+		conn_deadline(c, c->set->limits.write_time);
+		break;
+	case PG_FILESEND_WAIT:
+		pg_io_want(&c->io, CONN_WATCH);
+		pg_timer_stop(&c->timer);
+		break;
+	case PG_FILESEND_SHORT:
+		conn_drop(c, "the file has become shorter");
+		break;
+	case PG_FILESEND_FAILED:
+		conn_drop(c, strerror(errno));
+		break;
 	}
-	return 1;
+	return 0;
 }
 
-/* Begin to write out and out_body; then goes on to `after`. As conn_send. */
+/* Begin to write out, out_body and the file; then goes on to `after`. 1: all
+ * of it is written. 0: it will be, or the connection is gone. */
 static int
 conn_start_send(struct pg_conn *c, enum conn_phase after)
 {
-	int done;
-
 	c->phase = CONN_WRITE;
 	c->after = after;
 	c->slot->sent = 0;
-	done = conn_send(c);
-	if (!done && c->phase == CONN_WRITE) {
-		pg_io_want(&c->io, EPOLLOUT);
-		conn_deadline(c, c->set->limits.write_time);
-	}
-	return done;
+	return conn_sent(c, pg_slot_send(c->slot, c->io.fd));
 }
 
 /* Answer the request in c->slot. body is emptied: borrowed if the socket takes
@@ -233,7 +220,7 @@ conn_answer(struct pg_conn *c, int status, struct pg_str extra,
 {
 	struct pg_slot *w = c->slot;
 
-	pg_slot_put_head(w, status, extra, body->n,
+	pg_slot_put_head(w, status, "application/json", extra, body->n,
 	    after == CONN_LINGER || after == CONN_DEAD);
 	if (pg_str_eq(w->head.method, PG_STR("HEAD")))
 		pg_buf_reset(body);
@@ -330,8 +317,10 @@ conn_admit(struct pg_conn *c, struct pg_err *e)
 	struct pg_slot *w = c->slot;
 	int64_t accept = c->set->ops.on_head(c->set->arg, &w->x, e);
 
-	if (accept < 0)
+	if (accept < 0) {
+		w->x.sink = NULL;
 		return -1;
+	}
 	w->accept = (uint64_t)accept;
 	if (w->head.has_length && w->head.length > w->accept)
 		return pg_fail(e, PG_E_LIMIT, "request body of %" PRIu64
@@ -436,6 +425,7 @@ conn_hand_over(struct pg_conn *c, struct pg_bulk *body)
 {
 	c->phase = CONN_HANDLE;
 	c->slot->x.body = body;
+	c->slot->x.sink = NULL;
 	c->set->ops.on_request(c->set->arg, &c->slot->x);
 }
 
@@ -452,6 +442,35 @@ conn_await_body(struct pg_conn *c)
 	}
 	pg_fail(&e, PG_E_HOST, "connection ended within the request body");
 	conn_refuse(c, &e, CONN_LINGER);
+}
+
+/* The sink takes nothing: leave the rest in the socket, but notice when the
+ * peer is gone. */
+static void
+conn_pause(struct pg_conn *c)
+{
+	c->paused = true;
+	pg_io_want(&c->io, CONN_WATCH);
+	pg_timer_stop(&c->timer);
+}
+
+static bool
+conn_step_sink(struct pg_conn *c)
+{
+	struct pg_err e = { .code = PG_E_OK };
+	enum pg_intake_got got = pg_intake_buffered(c->slot, &e);
+
+	if (got == PG_INTAKE_BAD)
+		conn_refuse(c, &e, CONN_LINGER);
+	else if (got == PG_INTAKE_PAUSED)
+		conn_pause(c);
+	else if (!pg_http1_body_done(&c->slot->body))
+		conn_await_body(c);
+	else {
+		conn_hand_over(c, NULL);
+		return true;
+	}
+	return false;
 }
 
 static bool
@@ -474,6 +493,8 @@ conn_step_body(struct pg_conn *c)
 	struct pg_err e = { .code = PG_E_OK };
 	struct pg_bulk *body = NULL;
 
+	if (w->x.sink != NULL)
+		return conn_step_sink(c);
 	if (pg_slot_in_place(w))
 		return conn_step_in_place(c);
 	if (pg_slot_take_body(w, PG_STR_NULL, true, &e) < 0)
@@ -565,11 +586,13 @@ static void
 conn_stream_send(struct pg_conn *c)
 {
 	struct pg_slot *w = c->slot;
-	bool all = conn_send(c), some;
+	enum pg_filesend_state state = pg_slot_send(w, c->io.fd);
+	bool all = state == PG_FILESEND_DONE, some = w->sent > 0;
 
-	if (c->phase != CONN_STREAM)
+	if (!all && state != PG_FILESEND_MORE) {
+		conn_drop(c, strerror(errno));
 		return;
-	some = w->sent > 0;
+	}
 	pg_slot_trim(w);
 	pg_io_want(&c->io, all ? EPOLLRDHUP : EPOLLRDHUP | EPOLLOUT);
 	/* New pieces do not give a peer that reads none a new deadline. */
@@ -615,148 +638,88 @@ conn_task(struct pg_task *t)
 		conn_run(c);
 }
 
-/* What a read of the socket means for the connection: bytes; 0 at the end of
- * the input (c->eof) or when there is nothing to read; -1 when c is dropped. */
-static ssize_t
-conn_got(struct pg_conn *c, ssize_t got)
+/* Something was read: go on. */
+static void
+conn_took(struct pg_conn *c, enum pg_intake_got got, const struct pg_err *e)
 {
-	if (got > 0)
-		return got;
-	if (got == 0) {
+	switch (got) {
+	case PG_INTAKE_EOF:
 		c->eof = true;
-		return 0;
+		conn_run(c);
+		break;
+	case PG_INTAKE_SOME:
+		conn_run(c);
+		break;
+	case PG_INTAKE_LOST:
+		conn_drop(c, strerror(errno));
+		break;
+	case PG_INTAKE_BAD:
+		conn_refuse(c, e, CONN_LINGER);
+		break;
+	case PG_INTAKE_PAUSED:
+		conn_pause(c);
+		break;
 	}
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-		return 0;
-	conn_drop(c, strerror(errno));
-	return -1;
-}
-
-static ssize_t
-conn_recv(struct pg_conn *c, void *to, size_t n)
-{
-	assert(n > 0);
-	return conn_got(c, recv(c->io.fd, to, n, 0));
 }
 
 /* Read into the buffer. */
 static void
 conn_read_small(struct pg_conn *c)
 {
-	struct pg_slot *w = c->slot;
-	ssize_t got;
-
-	if (w == NULL)
-		w = c->slot = pg_slot_new(&c->set->slots);
+	if (c->slot == NULL)
+		c->slot = pg_slot_new(&c->set->slots);
 	if (c->phase == CONN_HEAD)
-		pg_slot_compact(w);
-	got = conn_recv(c, w->in->heap + w->n, PG_SLOT_IN - w->n);
-	if (got < 0)
-		return;
-	w->n += (size_t)got;
-	conn_run(c);
-}
-
-static char *
-conn_big(struct pg_conn_set *s)
-{
-	if (s->big == NULL)
-		s->big = pg_realloc(NULL, CONN_BIG);
-	return s->big;
-}
-
-/* Whether there is a pipe. */
-static bool
-conn_open_pipe(struct pg_conn_set *s)
-{
-	if (s->piped)
-		return true;
-	s->piped = pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK) == 0;
-	/* If this is refused, it is a smaller one. */
-	if (s->piped)
-		(void)fcntl(s->pipe[0], F_SETPIPE_SZ, CONN_PIPE);
-	return s->piped;
+		pg_slot_compact(c->slot);
+	conn_took(c, pg_intake_small(c->slot, c->io.fd), NULL);
 }
 
 static void
-conn_close_pipe(struct pg_conn_set *s)
+conn_read_body(struct pg_conn *c, uint32_t events)
 {
-	if (!s->piped)
-		return;
-	close(s->pipe[0]);
-	close(s->pipe[1]);
-	s->piped = false;
-}
-
-/* Have the kernel bring a large body from the socket to its memfd: twice as
- * fast as reading and writing it here. */
-static void
-conn_pipe_body(struct pg_conn *c, size_t want)
-{
-	struct pg_conn_set *s = c->set;
 	struct pg_err e = { .code = PG_E_OK };
-	ssize_t n = conn_got(c, splice(c->io.fd, NULL, s->pipe[1], NULL,
-	    PG_MIN(want, (size_t)CONN_PIPE), SPLICE_F_NONBLOCK));
 
-	if (n < 0)
-		return;
-	if (n > 0 && pg_slot_take_pipe(c->slot, s->pipe[0], (size_t)n,
-	    &e) < 0) {
-		/* With what is left in it. */
-		conn_close_pipe(s);
-		conn_refuse(c, &e, CONN_LINGER);
-		return;
-	}
-	conn_run(c);
-}
-
-/* Read a larger or chunked body: no further past its end than the buffer has
- * room. */
-static void
-conn_read_body(struct pg_conn *c)
-{
-	struct pg_slot *w = c->slot;
-	uint64_t want = PG_SLOT_IN - w->n;
-	struct pg_err e = { .code = PG_E_OK };
-	struct pg_str got = { conn_big(c->set), 0 };
-	ssize_t n;
-
-	if (w->body.kind == PG_BODY_LENGTH || w->body.state == PG_CHUNK_DATA)
-		want += PG_MIN(w->body.left, (uint64_t)CONN_BIG);
-	n = conn_recv(c, c->set->big, PG_MIN(want, (uint64_t)CONN_BIG));
-	if (n < 0)
-		return;
-	got.n = (size_t)n;
-	if (pg_slot_take_body(w, got, true, &e) < 0)
-		conn_refuse(c, &e, CONN_LINGER);
-	else
-		conn_run(c);
+	if (!c->paused)
+		conn_took(c, pg_intake_body(&c->set->intake, c->slot,
+		    c->io.fd, &e), &e);
+	else if ((events & (uint32_t)(EPOLLHUP | EPOLLERR)) != 0)
+		conn_drop(c, "peer went away");
 }
 
 /* Throw away what comes after the last answer. */
 static void
 conn_read_linger(struct pg_conn *c)
 {
-	ssize_t got = conn_recv(c, conn_big(c->set), CONN_BIG);
+	size_t n;
+	enum pg_intake_got got = pg_intake_waste(&c->set->intake, c->io.fd,
+	    &n);
 
-	if (got < 0)
-		return;
-	c->drained += (uint64_t)got;
-	if (c->eof || c->drained > c->set->limits.drain_bytes)
-		conn_drop(c, c->eof ? "answered" : "keeps sending");
+	c->drained += n;
+	if (got == PG_INTAKE_LOST)
+		conn_drop(c, strerror(errno));
+	else if (got == PG_INTAKE_EOF)
+		conn_drop(c, "answered");
+	else if (c->drained > c->set->limits.drain_bytes)
+		conn_drop(c, "keeps sending");
 }
 
 static void
 conn_write_more(struct pg_conn *c)
 {
-	if (!conn_send(c)) {
-		if (c->phase == CONN_WRITE)
-			conn_deadline(c, c->set->limits.write_time);
+	if (!conn_sent(c, pg_slot_send(c->slot, c->io.fd)))
 		return;
-	}
 	pg_buf_fini(&c->slot->out_body);
 	conn_written(c);
 	conn_run(c);
+}
+
+/* The next piece of the file is in memory. */
+static void
+conn_on_warm(struct pg_filesend *f)
+{
+	struct pg_slot *w = PG_CONTAINER(f, struct pg_slot, file);
+
+	if (w->file_conn->phase == CONN_WRITE)
+		conn_write_more(w->file_conn);
 }
 
 /* The handler has the request. A peer that has only finished sending still
@@ -774,7 +737,6 @@ static void
 conn_on_ready(struct pg_io *io, uint32_t events)
 {
 	struct pg_conn *c = PG_CONTAINER(io, struct pg_conn, io);
-	size_t want;
 
 	switch (c->phase) {
 	case CONN_HEAD:
@@ -782,13 +744,7 @@ conn_on_ready(struct pg_io *io, uint32_t events)
 		conn_read_small(c);
 		break;
 	case CONN_BODY:
-		want = pg_slot_wants_pipe(c->slot);
-		if (pg_slot_in_place(c->slot))
-			conn_read_small(c);
-		else if (want > 0 && conn_open_pipe(c->set))
-			conn_pipe_body(c, want);
-		else
-			conn_read_body(c);
+		conn_read_body(c, events);
 		break;
 	case CONN_HANDLE:
 		conn_watch(c, events);
@@ -864,6 +820,13 @@ conn_go_on(struct pg_conn *c)
 		conn_idle(c);
 }
 
+/* RFC 9110 6.4.1: the head speaks of a body that does not come. */
+static bool
+conn_has_no_body(const struct pg_slot *w, int status)
+{
+	return status == 304 || pg_str_eqz(w->head.method, "HEAD");
+}
+
 PG_FN void
 pg_exchange_reply(struct pg_exchange *x, int status, struct pg_str head,
     struct pg_buf *body)
@@ -900,6 +863,42 @@ pg_exchange_fail(struct pg_exchange *x, const struct pg_err *e)
 	pg_exchange_reply(x, pg_code_status(e->code), conn_error_fields(e),
 	    &body);
 	pg_buf_fini(&body);
+}
+
+PG_FN void
+pg_exchange_resume(struct pg_exchange *x)
+{
+	struct pg_conn *c = x->conn;
+
+	if (c == NULL || !c->paused)
+		return;
+	c->paused = false;
+	pg_loop_defer(c->set->loop, &c->task, conn_task);
+}
+
+PG_FN void
+pg_exchange_send_file(struct pg_exchange *x, int status, const char *type,
+    struct pg_str head, int fd, uint64_t off, uint64_t n)
+{
+	struct pg_slot *w = PG_CONTAINER(x, struct pg_slot, x);
+	struct pg_conn *c = x->conn;
+
+	if (c == NULL) {
+		if (fd >= 0)
+			close(fd);
+		pg_slot_release(w);
+		return;
+	}
+	assert(c->phase == CONN_HANDLE);
+	pg_slot_put_head(w, status, type, head, n,
+	    conn_after_answer(c) == CONN_DEAD);
+	w->file_conn = c;
+	pg_slot_put_file(w, c->set->work, fd, off,
+	    conn_has_no_body(w, status) ? 0 : n, conn_on_warm);
+	pg_slot_end(w);
+	if (conn_start_send(c, conn_after_answer(c)))
+		conn_written(c);
+	conn_go_on(c);
 }
 
 PG_FN bool
@@ -1042,13 +1041,9 @@ pg_conn_set_fini(struct pg_conn_set *s)
 {
 	assert(s->conns == NULL);
 	pg_slot_pool_fini(&s->slots);
-	conn_close_pipe(s);
-	free(s->big);
-	s->big = NULL;
+	pg_intake_fini(&s->intake);
 }
 
-#undef CONN_BIG
-#undef CONN_PIPE
 #undef CONN_BURST
 #undef CONN_FAIL_MAX
 #undef CONN_WATCH

@@ -6,7 +6,7 @@
 #define PG_CONN_H
 
 #include "../os/loop.h"
-#include "exchange.h"
+#include "intake.h"
 
 #define PG_SERVER_CONNS_MAX 4096
 #define PG_SERVER_HEAD_TIME (10 * PG_SEC)  /* first byte of a head to its end */
@@ -40,6 +40,19 @@ PG_FN void pg_exchange_reply(struct pg_exchange *x, int status,
  * its WWW-Authenticate. */
 PG_FN void pg_exchange_fail(struct pg_exchange *x, const struct pg_err *e);
 
+/* The sink of x, which had none, has room again, or wants to refuse. Not from
+ * within its room or filled; takes effect at the end of the turn; harmless
+ * when reading has not stopped. */
+PG_FN void pg_exchange_resume(struct pg_exchange *x);
+
+/* Answer with n bytes of the file fd from off on; fd is taken, and may be -1
+ * when none is sent: for HEAD and status 304 the head alone goes out, which
+ * tells the length all the same. type is the Content-Type (NULL: none), head
+ * as above. Frees the exchange. A file that turns out to be shorter ends the
+ * connection. */
+PG_FN void pg_exchange_send_file(struct pg_exchange *x, int status,
+    const char *type, struct pg_str head, int fd, uint64_t off, uint64_t n);
+
 /* An answer in pieces, which may take as long as the handler likes. A peer
  * that shuts down its sending side counts as gone. _begin writes the head;
  * type is its Content-Type, head as above. False: nothing more is to be said
@@ -72,9 +85,10 @@ struct pg_server_limits {
 	    .drain_bytes = PG_SERVER_DRAIN_MAX })
 
 /* What all connections of a server share. Embedded in the server, which fills
- * in the first four and leaves the rest to conn. */
+ * in the first five and leaves the rest to conn. */
 struct pg_conn_set {
 	struct pg_loop *loop;
+	struct pg_work *work;
 	struct pg_server_ops ops;
 	void *arg;
 	struct pg_server_limits limits;
@@ -82,10 +96,7 @@ struct pg_conn_set {
 	struct pg_conn *conns;
 	size_t nconns;
 	struct pg_slot_pool slots;
-	char *big; /* where larger bodies are read; NULL until the first */
-	/* Large ones go through here; empty between two turns. */
-	int pipe[2];
-	bool piped; /* it is open */
+	struct pg_intake intake;
 	bool draining;
 };
 

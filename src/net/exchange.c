@@ -13,6 +13,8 @@
 #include "exchange.h"
 #include "../codec/json.h"
 
+#include <unistd.h>
+
 /* ---- Life ---- */
 
 static struct pg_bulk *
@@ -54,6 +56,7 @@ slot_destroy(struct pg_slot *w)
 	pg_spool_fini(&w->spool);
 	pg_buf_fini(&w->out);
 	pg_buf_fini(&w->out_body);
+	pg_slot_close_file(w);
 	free(w);
 }
 
@@ -99,11 +102,24 @@ slot_input_replace(struct pg_slot *w)
 	w->in = fresh;
 }
 
+/* The sink is told once, whatever the reason. */
+static void
+slot_drop_sink(struct pg_exchange *x)
+{
+	const struct pg_sink *sink = x->sink;
+
+	x->conn = NULL;
+	x->sink = NULL;
+	if (sink != NULL)
+		sink->dropped(x);
+}
+
 PG_FN void
 pg_slot_end(struct pg_slot *w)
 {
 	struct pg_exchange *x = &w->x;
 
+	slot_drop_sink(x);
 	if (x->body != w->in)
 		pg_bulk_unref(x->body);
 	else if (w->in->refs > 1)
@@ -112,7 +128,6 @@ pg_slot_end(struct pg_slot *w)
 	x->arena.max = 0;
 	pg_spool_fini(&w->spool);
 	x->body = NULL;
-	x->conn = NULL;
 }
 
 PG_FN void
@@ -162,6 +177,7 @@ pg_slot_release(struct pg_slot *w)
 	pg_slot_end(w);
 	pg_buf_reset(&w->out);
 	pg_buf_fini(&w->out_body);
+	pg_slot_close_file(w);
 	if (p->nspare == PG_SLOT_SPARE_MAX) {
 		slot_destroy(w);
 		return;
@@ -196,6 +212,15 @@ pg_slot_no_head(struct pg_slot *w)
 	w->head.minor = 1;
 }
 
+static int
+slot_check_limit(const struct pg_slot *w, struct pg_err *e)
+{
+	if (w->body.total <= w->accept)
+		return 0;
+	return pg_fail(e, PG_E_LIMIT, "request body is over the limit of %"
+	    PRIu64 " bytes", w->accept);
+}
+
 /* Move body bytes from the front of *in to the spool. */
 static int
 slot_take(struct pg_slot *w, struct pg_str *in, bool keep, struct pg_err *e)
@@ -208,14 +233,31 @@ slot_take(struct pg_slot *w, struct pg_str *in, bool keep, struct pg_err *e)
 		if (used < 0)
 			return -1;
 		assert(used > 0);
-		if (keep && w->body.total > w->accept)
-			return pg_fail(e, PG_E_LIMIT, "request body is over "
-			    "the limit of %" PRIu64 " bytes", w->accept);
+		if (keep && slot_check_limit(w, e) < 0)
+			return -1;
 		if (keep && pg_spool_put(&w->spool, data, e) < 0)
 			return -1;
 		*in = pg_str_skip(*in, (size_t)used);
 	}
 	return 0;
+}
+
+PG_FN void
+pg_slot_used(struct pg_slot *w, size_t n)
+{
+	w->at += n;
+	if (w->at == w->n)
+		w->at = w->n = w->body_at;
+}
+
+PG_FN void
+pg_slot_put_back(struct pg_slot *w, struct pg_str more)
+{
+	if (more.n == 0)
+		return;
+	assert(more.n <= PG_SLOT_IN - w->n);
+	memcpy(w->in->heap + w->n, more.p, more.n);
+	w->n += more.n;
 }
 
 PG_FN int
@@ -226,17 +268,33 @@ pg_slot_take_body(struct pg_slot *w, struct pg_str more, bool keep,
 
 	if (slot_take(w, &in, keep, e) < 0)
 		return -1;
-	w->at = w->n - in.n;
-	if (w->at == w->n)
-		w->at = w->n = w->body_at;
+	pg_slot_used(w, w->n - in.n - w->at);
 	if (slot_take(w, &more, keep, e) < 0)
 		return -1;
-	if (more.n > 0) {
-		assert(more.n <= PG_SLOT_IN - w->n);
-		memcpy(w->in->heap + w->n, more.p, more.n);
-		w->n += more.n;
-	}
+	pg_slot_put_back(w, more);
 	return 0;
+}
+
+PG_FN ssize_t
+pg_slot_take_into(struct pg_slot *w, struct pg_str *in, char *room, size_t n,
+    struct pg_err *e)
+{
+	struct pg_str piece, data;
+	size_t filled = 0;
+	ssize_t used;
+
+	while (in->n > 0 && filled < n && !pg_http1_body_done(&w->body)) {
+		piece = (struct pg_str){ in->p, PG_MIN(in->n, n - filled) };
+		used = pg_http1_body_take(&w->body, piece, &data, e);
+		if (used < 0 || slot_check_limit(w, e) < 0)
+			return -1;
+		assert(used > 0);
+		if (data.n > 0 && data.p != room + filled)
+			memmove(room + filled, data.p, data.n);
+		filled += data.n;
+		*in = pg_str_skip(*in, (size_t)used);
+	}
+	return (ssize_t)filled;
 }
 
 PG_FN size_t
@@ -299,9 +357,12 @@ slot_put_start(struct pg_buf *b, int status, const char *type,
 	slot_put_uint(b, (uint64_t)status);
 	pg_buf_putc(b, ' ');
 	pg_buf_putz(b, pg_http1_reason(status));
-	pg_buf_puts(b, PG_STR("\r\nServer: paglets\r\nContent-Type: "));
-	pg_buf_putz(b, type);
-	pg_buf_puts(b, PG_STR("\r\n"));
+	pg_buf_puts(b, PG_STR("\r\nServer: paglets\r\n"));
+	if (type != NULL) {
+		pg_buf_puts(b, PG_STR("Content-Type: "));
+		pg_buf_putz(b, type);
+		pg_buf_puts(b, PG_STR("\r\n"));
+	}
 	pg_buf_puts(b, extra);
 }
 
@@ -319,16 +380,33 @@ slot_put_connection(struct pg_slot *w, bool closing)
 }
 
 PG_FN void
-pg_slot_put_head(struct pg_slot *w, int status, struct pg_str extra,
-    size_t length, bool closing)
+pg_slot_put_head(struct pg_slot *w, int status, const char *type,
+    struct pg_str extra, uint64_t length, bool closing)
 {
 	struct pg_buf *b = &w->out;
 
-	slot_put_start(b, status, "application/json", extra);
+	slot_put_start(b, status, type, extra);
 	pg_buf_puts(b, PG_STR("Content-Length: "));
 	slot_put_uint(b, length);
 	pg_buf_puts(b, PG_STR("\r\n"));
 	slot_put_connection(w, closing);
+}
+
+PG_FN void
+pg_slot_put_file(struct pg_slot *w, struct pg_work *work, int fd,
+    uint64_t off, uint64_t n, void (*on_warm)(struct pg_filesend *f))
+{
+	w->file_fd_plus1 = fd + 1;
+	pg_filesend_init(&w->file, work, fd, off, n, on_warm);
+}
+
+PG_FN void
+pg_slot_close_file(struct pg_slot *w)
+{
+	pg_filesend_fini(&w->file);
+	if (w->file_fd_plus1 > 0)
+		close(w->file_fd_plus1 - 1);
+	w->file_fd_plus1 = 0;
 }
 
 PG_FN void
@@ -361,6 +439,41 @@ pg_slot_put_end(struct pg_slot *w)
 {
 	if (w->head.minor > 0)
 		pg_buf_puts(&w->out_body, PG_STR("0\r\n\r\n"));
+}
+
+/* One write of what is left of out and out_body. More to come is told, so
+ * that a head does not travel in a packet of its own. */
+static ssize_t
+slot_write(const struct pg_slot *w, int sock)
+{
+	size_t head = PG_MIN(w->sent, w->out.n);
+	struct iovec iov[2] = {
+		{ w->out.p + head, w->out.n - head },
+		{ w->out_body.p + (w->sent - head),
+		    w->out_body.n - (w->sent - head) }
+	};
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	return sendmsg(sock, &m, MSG_NOSIGNAL |
+	    (pg_filesend_busy(&w->file) ? MSG_MORE : 0));
+}
+
+PG_FN enum pg_filesend_state
+pg_slot_send(struct pg_slot *w, int sock)
+{
+	size_t total = w->out.n + w->out_body.n, n;
+	ssize_t sent;
+
+	while (w->sent < total) {
+		sent = slot_write(w, sock);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK
+			    ? PG_FILESEND_MORE : PG_FILESEND_FAILED;
+		w->sent += (size_t)sent;
+	}
+	return pg_filesend(&w->file, sock, &n);
 }
 
 PG_FN void

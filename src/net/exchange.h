@@ -1,6 +1,6 @@
 /* exchange: one request and its answer, as a handler sees it, and the memory
  * that holds it: input buffer, parsed head, body as it arrives, answer as it
- * is built. No sockets and no time.
+ * is built. Knows no time, and of sockets only that they take bytes.
  */
 #ifndef PG_EXCHANGE_H
 #define PG_EXCHANGE_H
@@ -9,6 +9,7 @@
 #include "../codec/http1.h"
 #include "../os/file.h"
 #include "../os/sock.h"
+#include "filesend.h"
 
 /* Input buffer: what may lie before a head, a head, and a body that is handed
  * over in place. */
@@ -19,6 +20,23 @@
 #define PG_SLOT_SPARE_MAX 64
 
 struct pg_conn;
+struct pg_exchange;
+
+/* Takes the body of a request as it arrives, in place of x->body; on_request
+ * comes when it is complete, with x->body NULL. Static. None of these may
+ * answer x. */
+struct pg_sink {
+	/* Memory for the next body bytes: *n > 0 bytes of it, all of which may
+	 * be written to. *n == 0: none now; reading stops, and no deadline
+	 * runs, until pg_exchange_resume(x). NULL with e set: the request is
+	 * refused with e. It may be asked for though no byte follows. */
+	char *(*room)(struct pg_exchange *x, size_t *n, struct pg_err *e);
+	/* n > 0 bytes have been put at the start of the room last given. */
+	void (*filled)(struct pg_exchange *x, size_t n);
+	/* In place of on_request: the request has ended before its body did,
+	 * or was refused (but not by on_head itself). x is gone after it. */
+	void (*dropped)(struct pg_exchange *x);
+};
 
 /* The handler answers it exactly once, now or later, whether or not the peer
  * is still there. Owner: the server, until answered; then gone. */
@@ -29,6 +47,9 @@ struct pg_exchange {
 	struct pg_addr peer;
 	struct pg_conn *conn; /* NULL once the peer has gone */
 	void *user;           /* the handler's */
+	/* Set by an on_head that does not refuse; NULL once the body is
+	 * complete. */
+	const struct pg_sink *sink;
 	/* Set by an on_head that refuses: more header lines for that answer,
 	 * each ending in CRLF; lives as long as the arena. */
 	struct pg_str refusal;
@@ -73,6 +94,9 @@ struct pg_slot {
 
 	struct pg_buf out, out_body; /* the answer: head, body, framed */
 	size_t sent;                 /* bytes of both together */
+	struct pg_filesend file;     /* and what follows them */
+	struct pg_conn *file_conn;   /* where to */
+	int file_fd_plus1;           /* its descriptor + 1; 0: none */
 };
 
 PG_FN struct pg_slot *pg_slot_new(struct pg_slot_pool *p);
@@ -103,6 +127,14 @@ PG_FN void pg_slot_no_head(struct pg_slot *w);
  * is put into the buffer, which must have room. */
 PG_FN int pg_slot_take_body(struct pg_slot *w, struct pg_str more, bool keep,
     struct pg_err *e);
+/* Take body bytes off the front of *in into room, which has n > 0 bytes and
+ * may be where *in lies. Returns how many, or -1. */
+PG_FN ssize_t pg_slot_take_into(struct pg_slot *w, struct pg_str *in,
+    char *room, size_t n, struct pg_err *e);
+/* What was used up of the buffer is free again, if that is all of it. */
+PG_FN void pg_slot_used(struct pg_slot *w, size_t n);
+/* What has been read behind the body, into the buffer, which must have room. */
+PG_FN void pg_slot_put_back(struct pg_slot *w, struct pg_str more);
 /* How much of the body may come through a pipe; 0: not worth it. */
 PG_FN size_t pg_slot_wants_pipe(const struct pg_slot *w);
 /* Take n bytes of such a body, no more than it wants, from the pipe. On
@@ -114,9 +146,14 @@ PG_FN bool pg_slot_in_place(const struct pg_slot *w);
 /* The body in the buffer is complete: borrowed for x.body. */
 PG_FN struct pg_bulk *pg_slot_body_in_place(struct pg_slot *w);
 
-/* Build the head of the answer in w->out. */
-PG_FN void pg_slot_put_head(struct pg_slot *w, int status,
-    struct pg_str extra, size_t length, bool closing);
+/* Build the head of the answer in w->out; type: NULL for none. */
+PG_FN void pg_slot_put_head(struct pg_slot *w, int status, const char *type,
+    struct pg_str extra, uint64_t length, bool closing);
+/* n > 0 bytes of fd, which is taken, follow what is in w->out. */
+PG_FN void pg_slot_put_file(struct pg_slot *w, struct pg_work *work, int fd,
+    uint64_t off, uint64_t n, void (*on_warm)(struct pg_filesend *f));
+/* There is no file to send any more. */
+PG_FN void pg_slot_close_file(struct pg_slot *w);
 /* The same for a body of unknown length: chunked, or for HTTP/1.0 up to the
  * end of the connection. */
 PG_FN void pg_slot_put_stream_head(struct pg_slot *w, int status,
@@ -125,6 +162,8 @@ PG_FN void pg_slot_put_stream_head(struct pg_slot *w, int status,
 PG_FN void pg_slot_put_piece(struct pg_slot *w, struct pg_str piece);
 /* Append its end. */
 PG_FN void pg_slot_put_end(struct pg_slot *w);
+/* Write what is left of the answer, all of it or what the socket takes. */
+PG_FN enum pg_filesend_state pg_slot_send(struct pg_slot *w, int sock);
 /* Drop from the answer what has been sent. */
 PG_FN void pg_slot_trim(struct pg_slot *w);
 /* Error body, PROTOCOL section 2; "code" where error_type does not tell. */

@@ -8,6 +8,7 @@
 #include "server.h"
 #include "../base/log.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #define SERVER_ACCEPTS 64          /* per listener and turn */
@@ -30,16 +31,18 @@ struct pg_server {
 };
 
 PG_FN struct pg_server *
-pg_server_new(struct pg_loop *l, const struct pg_server_ops *ops, void *arg,
-    struct pg_err *e)
+pg_server_new(struct pg_loop *l, struct pg_work *w,
+    const struct pg_server_ops *ops, void *arg, struct pg_err *e)
 {
 	struct pg_server *s = pg_alloc(sizeof(*s));
 
 	(void)e;
 	s->set.loop = l;
+	s->set.work = w;
 	s->set.ops = *ops;
 	s->set.arg = arg;
 	s->set.limits = PG_SERVER_LIMITS;
+	signal(SIGPIPE, SIG_IGN); /* sendfile has no MSG_NOSIGNAL */
 	return s;
 }
 

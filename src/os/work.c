@@ -207,6 +207,19 @@ work_leave(struct pg_work *w)
 	}
 }
 
+/* Those nobody has asked about: they own what they touch. */
+static void
+work_drop_all(struct work_list *q)
+{
+	struct pg_job *j;
+
+	while (q->head != NULL) {
+		j = work_list_pop(q);
+		if (j->drop != NULL)
+			j->drop(j);
+	}
+}
+
 PG_FN void
 pg_work_free(struct pg_work *w)
 {
@@ -223,6 +236,8 @@ pg_work_free(struct pg_work *w)
 	for (i = 0; i < w->nthreads; i++)
 		if (!w->threads[i].left)
 			pthread_join(w->threads[i].id, NULL);
+	work_drop_all(&w->todo);
+	work_drop_all(&w->finished);
 	pg_io_del(&w->bell);
 	close(w->bell.fd);
 	work_unref(w);

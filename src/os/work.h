@@ -17,8 +17,9 @@ struct pg_job {
 	void (*run)(struct pg_job *j);
 	void (*done)(struct pg_job *j);
 	/* NULL, or: the end of this job need not be awaited. When the workers
-	 * are freed while it runs, this is called in place of done, on the
-	 * worker, at any later time; it owns all it touches. */
+	 * are freed before done was called, this is called in its place, at
+	 * once, or if it runs just then, on the worker, at any later time; it
+	 * owns all it touches. */
 	void (*drop)(struct pg_job *j);
 	struct pg_job *next;
 };

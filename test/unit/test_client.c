@@ -4,7 +4,7 @@
  * connections without ever sending a request twice that may not be. Real
  * sockets on loopback; the test is the peer and turns the loop itself.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/url codec/http1 os/file os/sock os/loop os/work net/lookup net/client */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/url codec/http1 os/file os/sock os/loop os/work net/filesend net/lookup net/client */
 /* wrap: getaddrinfo freeaddrinfo */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * peer can still read, and keeps nothing of peers that go away. Real sockets
  * on loopback; the test is the peer and turns the loop itself.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/http1 os/file os/sock os/loop net/exchange net/conn net/server */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/http1 os/file os/sock os/loop os/work net/filesend net/exchange net/intake net/conn net/server */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -276,7 +276,7 @@ setup(void **state)
 	f->fd = -1;
 	f->accept = 1 << 20;
 	f->loop = pg_loop_new(&e);
-	f->server = pg_server_new(f->loop, &ops, f, &e);
+	f->server = pg_server_new(f->loop, NULL, &ops, f, &e);
 	pg_addr_parse(PG_STR("127.0.0.1"), 0, &any);
 	assert_int_equal(pg_server_listen(f->server, &any, &f->addr, &e), 0);
 	peer_open(f);

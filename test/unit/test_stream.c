@@ -3,7 +3,7 @@
  * than its queue and is told what it missed; and that all of them end when
  * they, or the server, go away. Real sockets on loopback, a real ring.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/http1 os/file os/sock os/loop net/exchange net/conn net/server host/event host/stream */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/http1 os/file os/sock os/loop os/work net/filesend net/exchange net/intake net/conn net/server host/event host/stream */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ setup(void **state)
 	memset(&events, 0, sizeof(events));
 	events.host_name = PG_STR("alpha");
 	f->loop = pg_loop_new(&e);
-	f->server = pg_server_new(f->loop, &ops, f, &e);
+	f->server = pg_server_new(f->loop, NULL, &ops, f, &e);
 	f->streams = pg_streams_new(f->loop, &events);
 	f->fd = -1;
 	pg_addr_parse(PG_STR("127.0.0.1"), 0, &any);
