@@ -51,6 +51,7 @@
 #include "src/os/udp.c"
 #include "src/os/loop.c"
 #include "src/os/work.c"
+#include "src/os/ingest.c"
 #include "src/os/proc.c"
 
 /* net: connections and whole HTTP exchanges, both ways. Knows no routes. */

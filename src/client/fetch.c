@@ -15,6 +15,7 @@
 #include "partial.h"
 #include "place.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 /* Owner: the client, as of all hauls. */
@@ -284,15 +285,19 @@ fetch_begin(struct fetch *d, struct pg_err *e)
 static int
 fetch_open(struct fetch *d, struct pg_err *e)
 {
-	int fd = fcntl(d->file.fd, F_DUPFD_CLOEXEC, 0);
+	struct pg_ingest_pool *pool = pg_haul_pool(&d->t, e);
+	int fd;
 
+	if (pool == NULL)
+		return -1;
+	fd = fcntl(d->file.fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0 || lseek(fd, (off_t)d->at, SEEK_SET) < 0) {
 		pg_fail_sys(e, "%s", d->file.part);
 		if (fd >= 0)
 			close(fd);
 		return -1;
 	}
-	d->in = pg_ingest_new(pg_haul_pool(&d->t, e), fd, fetch_flow, d);
+	d->in = pg_ingest_new(pool, fd, fetch_flow, d);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 /* Owner: the client's arena. */
 struct pg_hauls {
 	struct pg_haul *first;
+	struct pg_ingest_pool *pool; /* NULL: nobody has needed it */
 };
 
 static void
@@ -33,6 +34,7 @@ haul_at_end(struct paglets_client *c)
 {
 	while (c->hauls->first != NULL)
 		haul_free(c->hauls->first);
+	pg_ingest_pool_free(c->hauls->pool);
 }
 
 static void
@@ -212,6 +214,16 @@ pg_haul_job(struct pg_haul *t, void (*run)(struct pg_job *j),
 		return -1;
 	t->busy = true;
 	return 0;
+}
+
+PG_FN struct pg_ingest_pool *
+pg_haul_pool(struct pg_haul *t, struct pg_err *e)
+{
+	struct paglets_client *c = t->client;
+
+	if (c->hauls->pool == NULL)
+		c->hauls->pool = pg_ingest_pool_new(c->loop, c->work, e);
+	return c->hauls->pool;
 }
 
 /* ---- once more -------------------------------------------------------- */

@@ -8,9 +8,10 @@
 #ifndef PG_HAUL_H
 #define PG_HAUL_H
 
+#include "../os/ingest.h"
 #include "session.h"
 
-#define PG_HAUL_TRIES 5 /* without getting much further */
+#define PG_HAUL_TRIES 6 /* without getting much further */
 #define PG_HAUL_GAIN ((uint64_t)1 << 20) /* bytes: that is much */
 #define PG_HAUL_PAUSE (250 * PG_MS) /* before the second; then doubled */
 #define PG_HAUL_SILENCE (60 * PG_SEC) /* of the host, default */
@@ -78,6 +79,10 @@ PG_FN void pg_haul_call(struct pg_haul *t, struct pg_request *r,
  * by that time. One at a time. -1: t->f->err. */
 PG_FN int pg_haul_job(struct pg_haul *t,
     void (*run)(struct pg_job *j), void (*then)(struct pg_haul *t));
+
+/* Where workers write what comes, shared by all of a client. NULL with e. */
+PG_FN struct pg_ingest_pool *pg_haul_pool(struct pg_haul *t,
+    struct pg_err *e);
 
 /* It has been interrupted as t->f->err says: start again after a pause, or
  * fail when that was often enough. */
