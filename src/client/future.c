@@ -60,7 +60,7 @@ future_wait_for(struct paglets_future *const *f, size_t n, bool all,
     int64_t ms)
 {
 	int64_t until = future_until(ms);
-	struct paglets_client *c;
+	struct paglets_client *c = NULL;
 	bool last = ms == 0;
 	size_t open;
 	int found;

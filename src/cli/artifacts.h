@@ -1,0 +1,17 @@
+/* artifacts: commands about the large binary things that hosts keep. */
+#ifndef PG_CLI_ARTIFACTS_H
+#define PG_CLI_ARTIFACTS_H
+
+#include "cli.h"
+
+#define PG_ARTIFACTS_JOBS 4      /* transfers at a time, default */
+#define PG_ARTIFACTS_JOBS_MAX 64
+
+PG_FN int pg_artifacts_run(struct pg_cli *c, struct pg_err *e);
+
+/* A file that holds what is on stdin: stdin itself if it is one and stands at
+ * its beginning, else one without a name in $TMPDIR (/tmp), where all of it is
+ * copied to. -1 with e. The caller closes it. */
+PG_FN int pg_artifacts_stdin(struct pg_err *e);
+
+#endif
