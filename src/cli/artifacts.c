@@ -271,6 +271,16 @@ artifacts_json(const struct artifacts *s, const char *key, struct pg_err *e)
 	return pg_show_json(d, e);
 }
 
+/* A failure to open a file names it already. */
+static void
+artifacts_note(const struct artifacts_item *it)
+{
+	if (pg_str_starts(pg_str(it->err.msg), pg_str(it->word)))
+		pg_show_note("%s", it->err.msg);
+	else
+		pg_show_note("%s: %s", it->word, it->err.msg);
+}
+
 /* One line for each that went well, by show (NULL: nothing is said), and one
  * on stderr for each that did not. Of one alone, it is the command that
  * failed. */
@@ -297,8 +307,7 @@ artifacts_report(struct artifacts *s, const char *key,
 		return -1;
 	for (i = 0; i < s->n && failed > 0; i++)
 		if (s->items[i].result == NULL)
-			pg_show_note("%s: %s", s->items[i].word,
-			    s->items[i].err.msg);
+			artifacts_note(&s->items[i]);
 	return failed == 0 ? 0 : pg_fail(e, PG_E_PARTLY, "%zu of %zu failed",
 	    failed, s->n);
 }
