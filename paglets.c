@@ -39,6 +39,7 @@
 #include "src/codec/pickle_write.c"
 #include "src/codec/url.c"
 #include "src/codec/http1.c"
+#include "src/codec/range.c"
 #include "src/codec/sse.c"
 #include "src/codec/sha256.c"
 
@@ -72,6 +73,8 @@
 #include "src/state/replay.c"
 #include "src/state/compact.c"
 #include "src/state/store.c"
+#include "src/state/vault.c"
+#include "src/state/artifact.c"
 
 /* agent: the child side: frames, C classes and those built in. Knows its host
  * only as the other end of a socket. */
@@ -122,6 +125,7 @@
 #include "src/host/calls.c"
 #include "src/host/recover.c"
 #include "src/host/api.c"
+#include "src/host/artifacts.c"
 #include "src/host/routes.c"
 #include "src/host/host.c"
 

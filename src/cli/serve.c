@@ -346,6 +346,12 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	if (pg_args_int(&c->args, "port", 0, UINT16_MAX, &port, e) < 0 ||
 	    pg_args_size(&c->args, "max-body", &cfg->body_json_max, e) < 0 ||
 	    pg_args_size(&c->args, "max-move", &cfg->body_move_max, e) < 0 ||
+	    pg_args_size(&c->args, "artifact-max-size", &cfg->artifact_max,
+	    e) < 0 ||
+	    pg_args_size(&c->args, "artifact-storage-quota",
+	    &cfg->artifact_quota, e) < 0 ||
+	    pg_args_duration(&c->args, "artifact-spool-ttl",
+	    &cfg->artifact_ttl, e) < 0 ||
 	    serve_log_level(c, e) < 0 || serve_peers(c, cfg, e) < 0 ||
 	    serve_tags(c, cfg, e) < 0 || serve_properties(c, cfg, e) < 0 ||
 	    serve_binds(c, cfg, &loopback, e) < 0 ||
@@ -426,6 +432,13 @@ static const struct pg_option serve_options[] = {
 	{ "max-body", 0, "SIZE", NULL, "longest JSON body: 512K, 8M, 1G, "
 	    "none (8M)" },
 	{ "max-move", 0, "SIZE", NULL, "longest agent that may arrive (1G)" },
+	{ "artifact-max-size", 0, "SIZE", "PAGLETS_ARTIFACT_MAX_SIZE", "largest "
+	    "artifact, or none (1G)" },
+	{ "artifact-storage-quota", 0, "SIZE",
+	    "PAGLETS_ARTIFACT_STORAGE_QUOTA", "all artifacts together, or "
+	    "none (10G)" },
+	{ "artifact-spool-ttl", 0, "DURATION", "PAGLETS_ARTIFACT_SPOOL_TTL",
+	    "when what an upload has left behind is removed (24h)" },
 	PG_CLI_JSON_OPTION,
 	{ .name = NULL }
 };

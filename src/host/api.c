@@ -358,6 +358,8 @@ api_on_head(void *arg, struct pg_exchange *x, struct pg_err *e)
 		*e = no_route;
 		return -1;
 	}
+	if (r->route->begin != NULL)
+		return r->route->begin(r, e) < 0 ? -1 : INT64_MAX;
 	return r->route->large ? h->cfg.body_move_max : h->cfg.body_json_max;
 }
 
@@ -476,6 +478,10 @@ api_on_request(void *arg, struct pg_exchange *x)
 	struct pg_err e = { 0 };
 
 	(void)arg;
+	if (r->route->begin != NULL) {
+		r->route->run(r);
+		return;
+	}
 	r->pickled = pg_str_eqz(x->head->method, "POST") &&
 	    api_is_pickle(x->head);
 	if (x->body != NULL && x->body->n > PG_API_WORKER_MIN)

@@ -24,6 +24,7 @@ struct pg_api {
 	/* Where the state of a pickled envelope stands in x->body. */
 	struct pg_pickle_watch watch;
 	bool pickled;
+	void *taker; /* of the route, when it takes the body itself */
 	uint8_t digest[32]; /* of the body of an envelope without id */
 	bool has_digest;
 };
@@ -35,6 +36,10 @@ struct pg_route {
 	void (*run)(struct pg_api *r);
 	bool open; /* needs no key */
 	bool large; /* its body is a movement */
+	/* NULL, or: it takes the body itself, as it arrives. Called before the
+	 * first byte of it, to set x->sink, or to refuse (-1). What it makes
+	 * is given up by the sink's `dropped`, or by run. */
+	int (*begin)(struct pg_api *r, struct pg_err *e);
 };
 
 /* Answers; r is gone afterwards. */

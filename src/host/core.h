@@ -33,6 +33,7 @@
 #endif
 
 struct pg_agent;
+struct pg_artifacts;
 struct pg_bind;
 struct pg_discovery;
 struct pg_gossip;
@@ -84,6 +85,8 @@ struct pg_host_config {
 	bool mesh_debug;          /* its details are logged at level info */
 	bool insecure;            /* no key needed beyond loopback */
 	int64_t body_json_max, body_move_max;
+	int64_t artifact_max, artifact_quota; /* bytes of one, of all */
+	int64_t artifact_ttl; /* ns; of what an upload has left behind */
 	const char *state_dir; /* NULL: nothing is kept on disk */
 	bool state_dir_optional; /* go on without it when it can not be made */
 	enum pg_durability durability;
@@ -151,6 +154,7 @@ struct pg_host {
 	struct pg_forwards *forwards;
 	struct pg_transfers *transfers;
 	struct pg_store *store; /* NULL: nothing is kept on disk */
+	struct pg_artifacts *artifacts; /* the same */
 
 	const struct pg_route *routes; /* ended by one without method */
 	struct pg_buf out;             /* of the answer being written */

@@ -18,6 +18,7 @@
 #include "routes.h"
 #include "stream.h"
 #include "transfer.h"
+#include "../state/artifact.h"
 #include "../state/store.h"
 
 #include <signal.h>
@@ -34,6 +35,9 @@ pg_host_config_init(struct pg_host_config *cfg)
 	cfg->mesh = cfg->multicast = cfg->lan = true;
 	cfg->body_json_max = PG_BODY_JSON_MAX;
 	cfg->body_move_max = PG_BODY_MOVE_MAX;
+	cfg->artifact_max = PG_ARTIFACT_SIZE_MAX;
+	cfg->artifact_quota = PG_ARTIFACT_QUOTA;
+	cfg->artifact_ttl = PG_ARTIFACT_SPOOL_TTL;
 }
 
 /* ---- Names ---------------------------------------------------------------------- */
@@ -115,6 +119,20 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	return 0;
 }
 
+/* What is large lies beside the store, whose lock it needs. */
+static int
+host_open_artifacts(struct pg_host *h, struct pg_err *e)
+{
+	const struct pg_artifact_limits limits = { h->cfg.artifact_max,
+		h->cfg.artifact_quota, h->cfg.artifact_ttl };
+	struct pg_str path = pg_arena_printf(&h->arena, "%s/artifacts",
+	    h->cfg.state_dir);
+
+	h->artifacts = pg_artifacts_open(path.p, &limits, h->loop, h->work,
+	    e);
+	return h->artifacts != NULL ? 0 : -1;
+}
+
 /* Open the store, if there is to be one, and take over what it holds. */
 static int
 host_recover(struct pg_host *h, struct pg_err *e)
@@ -132,8 +150,11 @@ host_recover(struct pg_host *h, struct pg_err *e)
 		h->cfg.durability = PG_DURABILITY_NONE;
 		*e = (struct pg_err){ 0 };
 	}
-	if (h->store != NULL)
+	if (h->store != NULL) {
 		pg_store_name_holder(h->store, h->name);
+		if (host_open_artifacts(h, e) < 0)
+			return -1;
+	}
 	pg_checkpoint_init(h);
 	pg_inactive_init(h);
 	return pg_recover_load(h, e);
@@ -196,6 +217,7 @@ pg_host_free(struct pg_host *h)
 		pg_store_close(h->store);
 	if (h->server != NULL)
 		pg_server_free(h->server);
+	pg_artifacts_close(h->artifacts);
 	if (h->loop != NULL)
 		pg_loop_free(h->loop);
 	pg_calls_fini(h);

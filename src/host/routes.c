@@ -4,6 +4,7 @@
 
 #include "../agent/runtime.h"
 #include "../codec/json.h"
+#include "artifacts.h"
 #include "durable.h"
 #include "inactive.h"
 #include "lifecycle.h"
@@ -178,17 +179,6 @@ routes_services(struct pg_api *r)
 		return;
 	}
 	pg_put(a, d, "services", pg_value_list(a));
-	pg_api_reply(r, d);
-}
-
-/* Nor are there artifacts to list. */
-static void
-routes_artifacts(struct pg_api *r)
-{
-	struct pg_arena *a = &r->x->arena;
-	struct pg_value *d = pg_value_dict(a);
-
-	pg_put(a, d, "artifacts", pg_value_list(a));
 	pg_api_reply(r, d);
 }
 
@@ -873,31 +863,36 @@ routes_message(struct pg_api *r)
 /* ---- Table --------------------------------------------------------------------------- */
 
 static const struct pg_route routes_table[] = {
-	{ "POST", "agents/*/messages", routes_message, false, false },
-	{ "GET", "health", routes_health, false, false },
-	{ "GET", "livez", routes_live, true, false },
-	{ "GET", "readyz", routes_ready, true, false },
-	{ "GET", "hosts", routes_hosts, false, false },
-	{ "POST", "hosts/join", routes_join, false, false },
-	{ "GET", "events", routes_events, false, false },
-	{ "GET", "events/stream", routes_event_stream, false, false },
-	{ "GET", "classes", routes_classes, false, false },
-	{ "GET", "services", routes_services, false, false },
-	{ "GET", "artifacts", routes_artifacts, false, false },
-	{ "GET", "agents", routes_list, false, false },
-	{ "POST", "agents", routes_create, false, true },
-	{ "GET", "agents/*", routes_info, false, false },
-	{ "GET", "agents/*/state", routes_state, false, false },
-	{ "POST", "agents/*/dispatch", routes_dispatch, false, false },
-	{ "POST", "agents/*/clone", routes_clone, false, false },
-	{ "POST", "agents/*/retract", routes_retract, false, false },
-	{ "POST", "agents/*/deactivate", routes_deactivate, false, false },
-	{ "POST", "agents/*/activate", routes_activate, false, false },
-	{ "POST", "agents/*/resolve", routes_resolve, false, false },
-	{ "POST", "agents/*/dispose", routes_dispose, false, false },
-	{ "POST", "transfers/*/settle", routes_settle, false, false },
-	{ "POST", "admin/git-update", routes_git_update, false, false },
-	{ NULL, NULL, NULL, false, false },
+	{ "POST", "agents/*/messages", .run = routes_message },
+	{ "GET", "health", .run = routes_health },
+	{ "GET", "livez", .run = routes_live, .open = true },
+	{ "GET", "readyz", .run = routes_ready, .open = true },
+	{ "GET", "hosts", .run = routes_hosts },
+	{ "POST", "hosts/join", .run = routes_join },
+	{ "GET", "events", .run = routes_events },
+	{ "GET", "events/stream", .run = routes_event_stream },
+	{ "GET", "classes", .run = routes_classes },
+	{ "GET", "services", .run = routes_services },
+	{ "POST", "artifacts", .run = pg_artifacts_upload, .begin =
+	    pg_artifacts_begin },
+	{ "GET", "artifacts", .run = pg_artifacts_list },
+	{ "GET", "artifacts/*", .run = pg_artifacts_download },
+	{ "GET", "artifacts/*/metadata", .run = pg_artifacts_metadata },
+	{ "DELETE", "artifacts/*", .run = pg_artifacts_delete },
+	{ "GET", "agents", .run = routes_list },
+	{ "POST", "agents", .run = routes_create, .large = true },
+	{ "GET", "agents/*", .run = routes_info },
+	{ "GET", "agents/*/state", .run = routes_state },
+	{ "POST", "agents/*/dispatch", .run = routes_dispatch },
+	{ "POST", "agents/*/clone", .run = routes_clone },
+	{ "POST", "agents/*/retract", .run = routes_retract },
+	{ "POST", "agents/*/deactivate", .run = routes_deactivate },
+	{ "POST", "agents/*/activate", .run = routes_activate },
+	{ "POST", "agents/*/resolve", .run = routes_resolve },
+	{ "POST", "agents/*/dispose", .run = routes_dispose },
+	{ "POST", "transfers/*/settle", .run = routes_settle },
+	{ "POST", "admin/git-update", .run = routes_git_update },
+	{ .method = NULL },
 };
 
 PG_FN void

@@ -12,7 +12,7 @@ like_recorded() {
 	done
 }
 like_recorded alpha --mesh-version lab-1 --tag gpu,linux --property rack=r1 \
-	--property zone=zü
+	--property zone=zü --artifact-max-size 2000000
 like_recorded beta --mesh-version lab-1
 PAGLETS_API_KEY=s3cret like_recorded locked --mesh-version lab-1
 # Which port a host behind a prefix got, it does not say: try one out.
