@@ -2,7 +2,7 @@
  * called, that it replaces nothing which the user has not named, and that
  * nobody writes to what is not his.
  */
-/* parts: base/err base/mem base/buf os/rand client/partial */
+/* parts: base/err base/mem base/buf base/log os/rand client/partial */
 #include "client/partial.h"
 
 #include <fcntl.h>
