@@ -28,7 +28,6 @@ struct fetch {
 	int fd;       /* of the user's, ours now; -1: none */
 	bool resume, move;
 	struct pg_partial file;
-	bool open;    /* file is */
 	uint64_t at;  /* bytes of it that are there for sure */
 	bool stale;   /* some of them from before this attempt */
 	bool again;   /* they have turned out wrong once */
@@ -131,6 +130,13 @@ fetch_verify(struct fetch *d)
 
 /* ---- bytes ------------------------------------------------------------ */
 
+/* The way to the host was cut, which another attempt may mend. */
+static bool
+fetch_is_lost(const struct pg_err *e)
+{
+	return e->code == PG_E_UNREACHABLE || e->code == PG_E_TIMEOUT;
+}
+
 /* All that has come is on disk, or cannot be. */
 static void
 fetch_on_written(void *arg, const uint8_t sha[PG_SHA256_SIZE], uint64_t size,
@@ -148,24 +154,20 @@ fetch_on_written(void *arg, const uint8_t sha[PG_SHA256_SIZE], uint64_t size,
 		return;
 	}
 	d->at += size;
-	if (d->whole) {
-		fetch_verify(d);
-		return;
-	}
 	t->f->err = d->cut;
-	pg_haul_again(t);
+	if (d->whole)
+		fetch_verify(d);
+	else if (fetch_is_lost(&d->cut))
+		pg_haul_again(t);
+	else
+		pg_haul_fail(t);
 }
 
 /* The answer is at its end, and so is what we had to do with it. */
 static void
 fetch_finish(struct fetch *d)
 {
-	if (d->in != NULL) {
-		pg_ingest_finish(d->in, fetch_on_written, d);
-		return;
-	}
-	d->t.f->err = d->cut;
-	pg_haul_again(&d->t);
+	pg_ingest_finish(d->in, fetch_on_written, d);
 }
 
 static void
@@ -240,8 +242,9 @@ fetch_on_data(void *arg, struct pg_str data)
 		return;
 	pg_buf_puts(&d->rest, pg_str_skip(data, (size_t)n));
 	if (d->rest.failed)
-		fetch_stop(d, pg_fail(&e, PG_E_NOMEM, "no memory for what "
-		    "came") < 0 ? &e : NULL);
+		pg_fail(&e, PG_E_NOMEM, "no memory for what came");
+	if (d->rest.failed)
+		fetch_stop(d, &e);
 	else
 		pg_call_pause(t->call);
 }
@@ -336,15 +339,7 @@ fetch_on_head(void *arg, const struct pg_response *r)
 	return false;
 }
 
-static bool
-fetch_may_repeat(const struct fetch *d, const struct pg_response *r)
-{
-	return r->status == 0 && (r->err.code == PG_E_UNREACHABLE ||
-	    r->err.code == PG_E_TIMEOUT) && d->open;
-}
-
-/* The host says that it is no error, but not what we need: it has another
- * artifact of that id by now, or so. */
+/* No bytes come. */
 static void
 fetch_on_refusal(struct fetch *d, const struct pg_response *r)
 {
@@ -355,7 +350,7 @@ fetch_on_refusal(struct fetch *d, const struct pg_response *r)
 		pg_fail(&t->f->err, PG_E_TRANSFER, "%.*s: cannot go on from "
 		    "where it was", PG_STR_ARG(t->f->url));
 		pg_haul_again(t);
-	} else if (fetch_may_repeat(d, r)) {
+	} else if (r->status == 0 && fetch_is_lost(&r->err)) {
 		pg_haul_again(t);
 	} else {
 		pg_depot_explain(&t->f->err);
@@ -426,7 +421,6 @@ fetch_aim(struct fetch *d)
 		pg_haul_fail(t);
 		return;
 	}
-	d->open = true;
 	d->at = d->file.n;
 	t->done = d->at;
 	t->total = d->ref.size;
