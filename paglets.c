@@ -157,7 +157,7 @@
 #include "src/cli/cli.c"
 #include "src/cli/ask.c"
 #include "src/cli/progress.c"
-#include "src/cli/artifacts.c"
+#include "src/cli/holdings.c"
 #include "src/cli/roster.c"
 #include "src/cli/hosts.c"
 #include "src/cli/offline.c"
@@ -189,7 +189,7 @@ static const struct pg_command commands[] = {
 	{ "services", pg_services_run, "the services that agents offer" },
 	{ "events", pg_events_run, "what happened on a host" },
 	{ "classes", pg_classes_run, "what agents a host can create" },
-	{ "artifacts", pg_artifacts_run, "files that hosts keep: put, get, "
+	{ "artifacts", pg_holdings_run, "files that hosts keep: put, get, "
 	    "list, info, rm" },
 	{ "help", pg_help_run, "this list, or more about one command" },
 	{ "version", pg_version_run, "the version of this program" },

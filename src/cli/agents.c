@@ -6,7 +6,7 @@
 #include "agents.h"
 
 #include "../client/enclose.h"
-#include "artifacts.h"
+#include "holdings.h"
 #include "ask.h"
 #include "offline.h"
 #include "progress.h"
@@ -287,7 +287,7 @@ agents_enclose(struct pg_ask *r, struct agents_files *fs, struct pg_str key,
 	if (pg_str_eqz(path, "-")) {
 		x->file.path = NULL;
 		x->file.has_fd = true;
-		x->file.fd = pg_artifacts_stdin(e);
+		x->file.fd = pg_holdings_stdin(e);
 		if (x->file.fd < 0)
 			return -1;
 	}

@@ -1,10 +1,10 @@
-/* artifacts: commands about the large binary things that hosts keep.
+/* holdings: commands about the large binary things that hosts keep.
  *
  * Several transfers are under way at a time; each is a future, and whoever is
  * done makes room for the next. What goes to stdout was verified before, since
  * it cannot be taken back: it lies in a file without a name until then.
  */
-#include "artifacts.h"
+#include "holdings.h"
 
 #include "../host/wire.h"
 #include "ask.h"
@@ -15,13 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ARTIFACTS_COPY (256 * 1024) /* bytes at a time */
+#define HOLDINGS_COPY (256 * 1024) /* bytes at a time */
 
 /* ---- files without a name --------------------------------------------- */
 
 /* -1: errno. */
 static int
-artifacts_temporary(void)
+holdings_temporary(void)
 {
 	const char *dir = getenv("TMPDIR");
 	char path[PATH_MAX];
@@ -41,7 +41,7 @@ artifacts_temporary(void)
 }
 
 static int
-artifacts_write(int fd, const char *p, size_t n)
+holdings_write(int fd, const char *p, size_t n)
 {
 	ssize_t put;
 
@@ -59,22 +59,22 @@ artifacts_write(int fd, const char *p, size_t n)
 
 /* From where `from` stands to its end. */
 static int
-artifacts_copy(int from, const char *from_name, int to, const char *to_name,
+holdings_copy(int from, const char *from_name, int to, const char *to_name,
     struct pg_err *e)
 {
-	char *piece = pg_alloc(ARTIFACTS_COPY);
+	char *piece = pg_alloc(HOLDINGS_COPY);
 	ssize_t n;
 	int rc = 0;
 
 	while (rc == 0) {
-		n = read(from, piece, ARTIFACTS_COPY);
+		n = read(from, piece, HOLDINGS_COPY);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			rc = pg_fail_sys(e, "%s", from_name);
 		if (n <= 0)
 			break;
-		if (artifacts_write(to, piece, (size_t)n) < 0)
+		if (holdings_write(to, piece, (size_t)n) < 0)
 			rc = pg_fail_sys(e, "%s", to_name);
 	}
 	free(piece);
@@ -82,17 +82,17 @@ artifacts_copy(int from, const char *from_name, int to, const char *to_name,
 }
 
 PG_FN int
-pg_artifacts_stdin(struct pg_err *e)
+pg_holdings_stdin(struct pg_err *e)
 {
 	struct stat st;
 	bool is_file = fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) &&
 	    lseek(STDIN_FILENO, 0, SEEK_CUR) == 0;
 	int fd = is_file ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) :
-	    artifacts_temporary();
+	    holdings_temporary();
 
 	if (fd < 0)
 		return pg_fail_sys(e, "a temporary file");
-	if (is_file || artifacts_copy(STDIN_FILENO, "standard input", fd,
+	if (is_file || holdings_copy(STDIN_FILENO, "standard input", fd,
 	    "a temporary file", e) == 0)
 		return fd;
 	close(fd);
@@ -101,11 +101,11 @@ pg_artifacts_stdin(struct pg_err *e)
 
 /* ---- several at a time ------------------------------------------------ */
 
-struct artifacts;
+struct holdings;
 
 /* One that is sent, fetched or removed. */
-struct artifacts_item {
-	struct artifacts *all;
+struct holdings_item {
+	struct holdings *all;
 	const char *word; /* as the user names it */
 	struct paglets_future *f;
 	const struct paglets_value *result; /* NULL: err says why */
@@ -117,22 +117,22 @@ struct artifacts_item {
 
 /* One command. Lies, with its items, on the stack and in the arena of the
  * run. */
-struct artifacts {
+struct holdings {
 	struct pg_ask *r;
-	struct artifacts_item *items;
+	struct holdings_item *items;
 	size_t n, begun, ready;
 	int64_t jobs;
 	struct pg_progress progress;
 	/* Begin with it; NULL: the client's error, or err. */
-	struct paglets_future *(*start)(struct artifacts_item *it);
+	struct paglets_future *(*start)(struct holdings_item *it);
 };
 
 static int
-artifacts_init(struct artifacts *s, struct pg_ask *r, struct pg_err *e)
+holdings_init(struct holdings *s, struct pg_ask *r, struct pg_err *e)
 {
 	size_t i, n = r->cli->args.nwords;
 
-	*s = (struct artifacts){ .r = r, .n = n, .jobs = PG_ARTIFACTS_JOBS };
+	*s = (struct holdings){ .r = r, .n = n, .jobs = PG_HOLDINGS_JOBS };
 	s->items = pg_arena_zalloc(&r->cli->arena, n * sizeof(*s->items));
 	for (i = 0; i < n; i++) {
 		s->items[i].all = s;
@@ -140,15 +140,15 @@ artifacts_init(struct artifacts *s, struct pg_ask *r, struct pg_err *e)
 		s->items[i].fd = -1;
 	}
 	pg_progress_init(&s->progress, !r->cli->json);
-	return pg_args_int(&r->cli->args, "jobs", 1, PG_ARTIFACTS_JOBS_MAX,
+	return pg_args_int(&r->cli->args, "jobs", 1, PG_HOLDINGS_JOBS_MAX,
 	    &s->jobs, e);
 }
 
 static void
-artifacts_on_progress(void *arg, uint64_t done, uint64_t total)
+holdings_on_progress(void *arg, uint64_t done, uint64_t total)
 {
-	struct artifacts_item *it = arg, *other;
-	struct artifacts *s = it->all;
+	struct holdings_item *it = arg, *other;
+	struct holdings *s = it->all;
 	size_t i;
 
 	it->done = done;
@@ -164,7 +164,7 @@ artifacts_on_progress(void *arg, uint64_t done, uint64_t total)
 
 /* What is there of it stays, and the user should know. */
 static void
-artifacts_explain(struct artifacts_item *it)
+holdings_explain(struct holdings_item *it)
 {
 	struct pg_err *e = &it->err;
 
@@ -176,7 +176,7 @@ artifacts_explain(struct artifacts_item *it)
 }
 
 static void
-artifacts_end(struct artifacts_item *it)
+holdings_end(struct holdings_item *it)
 {
 	it->over = true;
 	it->all->ready++;
@@ -189,9 +189,9 @@ artifacts_end(struct artifacts_item *it)
 /* Those that are under way, as many as may be; then wait for one of them.
  * false: there is none left. */
 static bool
-artifacts_turn(struct artifacts *s, struct paglets_future **f)
+holdings_turn(struct holdings *s, struct paglets_future **f)
 {
-	struct artifacts_item *it;
+	struct holdings_item *it;
 	int64_t open = 0;
 	size_t i;
 	int k;
@@ -202,7 +202,7 @@ artifacts_turn(struct artifacts *s, struct paglets_future **f)
 			s->begun++;
 			it->f = s->start(it);
 			if (it->f == NULL)
-				artifacts_end(it);
+				holdings_end(it);
 		}
 		open += !it->over;
 	}
@@ -210,23 +210,23 @@ artifacts_turn(struct artifacts *s, struct paglets_future **f)
 		f[i] = s->items[i].over ? NULL : s->items[i].f;
 	k = paglets_future_wait_any(f, s->begun, -1);
 	if (k >= 0)
-		artifacts_end(&s->items[k]);
+		holdings_end(&s->items[k]);
 	return k >= 0 || s->begun < s->n;
 }
 
 static void
-artifacts_transfer(struct artifacts *s)
+holdings_transfer(struct holdings *s)
 {
 	struct paglets_future **f = pg_arena_alloc(&s->r->cli->arena,
 	    s->n * sizeof(*f));
 
-	while (artifacts_turn(s, f))
+	while (holdings_turn(s, f))
 		continue;
 	pg_progress_wipe(&s->progress);
 }
 
 static void
-artifacts_fini(struct artifacts *s)
+holdings_fini(struct holdings *s)
 {
 	size_t i;
 
@@ -241,7 +241,7 @@ artifacts_fini(struct artifacts *s)
 
 /* {key: word, ...result} or {key: word, error_type, error}. */
 static struct pg_value *
-artifacts_row(struct pg_arena *a, const struct artifacts_item *it,
+holdings_row(struct pg_arena *a, const struct holdings_item *it,
     const char *key)
 {
 	struct pg_value *d = pg_value_dict(a);
@@ -259,21 +259,21 @@ artifacts_row(struct pg_arena *a, const struct artifacts_item *it,
 }
 
 static int
-artifacts_json(const struct artifacts *s, const char *key, struct pg_err *e)
+holdings_json(const struct holdings *s, const char *key, struct pg_err *e)
 {
 	struct pg_arena *a = &s->r->cli->arena;
 	struct pg_value *d = pg_value_dict(a), *list = pg_value_list(a);
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		pg_value_add(a, list, artifacts_row(a, &s->items[i], key));
+		pg_value_add(a, list, holdings_row(a, &s->items[i], key));
 	pg_put(a, d, "artifacts", list);
 	return pg_show_json(d, e);
 }
 
 /* A failure to open a file names it already. */
 static void
-artifacts_note(const struct artifacts_item *it)
+holdings_note(const struct holdings_item *it)
 {
 	if (pg_str_starts(pg_str(it->err.msg), pg_str(it->word)))
 		pg_show_note("%s", it->err.msg);
@@ -285,11 +285,11 @@ artifacts_note(const struct artifacts_item *it)
  * on stderr for each that did not. Of one alone, it is the command that
  * failed. */
 static int
-artifacts_report(struct artifacts *s, const char *key,
-    int (*show)(struct artifacts_item *it, struct pg_err *e),
+holdings_report(struct holdings *s, const char *key,
+    int (*show)(struct holdings_item *it, struct pg_err *e),
     struct pg_err *e)
 {
-	struct artifacts_item *it;
+	struct holdings_item *it;
 	size_t i, failed = 0;
 
 	for (i = 0; i < s->n; i++) {
@@ -303,17 +303,17 @@ artifacts_report(struct artifacts *s, const char *key,
 		*e = s->items[0].err;
 		return -1;
 	}
-	if (s->r->cli->json && artifacts_json(s, key, e) < 0)
+	if (s->r->cli->json && holdings_json(s, key, e) < 0)
 		return -1;
 	for (i = 0; i < s->n && failed > 0; i++)
 		if (s->items[i].result == NULL)
-			artifacts_note(&s->items[i]);
+			holdings_note(&s->items[i]);
 	return failed == 0 ? 0 : pg_fail(e, PG_E_PARTLY, "%zu of %zu failed",
 	    failed, s->n);
 }
 
 static struct pg_str
-artifacts_text(const struct artifacts_item *it, const char *key)
+holdings_text(const struct holdings_item *it, const char *key)
 {
 	return pg_value_text(pg_value_get(pg_value_get(pg_value_inner(
 	    it->result), "artifact"), key), PG_STR_NULL);
@@ -322,7 +322,7 @@ artifacts_text(const struct artifacts_item *it, const char *key)
 /* ---- put -------------------------------------------------------------- */
 
 static int
-artifacts_describe(struct artifacts_item *it, struct paglets_upload *u)
+holdings_describe(struct holdings_item *it, struct paglets_upload *u)
 {
 	struct pg_ask *r = it->all->r;
 	int64_t life = 0;
@@ -333,7 +333,7 @@ artifacts_describe(struct artifacts_item *it, struct paglets_upload *u)
 	u->sha256 = pg_ask_option(r, "sha256");
 	u->move = pg_args_has(&r->cli->args, "move");
 	u->timeout = r->timeout;
-	u->on_progress = artifacts_on_progress;
+	u->on_progress = holdings_on_progress;
 	u->arg = it;
 	if (pg_args_duration(&r->cli->args, "expires", &life, &it->err) < 0)
 		return -1;
@@ -343,18 +343,18 @@ artifacts_describe(struct artifacts_item *it, struct paglets_upload *u)
 		u->path = it->word;
 		return 0;
 	}
-	it->fd = pg_artifacts_stdin(&it->err);
+	it->fd = pg_holdings_stdin(&it->err);
 	u->has_fd = true;
 	u->fd = it->fd;
 	return it->fd < 0 ? -1 : 0;
 }
 
 static struct paglets_future *
-artifacts_start_put(struct artifacts_item *it)
+holdings_start_put(struct holdings_item *it)
 {
 	struct paglets_upload u = { .path = NULL };
 
-	if (artifacts_describe(it, &u) < 0)
+	if (holdings_describe(it, &u) < 0)
 		return NULL;
 	return paglets_artifact_upload_future(it->all->r->client,
 	    pg_ask_option(it->all->r, "host"), &u);
@@ -362,10 +362,10 @@ artifacts_start_put(struct artifacts_item *it)
 
 /* The id; of several, the file too. */
 static int
-artifacts_show_put(struct artifacts_item *it, struct pg_err *e)
+holdings_show_put(struct holdings_item *it, struct pg_err *e)
 {
 	struct pg_arena *a = &it->all->r->cli->arena;
-	struct pg_str id = artifacts_text(it, "artifact_id");
+	struct pg_str id = holdings_text(it, "artifact_id");
 
 	if (it->all->n > 1)
 		id = pg_arena_printf(a, "%.*s  %s", PG_STR_ARG(id), it->word);
@@ -374,7 +374,7 @@ artifacts_show_put(struct artifacts_item *it, struct pg_err *e)
 
 /* Words that cannot be meant so. */
 static int
-artifacts_check_put(struct pg_ask *r, struct pg_err *e)
+holdings_check_put(struct pg_ask *r, struct pg_err *e)
 {
 	size_t i, n = r->cli->args.nwords, in = 0;
 
@@ -391,33 +391,33 @@ artifacts_check_put(struct pg_ask *r, struct pg_err *e)
 }
 
 static int
-artifacts_put(struct pg_ask *r, struct pg_err *e)
+holdings_put(struct pg_ask *r, struct pg_err *e)
 {
-	struct artifacts s;
+	struct holdings s;
 	int64_t unused;
 	int rc;
 
-	if (artifacts_check_put(r, e) < 0 || artifacts_init(&s, r, e) < 0 ||
+	if (holdings_check_put(r, e) < 0 || holdings_init(&s, r, e) < 0 ||
 	    pg_args_duration(&r->cli->args, "expires", &unused, e) < 0)
 		return -1;
-	s.start = artifacts_start_put;
-	artifacts_transfer(&s);
-	rc = artifacts_report(&s, "file", artifacts_show_put, e);
-	artifacts_fini(&s);
+	s.start = holdings_start_put;
+	holdings_transfer(&s);
+	rc = holdings_report(&s, "file", holdings_show_put, e);
+	holdings_fini(&s);
 	return rc;
 }
 
-#define ARTIFACTS_HOST_OPTION                                             \
+#define HOLDINGS_HOST_OPTION                                             \
 	{ "host", 0, "HOST", NULL, "the host that keeps it (the entry "     \
 	    "host)" }
-#define ARTIFACTS_JOBS_OPTION                                             \
+#define HOLDINGS_JOBS_OPTION                                             \
 	{ "jobs", 'j', "N", NULL, "so many at a time (4)" }
 
 static int
-artifacts_put_run(struct pg_cli *c, struct pg_err *e)
+holdings_put_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = {
-		ARTIFACTS_HOST_OPTION,
+		HOLDINGS_HOST_OPTION,
 		{ "name", 0, "NAME", NULL, "what it is called (as its file "
 		    "is)" },
 		{ "owner", 0, "ID", NULL, "the agent that it belongs to "
@@ -430,7 +430,7 @@ artifacts_put_run(struct pg_cli *c, struct pg_err *e)
 		    "another" },
 		{ "move", 0, NULL, NULL, "remove the file once the host has "
 		    "it" },
-		ARTIFACTS_JOBS_OPTION,
+		HOLDINGS_JOBS_OPTION,
 		{ .name = NULL }
 	};
 	static const struct pg_spec spec = { "FILE|-...", 1, PG_WORDS_ANY,
@@ -442,13 +442,13 @@ artifacts_put_run(struct pg_cli *c, struct pg_err *e)
 		"  tar c src | paglets artifacts put - --name src.tar "
 		"--expires 24h" };
 
-	return pg_ask_run(c, &spec, artifacts_put, e);
+	return pg_ask_run(c, &spec, holdings_put, e);
 }
 
 /* ---- get -------------------------------------------------------------- */
 
 static bool
-artifacts_to_stdout(const struct pg_ask *r)
+holdings_to_stdout(const struct pg_ask *r)
 {
 	const char *to = pg_ask_option(r, "output");
 
@@ -456,17 +456,17 @@ artifacts_to_stdout(const struct pg_ask *r)
 }
 
 static struct paglets_future *
-artifacts_start_get(struct artifacts_item *it)
+holdings_start_get(struct holdings_item *it)
 {
 	struct pg_ask *r = it->all->r;
 	struct paglets_download d = { .artifact_id = it->word,
 		.path = pg_ask_option(r, "output"), .resume = true,
 		.move = pg_args_has(&r->cli->args, "move"),
-		.timeout = r->timeout, .on_progress = artifacts_on_progress,
+		.timeout = r->timeout, .on_progress = holdings_on_progress,
 		.arg = it };
 
-	if (artifacts_to_stdout(r)) {
-		d.fd = it->fd = artifacts_temporary();
+	if (holdings_to_stdout(r)) {
+		d.fd = it->fd = holdings_temporary();
 		d.has_fd = true;
 		d.path = NULL;
 		/* Not before it has come out at the other end. */
@@ -481,16 +481,16 @@ artifacts_start_get(struct artifacts_item *it)
 }
 
 static int
-artifacts_show_get(struct artifacts_item *it, struct pg_err *e)
+holdings_show_get(struct holdings_item *it, struct pg_err *e)
 {
 	struct pg_ask *r = it->all->r;
 
-	if (!artifacts_to_stdout(r))
+	if (!holdings_to_stdout(r))
 		return pg_show_text(pg_value_text(pg_value_get(pg_value_inner(
 		    it->result), "path"), PG_STR_NULL), e);
 	if (lseek(it->fd, 0, SEEK_SET) < 0)
 		return pg_fail_sys(e, "a temporary file");
-	if (artifacts_copy(it->fd, "a temporary file", STDOUT_FILENO,
+	if (holdings_copy(it->fd, "a temporary file", STDOUT_FILENO,
 	    "standard output", e) < 0)
 		return -1;
 	if (pg_args_has(&r->cli->args, "move") && paglets_artifact_remove(
@@ -500,12 +500,12 @@ artifacts_show_get(struct artifacts_item *it, struct pg_err *e)
 }
 
 static int
-artifacts_check_get(struct pg_ask *r, struct pg_err *e)
+holdings_check_get(struct pg_ask *r, struct pg_err *e)
 {
 	const char *to = pg_ask_option(r, "output");
 	struct stat st;
 
-	if (artifacts_to_stdout(r) && r->cli->json)
+	if (holdings_to_stdout(r) && r->cli->json)
 		return pg_fail(e, PG_E_USAGE, "standard output can be the "
 		    "artifact or JSON, not both");
 	if (to == NULL || r->cli->args.nwords == 1)
@@ -517,39 +517,39 @@ artifacts_check_get(struct pg_ask *r, struct pg_err *e)
 }
 
 static int
-artifacts_get(struct pg_ask *r, struct pg_err *e)
+holdings_get(struct pg_ask *r, struct pg_err *e)
 {
-	struct artifacts s;
+	struct holdings s;
 	size_t i;
 	int rc;
 
-	if (artifacts_check_get(r, e) < 0 || artifacts_init(&s, r, e) < 0)
+	if (holdings_check_get(r, e) < 0 || holdings_init(&s, r, e) < 0)
 		return -1;
-	s.start = artifacts_start_get;
-	artifacts_transfer(&s);
+	s.start = holdings_start_get;
+	holdings_transfer(&s);
 	for (i = 0; i < s.n; i++)
 		if (s.items[i].result == NULL)
-			artifacts_explain(&s.items[i]);
-	rc = artifacts_report(&s, "id", artifacts_show_get, e);
-	artifacts_fini(&s);
+			holdings_explain(&s.items[i]);
+	rc = holdings_report(&s, "id", holdings_show_get, e);
+	holdings_fini(&s);
 	return rc;
 }
 
-#define ARTIFACTS_ID                                                      \
+#define HOLDINGS_ID                                                      \
 	"ID is the id, the beginning of one, HOST/ID, or "                  \
 	"http://HOST:PORT/artifacts/ID."
 
 static int
-artifacts_get_run(struct pg_cli *c, struct pg_err *e)
+holdings_get_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = {
 		{ "output", 'o', "FILE", NULL, "where to: a file, which it "
 		    "replaces; a folder; -: stdout, once all of it is there "
 		    "and verified (the present folder)" },
-		ARTIFACTS_HOST_OPTION,
+		HOLDINGS_HOST_OPTION,
 		{ "move", 0, NULL, NULL, "remove it from its host "
 		    "afterwards" },
-		ARTIFACTS_JOBS_OPTION,
+		HOLDINGS_JOBS_OPTION,
 		{ .name = NULL }
 	};
 	static const struct pg_spec spec = { "ID...", 1, PG_WORDS_ANY,
@@ -559,17 +559,17 @@ artifacts_get_run(struct pg_cli *c, struct pg_err *e)
 		"only when it is whole and its sha256 is right; until then it "
 		"is called\n.NAME.XXXX.part beside it, and the same command "
 		"goes on with that after an\ninterruption. --timeout is how "
-		"long the host may be silent (60s).\n" ARTIFACTS_ID "\n\n"
+		"long the host may be silent (60s).\n" HOLDINGS_ID "\n\n"
 		"  paglets artifacts get 3f2a -o scan.tiff\n"
 		"  paglets artifacts get beta/3f2a -o - | tar t" };
 
-	return pg_ask_run(c, &spec, artifacts_get, e);
+	return pg_ask_run(c, &spec, holdings_get, e);
 }
 
 /* ---- list, info ------------------------------------------------------- */
 
 static void
-artifacts_put_row(struct pg_table *t, const struct pg_value *ref)
+holdings_put_row(struct pg_table *t, const struct pg_value *ref)
 {
 	const struct pg_value *size = pg_value_get(ref, "size_bytes");
 	const struct pg_value *until = pg_value_get(ref, "expires_at");
@@ -588,7 +588,7 @@ artifacts_put_row(struct pg_table *t, const struct pg_value *ref)
 }
 
 static int
-artifacts_show_list(struct pg_ask *r, struct pg_value *reply,
+holdings_show_list(struct pg_ask *r, struct pg_value *reply,
     struct pg_err *e)
 {
 	static const char *const heads[] = { "ID", "SIZE", "CREATED",
@@ -599,23 +599,23 @@ artifacts_show_list(struct pg_ask *r, struct pg_value *reply,
 
 	pg_table_init(&t, &r->cli->arena, heads);
 	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
-		artifacts_put_row(&t, list->u.items[i]);
+		holdings_put_row(&t, list->u.items[i]);
 	return pg_table_show(&t, e);
 }
 
 static int
-artifacts_list(struct pg_ask *r, struct pg_err *e)
+holdings_list(struct pg_ask *r, struct pg_err *e)
 {
 	return pg_ask_show(r, paglets_artifact_list(r->client,
 	    pg_ask_option(r, "host"), pg_ask_option(r, "owner")),
-	    artifacts_show_list, e);
+	    holdings_show_list, e);
 }
 
 static int
-artifacts_list_run(struct pg_cli *c, struct pg_err *e)
+holdings_list_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = {
-		ARTIFACTS_HOST_OPTION,
+		HOLDINGS_HOST_OPTION,
 		{ "owner", 0, "ID", NULL, "only those that belong to this "
 		    "agent" },
 		{ .name = NULL }
@@ -623,11 +623,11 @@ artifacts_list_run(struct pg_cli *c, struct pg_err *e)
 	static const struct pg_spec spec = { "", 0, 0, options,
 		"Lists the artifacts that a host keeps." };
 
-	return pg_ask_run(c, &spec, artifacts_list, e);
+	return pg_ask_run(c, &spec, holdings_list, e);
 }
 
 static int
-artifacts_show_info(struct pg_ask *r, struct pg_value *reply,
+holdings_show_info(struct pg_ask *r, struct pg_value *reply,
     struct pg_err *e)
 {
 	return pg_table_of(&r->cli->arena, pg_value_get(reply, "artifact"),
@@ -635,24 +635,24 @@ artifacts_show_info(struct pg_ask *r, struct pg_value *reply,
 }
 
 static int
-artifacts_info(struct pg_ask *r, struct pg_err *e)
+holdings_info(struct pg_ask *r, struct pg_err *e)
 {
 	return pg_ask_show(r, paglets_artifact_info(r->client,
 	    pg_ask_option(r, "host"), pg_ask_word(r, 0)),
-	    artifacts_show_info, e);
+	    holdings_show_info, e);
 }
 
 static int
-artifacts_info_run(struct pg_cli *c, struct pg_err *e)
+holdings_info_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = {
-		ARTIFACTS_HOST_OPTION, { .name = NULL }
+		HOLDINGS_HOST_OPTION, { .name = NULL }
 	};
 	static const struct pg_spec spec = { "ID", 1, 1, options,
 		"Tells what is known of an artifact: size, sha256, name, "
-		"owner, times.\n" ARTIFACTS_ID };
+		"owner, times.\n" HOLDINGS_ID };
 
-	return pg_ask_run(c, &spec, artifacts_info, e);
+	return pg_ask_run(c, &spec, holdings_info, e);
 }
 
 /* ---- rm --------------------------------------------------------------- */
@@ -660,7 +660,7 @@ artifacts_info_run(struct pg_cli *c, struct pg_err *e)
 /* A host has nothing against removing what it does not have; who types an id
  * wants to know. */
 static void
-artifacts_remove(struct artifacts_item *it)
+holdings_remove(struct holdings_item *it)
 {
 	struct pg_ask *r = it->all->r;
 	const char *host = pg_ask_option(r, "host");
@@ -675,46 +675,46 @@ artifacts_remove(struct artifacts_item *it)
 }
 
 static int
-artifacts_rm(struct pg_ask *r, struct pg_err *e)
+holdings_rm(struct pg_ask *r, struct pg_err *e)
 {
-	struct artifacts s = { .r = r, .n = r->cli->args.nwords };
+	struct holdings s = { .r = r, .n = r->cli->args.nwords };
 	size_t i;
 
 	s.items = pg_arena_zalloc(&r->cli->arena, s.n * sizeof(*s.items));
 	for (i = 0; i < s.n; i++) {
-		s.items[i] = (struct artifacts_item){ .all = &s,
+		s.items[i] = (struct holdings_item){ .all = &s,
 			.word = pg_ask_word(r, i), .fd = -1 };
-		artifacts_remove(&s.items[i]);
+		holdings_remove(&s.items[i]);
 	}
-	return artifacts_report(&s, "id", NULL, e);
+	return holdings_report(&s, "id", NULL, e);
 }
 
 static int
-artifacts_rm_run(struct pg_cli *c, struct pg_err *e)
+holdings_rm_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_option options[] = {
-		ARTIFACTS_HOST_OPTION, { .name = NULL }
+		HOLDINGS_HOST_OPTION, { .name = NULL }
 	};
 	static const struct pg_spec spec = { "ID...", 1, PG_WORDS_ANY,
 		options, "Removes artifacts from their host.\n"
-		ARTIFACTS_ID };
+		HOLDINGS_ID };
 
-	return pg_ask_run(c, &spec, artifacts_rm, e);
+	return pg_ask_run(c, &spec, holdings_rm, e);
 }
 
 /* ---- which of them ---------------------------------------------------- */
 
-static const struct pg_command artifacts_verbs[] = {
-	{ "put", artifacts_put_run, "give files to a host to keep" },
-	{ "get", artifacts_get_run, "fetch artifacts" },
-	{ "list", artifacts_list_run, "list those that a host keeps" },
-	{ "info", artifacts_info_run, "what is known of one" },
-	{ "rm", artifacts_rm_run, "remove them" },
+static const struct pg_command holdings_verbs[] = {
+	{ "put", holdings_put_run, "give files to a host to keep" },
+	{ "get", holdings_get_run, "fetch artifacts" },
+	{ "list", holdings_list_run, "list those that a host keeps" },
+	{ "info", holdings_info_run, "what is known of one" },
+	{ "rm", holdings_rm_run, "remove them" },
 	{ NULL, NULL, NULL }
 };
 
 static int
-artifacts_overview(struct pg_err *e)
+holdings_overview(struct pg_err *e)
 {
 	struct pg_buf b = PG_BUF_INIT(0);
 	const struct pg_command *m;
@@ -723,7 +723,7 @@ artifacts_overview(struct pg_err *e)
 	pg_buf_putz(&b, "usage: paglets artifacts VERB ...\n\n"
 	    "Artifacts are large binary things that hosts keep for "
 	    "others.\n\n");
-	for (m = artifacts_verbs; m->name != NULL; m++)
+	for (m = holdings_verbs; m->name != NULL; m++)
 		pg_buf_printf(&b, "  %-12s%s\n", m->name, m->help);
 	pg_buf_putz(&b, "\n`paglets help artifacts VERB` tells more.\n");
 	rc = pg_show_text(pg_buf_str(&b), e);
@@ -732,7 +732,7 @@ artifacts_overview(struct pg_err *e)
 }
 
 static int
-artifacts_unknown(const char *word, struct pg_err *e)
+holdings_unknown(const char *word, struct pg_err *e)
 {
 	struct pg_nearest near = { .word = pg_str(word) };
 	const struct pg_command *m;
@@ -740,7 +740,7 @@ artifacts_unknown(const char *word, struct pg_err *e)
 	if (word[0] == '-')
 		return pg_fail(e, PG_E_USAGE, "%s: no verb before it; write "
 		    "`paglets artifacts VERB ... %s`", word, word);
-	for (m = artifacts_verbs; m->name != NULL; m++)
+	for (m = holdings_verbs; m->name != NULL; m++)
 		pg_nearest_try(&near, m->name);
 	if (near.best != NULL)
 		return pg_fail(e, PG_E_USAGE, "unknown verb '%s'; did you "
@@ -750,7 +750,7 @@ artifacts_unknown(const char *word, struct pg_err *e)
 }
 
 PG_FN int
-pg_artifacts_run(struct pg_cli *c, struct pg_err *e)
+pg_holdings_run(struct pg_cli *c, struct pg_err *e)
 {
 	const char *word = c->argc > 0 ? c->argv[0] : NULL;
 	struct pg_command *full = pg_arena_alloc(&c->arena, sizeof(*full));
@@ -760,12 +760,12 @@ pg_artifacts_run(struct pg_cli *c, struct pg_err *e)
 		return pg_fail(e, PG_E_USAGE, "no verb; it is put, get, list, "
 		    "info or rm");
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-		return artifacts_overview(e);
-	for (m = artifacts_verbs; m->name != NULL; m++)
+		return holdings_overview(e);
+	for (m = holdings_verbs; m->name != NULL; m++)
 		if (strcmp(m->name, word) == 0)
 			break;
 	if (m->name == NULL)
-		return artifacts_unknown(word, e);
+		return holdings_unknown(word, e);
 	/* Help and failures name it as it is written. */
 	*full = *m;
 	full->name = pg_arena_printf(&c->arena, "artifacts %s", word).p;
@@ -775,7 +775,7 @@ pg_artifacts_run(struct pg_cli *c, struct pg_err *e)
 	return m->run(c, e);
 }
 
-#undef ARTIFACTS_COPY
-#undef ARTIFACTS_HOST_OPTION
-#undef ARTIFACTS_JOBS_OPTION
-#undef ARTIFACTS_ID
+#undef HOLDINGS_COPY
+#undef HOLDINGS_HOST_OPTION
+#undef HOLDINGS_JOBS_OPTION
+#undef HOLDINGS_ID
