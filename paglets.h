@@ -725,6 +725,8 @@ PG_API void paglets_future_free(struct paglets_future *f);
  * host cannot have completed it. Several are under way at once as futures of
  * one client.
  *
+ * What a host does not have is "no_artifact".
+ *
  * An artifact is named by its id or the beginning of one, on the host given
  * (NULL: the entry host), or, without a host, by HOST/ID or
  * http://HOST:PORT/artifacts/ID. */
@@ -763,8 +765,8 @@ PG_API struct paglets_future *paglets_artifact_upload_future(
 /* What is fetched, and where to: a file of that path, which it replaces; or,
  * if path is a folder (NULL: the present one), a new file in it, named as the
  * artifact is, but never so that it lies elsewhere or is hidden; or an open
- * file, whose bytes it replaces. Until it is whole and verified, a file lies
- * beside that place as .NAME.XXXX.part. */
+ * file, whose bytes it replaces, and which stands at its end then. Until it is
+ * whole and verified, a file lies beside that place as .NAME.XXXX.part. */
 struct paglets_download {
 	const char *artifact_id;
 	const struct paglets_value *ref; /* a reference in its place */
