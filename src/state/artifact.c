@@ -755,12 +755,15 @@ pg_artifacts_close(struct pg_artifacts *ar)
 	if (ar == NULL)
 		return;
 	pg_timer_stop(&ar->timer);
-	while (ar->deposits != NULL)
+	/* With what is arriving: there are no workers any more. */
+	pg_ingest_pool_free(ar->pool);
+	while (ar->deposits != NULL) {
+		ar->deposits->ingest = NULL;
 		deposit_free(ar->deposits);
+	}
 	while (ar->leaves != NULL)
 		artifact_leave_free(ar->leaves);
 	artifact_sweep_free(ar->sweep);
-	pg_ingest_pool_free(ar->pool);
 	while (ar->n > 0)
 		artifact_entry_free(ar->entries[--ar->n]);
 	free(ar->entries);
