@@ -275,6 +275,10 @@ agents_enclose(struct pg_ask *r, struct agents_files *fs, struct pg_str key,
 	struct agents_file *file = pg_arena_zalloc(a, sizeof(*file));
 	struct paglets_enclosure *x;
 
+	if (path.n == 0 || pg_utf8_valid(key, false) < key.n)
+		return pg_fail(e, PG_E_USAGE, "'%.*s=@artifact:%.*s' is no "
+		    "argument; write key=@artifact:FILE", PG_STR_ARG(key),
+		    PG_STR_ARG(path));
 	if (fs->n == PG_ENCLOSE_MAX)
 		return pg_fail(e, PG_E_USAGE, "over %d files with one "
 		    "message", PG_ENCLOSE_MAX);

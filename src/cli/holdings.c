@@ -377,9 +377,15 @@ static int
 holdings_check_put(struct pg_ask *r, struct pg_err *e)
 {
 	size_t i, n = r->cli->args.nwords, in = 0;
+	int64_t life = PG_SEC;
 
 	for (i = 0; i < n; i++)
 		in += strcmp(pg_ask_word(r, i), "-") == 0;
+	if (pg_args_duration(&r->cli->args, "expires", &life, e) < 0)
+		return -1;
+	if (life == 0)
+		return pg_fail(e, PG_E_USAGE, "--expires: it would be gone at "
+		    "once");
 	if (in > 1)
 		return pg_fail(e, PG_E_USAGE, "standard input can be read "
 		    "once only");
@@ -394,11 +400,9 @@ static int
 holdings_put(struct pg_ask *r, struct pg_err *e)
 {
 	struct holdings s;
-	int64_t unused;
 	int rc;
 
-	if (holdings_check_put(r, e) < 0 || holdings_init(&s, r, e) < 0 ||
-	    pg_args_duration(&r->cli->args, "expires", &unused, e) < 0)
+	if (holdings_check_put(r, e) < 0 || holdings_init(&s, r, e) < 0)
 		return -1;
 	s.start = holdings_start_put;
 	holdings_transfer(&s);

@@ -245,16 +245,19 @@ deliver_query(struct deliver *d, const struct paglets_upload *u)
 	const char *base = slash != NULL ? slash + 1 : u->path;
 	struct pg_arena *a = &d->t.f->arena;
 	struct pg_buf b = PG_BUF_INIT(0);
-	const char *text;
+	struct pg_str text;
 	size_t i;
 
 	pg_buf_printf(&b, "/artifacts?size=%" PRIu64, d->t.total);
 	for (i = 0; i < PG_COUNT(all); i++) {
-		text = i == 1 && u->name == NULL ? base : all[i].text;
-		if (text == NULL || text[0] == '\0')
+		text = pg_arena_str(a, pg_str(i == 1 && u->name == NULL ?
+		    base : all[i].text));
+		if (text.n == 0)
 			continue;
+		/* The name of a file may be any bytes. */
+		pg_fields_clean((char *)(uintptr_t)text.p, text.n);
 		pg_buf_printf(&b, "&%s=", all[i].name);
-		pg_buf_puts(&b, pg_percent_encode(a, pg_str(text)));
+		pg_buf_puts(&b, pg_percent_encode(a, text));
 	}
 	if (u->expires_at > 0)
 		pg_buf_printf(&b, "&expires_at=%.6f", u->expires_at);

@@ -78,6 +78,7 @@ exits 1 artifacts put odd --sha256 "${sum%% *}" --name line --expires 1 \
 	--sha256 0000000000000000000000000000000000000000000000000000000000000000
 exits 2 artifacts put odd --sha256 x line
 exits 2 artifacts put odd line --name both
+exits 2 artifacts put odd --expires 0
 
 # Into a folder, under its own name, and never over what is there.
 cd "$work/to" || exit 1
@@ -98,6 +99,11 @@ for name in ../../x /etc/x .bashrc -rf $'a\nb\e[2J' "$(printf 'x%.0s' {1..300})"
 	is "and nothing else" 1 "$(find "$work/safe" -type f | wc -l)"
 	rm -r "$work/safe"
 done
+
+cp "$work/in/line" $'x\xff'
+exits 0 artifacts put $'x\xff'
+exits 0 artifacts info "$out" --json
+like "a name that is no text" 'x*' "$(pick artifact.name)"
 
 # Pipes.
 p artifacts put - --name piped <"$work/in/odd"

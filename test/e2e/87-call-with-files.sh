@@ -51,6 +51,8 @@ count beta 2 "after a file that was not there"
 exits 3 call nobody echo one=@artifact:a --move
 exits 2 call lou echo one=a --move
 exits 2 create $counter one=@artifact:a
+exits 2 call lou echo one=@artifact:
+exits 2 call lou echo $'\xff=@artifact:a'
 [ -e a ] && ok "the file stays" || bad "the file is gone"
 
 exits 0 call lou echo one=@artifact:a --move
