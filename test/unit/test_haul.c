@@ -4,7 +4,7 @@
  * that nothing unverified ever gets to its place. Real sockets, files and
  * workers; the host is a thread that follows a script.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/http1 codec/sha256 codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/rand os/sock os/loop os/work os/ingest net/filesend net/lookup net/client host/wire host/hostref host/seal host/remote agent/fields agent/values client/address client/session client/future client/place client/depot client/haul client/partial client/deliver client/fetch */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/http1 codec/sha256 codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/rand os/sock os/loop os/work os/ingest net/filesend net/lookup net/pool net/client host/wire host/hostref host/seal host/remote agent/fields agent/values client/address client/session client/future client/place client/depot client/haul client/partial client/deliver client/fetch */
 /* wrap: pg_entry_find pg_entry_look_up pg_mesh_key_for pg_locate */
 #include "base/base.h"
 
