@@ -411,6 +411,26 @@ artifacts(struct outside *o)
 	paglets_future_free(paglets_artifact_upload_future(o->c, NULL, &u));
 }
 
+/* So many files with one message, and no more. */
+static void
+most_enclosures(struct outside *o, struct paglets_proxy *p)
+{
+	static struct paglets_enclosure all[65];
+	static char names[65][4];
+	struct paglets_outgoing m = { .kind = "echo" };
+	size_t i;
+
+	for (i = 0; i < 65; i++) {
+		snprintf(names[i], sizeof(names[i]), "%u", (unsigned)i);
+		all[i] = (struct paglets_enclosure){ .arg = names[i],
+			.file = { .bytes = names[i], .n = 1 } };
+	}
+	holds(o, paglets_proxy_send_files(p, &m, all, 65) == NULL &&
+	    same(paglets_client_error_code(o->c), "usage"), "65 files");
+	holds(o, paglets_count(paglets_get(paglets_proxy_send_files(p, &m,
+	    all, 64), "args")) == 64, "64 files");
+}
+
 /* A file that goes with a message. */
 static void
 enclosures(struct outside *o, struct paglets_proxy *p)
@@ -490,6 +510,7 @@ main(int argc, char **argv)
 	artifact(&o);
 	artifacts(&o);
 	enclosures(&o, p);
+	most_enclosures(&o, p);
 	sleeps(&o, p);
 	paglets_client_forget(o.c);
 	travels(&o, p);

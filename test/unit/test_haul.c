@@ -1168,17 +1168,21 @@ artifacts_are_named_by_hex_digits(void **state)
 	names_what("0123456789abcdef0123456789abcde", "unreachable");
 }
 
+#define N(id) "{\"artifact_id\": \"" id "\"}"
+
 static void
 a_beginning_is_enough(void **state)
 {
 	static const char list[] = "{\"artifacts\": [{\"artifact_id\": "
 	    "\"aa11\"}, {\"artifact_id\": \"AA22\"}, {\"artifact_id\": "
-	    "\"b/../c\"}, 5, {\"artifact_id\": \"bb\"}]}";
+	    "\"b/../c\"}, 5, {\"artifact_id\": \"bb\"}, "
+	    N("d1") ", " N("d2") ", " N("d3") ", " N("d4") ", " N("e1") ", "
+	    N("e2") ", " N("e3") ", " N("e4") ", " N("e5") "]}";
 	struct pg_depot_place at;
 	int i;
 
 	(void)state;
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 7; i++)
 		host_json("GET /artifacts ", 200, list);
 	host_begin();
 	assert_int_equal(pg_depot_find(c, host.url, "a", &at), -1);
@@ -1191,6 +1195,11 @@ a_beginning_is_enough(void **state)
 	assert_true(pg_str_eqz(at.id, "bb"));
 	assert_int_equal(pg_depot_find(c, host.url, "c", &at), -1);
 	says("no_artifact", "no artifact 'c'");
+	assert_int_equal(pg_depot_find(c, host.url, "d", &at), -1);
+	says("usage", "may be any of d1, d2, d3, d4");
+	assert_null(strstr(paglets_client_error(c), "more"));
+	assert_int_equal(pg_depot_find(c, host.url, "e", &at), -1);
+	says("usage", "may be any of e1, e2, e3, e4 and 1 more");
 	host_end();
 }
 
