@@ -150,7 +150,8 @@ deliver_check(struct deliver *d)
 	struct pg_haul *t = &d->t;
 	struct pg_depot_ref ref;
 
-	if (d->answer == NULL || !d->known)
+	/* What a worker has is not to be looked at. */
+	if (d->answer == NULL || t->busy || !d->known)
 		return;
 	if (pg_depot_read(v, &t->f->arena, &ref, &t->f->err) < 0) {
 		pg_wrap(&t->f->err, "%.*s", PG_STR_ARG(t->f->url));
