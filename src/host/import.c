@@ -164,9 +164,11 @@ import_fail(struct pg_import *im, const struct pg_err *err)
 	pg_deposit_cancel(im->deposit);
 	im->deposit = NULL;
 	im->err = why;
+	/* A copy within the host says enough by itself. */
 	if (im->at >= im->n || im->items[im->at].id.n > 0)
-		pg_fail(&im->err, PG_E_TRANSFER, "Could not import registered files "
-	    "for paglet '%.*s': %s", PG_STR_ARG(im->agent_id), why.msg);
+		pg_fail(&im->err, PG_E_TRANSFER, "Could not import "
+		    "registered files for paglet '%.*s': %s",
+		    PG_STR_ARG(im->agent_id), why.msg);
 	pg_timer_set(im->host->loop, &im->timer, 1, import_on_time);
 }
 
