@@ -107,6 +107,14 @@ node_stop_polls(struct pg_node *n)
 	}
 }
 
+static void
+node_stop_greeting(struct pg_node *n)
+{
+	if (n->greeting != NULL)
+		pg_call_cancel(n->greeting);
+	n->greeting = NULL;
+}
+
 /* The hub can not be reached, or does not want us. */
 static void
 node_down(struct pg_node *n, const struct pg_err *e)
@@ -119,6 +127,7 @@ node_down(struct pg_node *n, const struct pg_err *e)
 	n->pause = PG_MIN(PG_MAX(2 * n->pause, PG_NODE_PAUSE_MIN),
 	    PG_NODE_PAUSE_MAX);
 	node_stop_polls(n);
+	node_stop_greeting(n);
 	pg_timer_set(n->host->loop, &n->timer, node_jitter(n, n->pause),
 	    node_greet);
 }
@@ -676,8 +685,7 @@ pg_node_leave(struct pg_node *n)
 	n->leaving = true;
 	node_stop_polls(n);
 	pg_timer_stop(&n->timer);
-	if (n->greeting != NULL)
-		pg_call_cancel(n->greeting);
+	node_stop_greeting(n);
 	if (n->up)
 		node_send_greeting(n);
 }
@@ -692,8 +700,7 @@ pg_node_free(struct pg_node *n)
 		return;
 	node_stop_polls(n);
 	pg_timer_stop(&n->timer);
-	if (n->greeting != NULL)
-		pg_call_cancel(n->greeting);
+	node_stop_greeting(n);
 	for (i = 0; i < PG_NODE_SEEN_MAX; i++)
 		if ((d = n->seen[i]) != NULL) {
 			d->kept = false;
