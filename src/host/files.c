@@ -48,7 +48,7 @@ pg_files_unref(struct pg_files *f)
 	free(f);
 }
 
-/* ---- Lists ---------------------------------------------------------------- */
+/* ---- Lists ------------------------------------------------------------- */
 
 static struct pg_str
 files_keep(struct pg_files *f, struct pg_str s)
@@ -132,7 +132,7 @@ pg_files_find(const struct pg_files *f, struct pg_str name)
 	return NULL;
 }
 
-/* ---- Records -------------------------------------------------------------- */
+/* ---- Records ----------------------------------------------------------- */
 
 PG_FN struct pg_value *
 pg_fileref_value(const struct pg_fileref *r, struct pg_arena *a)
@@ -229,6 +229,17 @@ pg_fileref_read(const struct pg_value *v, struct pg_fileref *out,
 	return 0;
 }
 
+static struct pg_files *
+files_with_new(const struct pg_files *f, const struct pg_fileref *r,
+    struct pg_err *e)
+{
+	if (pg_files_find(f, r->name) == NULL)
+		return pg_files_with(f, r, e);
+	pg_fail(e, PG_E_TRANSFER, "two registered files are named '%.*s'",
+	    PG_STR_ARG(r->name));
+	return NULL;
+}
+
 PG_FN int
 pg_files_read(const struct pg_value *list, struct pg_files **out,
     struct pg_err *e)
@@ -241,13 +252,10 @@ pg_files_read(const struct pg_value *list, struct pg_files **out,
 		return pg_fail(e, PG_E_TRANSFER, "registered files must be "
 		    "list, got %s", pg_value_type_name(list));
 	for (i = 0; i < list->n; i++) {
-		next = NULL;
-		if (pg_fileref_read(list->u.items[i], &r, e) == 0 &&
-		    pg_files_find(f, r.name) != NULL)
-			pg_fail(e, PG_E_TRANSFER, "two registered files are "
-			    "named '%.*s'", PG_STR_ARG(r.name));
-		else if (r.name.p != NULL)
-			next = pg_files_with(f, &r, e);
+		if (pg_fileref_read(list->u.items[i], &r, e) < 0)
+			next = NULL;
+		else
+			next = files_with_new(f, &r, e);
 		pg_files_unref(f);
 		f = next;
 		if (f == NULL)
@@ -257,7 +265,7 @@ pg_files_read(const struct pg_value *list, struct pg_files **out,
 	return 0;
 }
 
-/* ---- Words ---------------------------------------------------------------- */
+/* ---- Words ------------------------------------------------------------- */
 
 PG_FN int
 pg_file_mode(struct pg_str word, bool *move, struct pg_err *e)

@@ -49,7 +49,7 @@ struct pg_import {
 
 static void import_next(struct pg_import *im);
 
-/* ---- Lists -------------------------------------------------------------------- */
+/* ---- Lists ------------------------------------------------------------- */
 
 PG_FN bool
 pg_import_needed(const struct pg_value *items)
@@ -116,7 +116,7 @@ pg_import_plain(struct pg_host *h, struct pg_str agent_id,
 	return rc;
 }
 
-/* ---- Ends --------------------------------------------------------------------- */
+/* ---- Ends -------------------------------------------------------------- */
 
 static void
 import_free(struct pg_import *im)
@@ -164,9 +164,11 @@ import_fail(struct pg_import *im, const struct pg_err *err)
 	pg_deposit_cancel(im->deposit);
 	im->deposit = NULL;
 	im->err = why;
+	/* A copy within the host says enough by itself. */
 	if (im->at >= im->n || im->items[im->at].id.n > 0)
-		pg_fail(&im->err, PG_E_TRANSFER, "Could not import registered files "
-	    "for paglet '%.*s': %s", PG_STR_ARG(im->agent_id), why.msg);
+		pg_fail(&im->err, PG_E_TRANSFER, "Could not import "
+		    "registered files for paglet '%.*s': %s",
+		    PG_STR_ARG(im->agent_id), why.msg);
 	pg_timer_set(im->host->loop, &im->timer, 1, import_on_time);
 }
 
@@ -193,7 +195,7 @@ import_delete_far(struct pg_import *im, const struct import_item *it)
 	    "/artifacts/%.*s", PG_STR_ARG(it->id));
 }
 
-/* ---- One file ------------------------------------------------------------------- */
+/* ---- One file ---------------------------------------------------------- */
 
 /* It lies in the folder: enter it into the list. */
 static void
@@ -280,7 +282,7 @@ import_take(struct pg_import *im)
 		import_fail(im, &err);
 }
 
-/* ---- From another host ----------------------------------------------------------- */
+/* ---- From another host ------------------------------------------------- */
 
 /* Give the deposit as much as it takes: 1 all, 0 the rest waits, -1 with e. */
 static int
@@ -436,7 +438,7 @@ import_fetch(struct pg_import *im)
 	    "/artifacts/%.*s", PG_STR_ARG(it->id));
 }
 
-/* ---- A copy ----------------------------------------------------------------------- */
+/* ---- A copy ------------------------------------------------------------ */
 
 struct import_copy {
 	struct pg_errand errand; /* first */
@@ -496,7 +498,7 @@ import_copy(struct pg_import *im)
 	pg_errand_start(&c->errand);
 }
 
-/* ---- All ----------------------------------------------------------------------------- */
+/* ---- All --------------------------------------------------------------- */
 
 static void
 import_next(struct pg_import *im)

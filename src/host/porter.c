@@ -8,7 +8,7 @@
 #include "../net/client.h"
 #include "artifacts.h"
 #include "errand.h"
-#include "fetch.h"
+#include "obtain.h"
 #include "inbound.h"
 #include "remote.h"
 
@@ -19,7 +19,7 @@ struct pg_porter {
 	struct pg_host *host;
 	struct pg_arena arena;
 	struct pg_str hub;
-	struct pg_fetch *fetch;   /* in */
+	struct pg_obtain *fetch;   /* in */
 	struct pg_errand *errand; /* out: opens the file */
 	struct pg_call *call;     /* and sends it */
 	struct pg_str query;
@@ -32,7 +32,7 @@ struct pg_porter {
 static void
 porter_free(struct pg_porter *p)
 {
-	pg_fetch_cancel(p->fetch);
+	pg_obtain_cancel(p->fetch);
 	pg_errand_abandon(p->errand);
 	if (p->call != NULL)
 		pg_call_cancel(p->call);
@@ -135,7 +135,7 @@ pg_porter_import(struct pg_host *h, struct pg_str hub,
 	if (porter_read_import(payload, &id, &spec, e) < 0)
 		return NULL;
 	p = porter_new(h, hub, done, arg);
-	p->fetch = pg_fetch_start(h, p->hub, id, &spec, porter_on_fetched, p,
+	p->fetch = pg_obtain_start(h, p->hub, id, &spec, porter_on_fetched, p,
 	    e);
 	if (p->fetch != NULL)
 		return p;

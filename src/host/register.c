@@ -13,11 +13,12 @@ struct registering {
 	struct pg_agent *agent;  /* a reference */
 	struct pg_fileref file;  /* its texts lie in the errand's arena */
 	char asked[PATH_MAX], path[PATH_MAX]; /* as given; without links */
+	int64_t max; /* bytes; negative: no limit */
 	pg_register_done *done;
 	void *arg;
 };
 
-/* ---- On a worker ----------------------------------------------------------- */
+/* ---- On a worker ------------------------------------------------------- */
 
 static int
 register_no_file(struct registering *r, struct pg_err *e)
@@ -50,10 +51,10 @@ register_hash(struct registering *r, int fd, const struct pg_regular *what,
 	struct pg_buf hex = PG_BUF_INIT(0);
 	uint8_t sha[32];
 
-	if (what->size > PG_REGISTER_SIZE_MAX)
+	if (r->max >= 0 && what->size > r->max)
 		return pg_fail(e, PG_E_TRANSFER, "registered file '%.*s' is "
 		    "over %" PRId64 " bytes", PG_STR_ARG(r->file.name),
-		    PG_REGISTER_SIZE_MAX);
+		    r->max);
 	if (pg_regular_read(fd, -1, sha, &r->file.size_bytes, e) < 0)
 		return pg_wrap(e, "registered path %s", r->path);
 	pg_buf_hex(&hex, (struct pg_str){ (const char *)sha, sizeof(sha) });
@@ -84,7 +85,7 @@ register_run(struct pg_errand *errand, struct pg_err *e)
 	return rc;
 }
 
-/* ---- On the loop ------------------------------------------------------------- */
+/* ---- On the loop ------------------------------------------------------- */
 
 static void
 register_end(struct registering *r, const struct pg_err *err)
@@ -206,6 +207,7 @@ pg_register(struct pg_agent *a, struct pg_str path, struct pg_str name,
 
 	r->agent = a;
 	pg_agent_ref(a);
+	r->max = a->host->cfg.artifact_max;
 	r->file.move = move;
 	r->file.status = PG_STR(PG_FILE_REGISTERED);
 	r->done = done;

@@ -7,18 +7,16 @@
 
 #include "durable.h"
 
-/* Bytes of one registered file: what a target takes unless told otherwise. */
-#define PG_REGISTER_SIZE_MAX ((int64_t)1 << 30)
-
 /* How a registration ended; all borrowed. */
 typedef void pg_register_done(void *arg, const struct pg_err *err,
     const struct pg_fileref *file);
 
 /* Register the file at path (absolute, or below the paglet's work folder) for
  * agent a, under name (empty: that of the file) in place of one of that name.
- * It is looked at and hashed by a worker; done (never called before this
- * returns, not at all when the host ends) once the list is on disk if the agent is. PG_E_TRANSFER: what is there
- * can not be registered. */
+ * It is looked at and hashed by a worker. done is called later, once the list
+ * is on disk if the agent is; not at all when the host ends first.
+ * PG_E_TRANSFER: what is there can not be registered, or is larger than the
+ * artifacts that this host takes. */
 PG_FN void pg_register(struct pg_agent *a, struct pg_str path,
     struct pg_str name, bool move, pg_register_done *done, void *arg);
 /* Fine when there is none of that name. done may be called before this

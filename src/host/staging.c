@@ -46,7 +46,7 @@ staging_fail(struct pg_staging *s, struct pg_err *err)
 	staging_tell(s, err);
 }
 
-/* ---- On a worker ----------------------------------------------------------- */
+/* ---- On a worker ------------------------------------------------------- */
 
 /* One file to be hashed, or (hash false) all to be looked at. */
 struct staging_look {
@@ -141,7 +141,7 @@ staging_look(struct pg_staging *s, size_t at, size_t n, bool hash,
 	pg_errand_start(&l->errand);
 }
 
-/* ---- To the target ----------------------------------------------------------- */
+/* ---- To the target ----------------------------------------------------- */
 
 /* The ArtifactRef is that of what we sent. */
 static int
@@ -324,7 +324,7 @@ pg_staging_start(struct pg_staging *s, pg_staging_done *done)
 		staging_look(s, 0, s->n, false, staging_on_looked);
 }
 
-/* ---- Afterwards ---------------------------------------------------------------- */
+/* ---- Afterwards -------------------------------------------------------- */
 
 static void staging_undo_next(struct pg_staging *s);
 
@@ -435,7 +435,7 @@ pg_staging_commit(struct pg_staging *s, pg_staging_done *done)
 	pg_errand_start(&m->errand);
 }
 
-/* ---- Records --------------------------------------------------------------------- */
+/* ---- Records ----------------------------------------------------------- */
 
 PG_FN struct pg_value *
 pg_staging_value(const struct pg_staging *s, struct pg_arena *a)

@@ -18,10 +18,11 @@
 
 struct pg_staging;
 struct pg_errand;
-typedef void pg_staging_done(struct pg_staging *s, const struct pg_err *err);
+typedef void pg_staging_done(struct pg_staging *s,
+    const struct pg_err *err);
 
 struct pg_staged {
-	const struct pg_fileref *file; /* in the list, or after a restart NULL */
+	const struct pg_fileref *file; /* in the list; NULL after a restart */
 	int64_t size_bytes;   /* as it is now */
 	struct pg_str sha256; /* the same */
 	struct pg_str path;   /* of the file here */

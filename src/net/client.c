@@ -342,6 +342,14 @@ call_send_file(struct pg_call *call)
 	return state;
 }
 
+/* Whether it is not the socket that failed. */
+static bool
+client_is_file_error(int error)
+{
+	return error == EIO || error == EINVAL || error == EBADF ||
+	    error == ESPIPE || error == EUCLEAN;
+}
+
 /* What we want to be told of the socket. */
 static void
 call_want(struct pg_call *call)
@@ -369,8 +377,9 @@ call_send(struct pg_call *call)
 		call_fail(call, PG_E_HOST, "the file has become shorter");
 		return;
 	}
-	if (state == PG_FILESEND_FAILED && errno == EIO) {
-		call_fail(call, PG_E_HOST, "the file cannot be read");
+	if (state == PG_FILESEND_FAILED && client_is_file_error(errno)) {
+		call_fail(call, PG_E_HOST, "the file cannot be read: %s",
+		    strerror(errno));
 		return;
 	}
 	/* The peer takes no more, but may have said why. */
@@ -416,6 +425,8 @@ call_take_body(struct pg_call *call, struct pg_str *in, struct pg_err *e)
 		if (call->paused) {
 			pg_buf_puts(&call->rest, *in);
 			*in = PG_STR_NULL;
+			if (call->rest.failed)
+				return pg_fail(e, PG_E_NOMEM, "out of memory");
 			break;
 		}
 		used = pg_http1_body_take(&call->body, *in, &data, e);
@@ -872,6 +883,18 @@ pg_call_cancel(struct pg_call *call)
 {
 	if (call->phase != CALL_OVER)
 		call_end(call, NULL, false);
+}
+
+PG_FN uint64_t
+pg_call_sent(const struct pg_call *call)
+{
+	uint64_t n = call->at > 0 ? call->at_sent : 0;
+	size_t i;
+
+	/* The first one is the head. */
+	for (i = 1; i < call->at; i++)
+		n += call_piece_len(&call->pieces[i]);
+	return n;
 }
 
 PG_FN void

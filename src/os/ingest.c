@@ -7,9 +7,10 @@
  * a detour through the loop; when somebody waits for a buffer that it has set
  * free, it rings a bell.
  *
- * When all buffers are in use, those that wait get them first come, first
- * served; and the one that has been lying there for longest with a few bytes
- * in it is sealed as it is.
+ * A buffer belongs to an ingest once there are bytes in it. When all are in
+ * use, those that want one are called in the order in which they came; and
+ * as long as somebody waits, none lies there half full: who fills a little
+ * seals it, and whoever waits has the one sealed that was touched longest ago.
  */
 #include "ingest.h"
 #include "../base/mem.h"
@@ -51,7 +52,8 @@ struct pg_ingest {
 	void (*done)(void *arg, const uint8_t sha[PG_SHA256_SIZE],
 	    uint64_t size, const struct pg_err *err);
 	void *done_arg;
-	bool wants; /* was refused a buffer */
+	bool wants;  /* was refused a buffer */
+	bool called; /* one is kept for it until it comes */
 	struct ingest_piece held; /* the one being filled; p NULL: none */
 	uint64_t size;
 	unsigned freed; /* of those sealed */
@@ -60,7 +62,6 @@ struct pg_ingest {
 	/* The file: the writer's while it has a job. */
 	int fd, dir;
 	char name[PG_INGEST_NAME_MAX]; /* empty: it was given to us open */
-	uint64_t at, started; /* bytes written; of them on their way to disk */
 	bool synced;
 	struct pg_sha256 sha; /* the hasher's */
 
@@ -82,7 +83,7 @@ struct pg_ingest_pool {
 	struct pg_task task;
 	struct ingest_link all, holders, waiting, news, jobs;
 	unsigned njobs; /* at the workers */
-	size_t nwants;
+	size_t nwants, ncalled;
 	char *spare[PG_INGEST_BUFFERS_MAX];
 	unsigned nspare, nbuffers;
 	bool closed; /* freed; only the task is still queued */
@@ -194,14 +195,6 @@ ingest_write_piece(struct pg_ingest *in, struct ingest_piece piece,
 			return pg_fail_sys(e, "keeping what arrives");
 		piece.p += n;
 		piece.n -= (size_t)n;
-		in->at += (uint64_t)n;
-	}
-	/* A hint: whether it helps, and whether it is possible, the sync at
-	 * the end decides. */
-	if (in->at - in->started >= PG_INGEST_STEP) {
-		sync_file_range(in->fd, (off_t)in->started,
-		    (off_t)(in->at - in->started), SYNC_FILE_RANGE_WRITE);
-		in->started = in->at;
 	}
 	return 0;
 }
@@ -359,7 +352,8 @@ ingest_may_hold(const struct pg_ingest *in)
 static void
 ingest_queue(struct pg_ingest *in)
 {
-	if (in->wants && ingest_may_hold(in) && in->place.next == NULL)
+	if (in->wants && !in->called && ingest_may_hold(in) &&
+	    in->place.next == NULL)
 		ingest_list_add(&in->pool->waiting, &in->place);
 }
 
@@ -386,36 +380,35 @@ ingest_reap(struct pg_ingest_pool *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* One that nobody has; NULL when there is none. */
-static char *
-ingest_spare(struct pg_ingest_pool *p)
+/* Whether there is a buffer that is kept for nobody. */
+static bool
+ingest_has_spare(const struct pg_ingest_pool *p)
 {
-	if (p->nspare > 0)
-		return p->spare[--p->nspare];
-	if (p->nbuffers == PG_INGEST_BUFFERS_MAX)
-		return NULL;
-	p->nbuffers++;
-	return pg_alloc(PG_INGEST_BUFFER);
+	return p->nspare + PG_INGEST_BUFFERS_MAX - p->nbuffers > p->ncalled;
 }
 
-/* Give what there is to those who wait. */
+/* Call those who wait, as many as there are buffers for. */
 static void
 ingest_serve(struct pg_ingest_pool *p)
 {
 	struct pg_ingest *in;
-	char *buffer;
 
-	while (!ingest_list_empty(&p->waiting)) {
-		buffer = ingest_spare(p);
-		if (buffer == NULL)
-			return;
+	while (!ingest_list_empty(&p->waiting) && ingest_has_spare(p)) {
 		in = PG_CONTAINER(p->waiting.next, struct pg_ingest, place);
 		ingest_list_del(&in->place);
-		ingest_list_add(&p->holders, &in->place);
-		in->held = (struct ingest_piece){ buffer, 0 };
-		ingest_set_wants(in, false);
+		in->called = true;
+		p->ncalled++;
 		ingest_tell(in);
 	}
+}
+
+/* It has come, or will not. */
+static void
+ingest_uncall(struct pg_ingest *in)
+{
+	if (in->called)
+		in->pool->ncalled--;
+	in->called = false;
 }
 
 static void ingest_kick(struct pg_ingest *in);
@@ -433,51 +426,44 @@ ingest_seal(struct pg_ingest *in)
 	ingest_kick(in);
 }
 
+/* Wait, and see to it that there is something to wait for. */
 static void
-ingest_let_go(struct pg_ingest *in)
+ingest_wait(struct pg_ingest *in)
 {
-	if (in->held.p == NULL)
-		return;
-	ingest_list_del(&in->place);
-	ingest_give_back(in->pool, in->held.p);
-	in->held = (struct ingest_piece){ NULL, 0 };
+	struct pg_ingest_pool *p = in->pool;
+
+	ingest_queue(in);
+	if (ingest_may_hold(in) && !ingest_list_empty(&p->holders))
+		ingest_seal(PG_CONTAINER(p->holders.next, struct pg_ingest,
+		    place));
 }
 
-/* Somebody waits and there is none: whoever was given one longest ago and has
- * not filled it yet has to do without. */
-static void
-ingest_reclaim(struct pg_ingest_pool *p)
-{
-	struct pg_ingest *in;
-
-	if (ingest_list_empty(&p->waiting) || ingest_list_empty(&p->holders))
-		return;
-	in = PG_CONTAINER(p->holders.next, struct pg_ingest, place);
-	if (in->held.n > 0) {
-		ingest_seal(in);
-		return;
-	}
-	ingest_let_go(in);
-	ingest_serve(p);
-}
-
-/* Get one to be filled. */
-static bool
-ingest_take(struct pg_ingest *in)
+/* Where bytes of one that holds none may go; NULL: nowhere now. */
+static char *
+ingest_lend(struct pg_ingest *in)
 {
 	struct pg_ingest_pool *p = in->pool;
 
 	/* First of all, so that what is set free from here on rings. */
 	ingest_set_wants(in, true);
 	ingest_reap(p);
-	ingest_queue(in);
 	ingest_serve(p);
-	if (in->held.p == NULL)
-		ingest_reclaim(p);
-	if (in->held.p == NULL)
-		return false;
+	if (!ingest_may_hold(in) || (!in->called && !ingest_has_spare(p))) {
+		ingest_wait(in);
+		return NULL;
+	}
+	ingest_uncall(in);
+	ingest_list_del(&in->place);
 	ingest_list_del(&in->news);
-	return true;
+	ingest_set_wants(in, false);
+	if (p->nspare == 0) {
+		p->spare[p->nspare++] = pg_alloc(PG_INGEST_BUFFER);
+		p->nbuffers++;
+	}
+	/* If nothing comes after all, others may have it. */
+	if (!ingest_list_empty(&p->waiting))
+		pg_loop_defer(p->loop, &p->task, ingest_task);
+	return p->spare[p->nspare - 1];
 }
 
 /* ---- Jobs, on the loop ---- */
@@ -538,7 +524,6 @@ static void
 ingest_settle(struct pg_ingest *in)
 {
 	uint8_t sha[PG_SHA256_SIZE] = { 0 };
-	struct pg_sha256 state = in->sha;
 	struct pg_err err = { 0 };
 	bool failed;
 
@@ -548,7 +533,7 @@ ingest_settle(struct pg_ingest *in)
 	if (!failed && (!in->synced || in->hashed != in->sealed))
 		return;
 	if (!failed)
-		pg_sha256_end(&state, sha);
+		pg_sha256_end(&in->sha, sha);
 	ingest_list_del(&in->news);
 	in->done(in->done_arg, sha, in->size, failed ? &err : NULL);
 }
@@ -582,7 +567,8 @@ ingest_empty(struct pg_ingest *in)
 {
 	struct pg_ingest_pool *p = in->pool;
 
-	ingest_let_go(in);
+	ingest_give_back(p, in->held.p);
+	in->held = (struct ingest_piece){ NULL, 0 };
 	ingest_reap(p);
 	for (; in->freed != in->sealed; in->freed++)
 		ingest_give_back(p, in->ring[in->freed % PG_INGEST_AHEAD].p);
@@ -652,6 +638,7 @@ ingest_task(struct pg_task *t)
 		free(p);
 		return;
 	}
+	ingest_serve(p);
 	while (!ingest_list_empty(&p->news)) {
 		in = PG_CONTAINER(p->news.next, struct pg_ingest, news);
 		ingest_list_del(&in->news);
@@ -745,26 +732,34 @@ pg_ingest_create(struct pg_ingest_pool *p, int dir, const char *name,
 PG_FN char *
 pg_ingest_room(struct pg_ingest *in, size_t *n, struct pg_err *e)
 {
+	char *p;
+
 	*n = 0;
-	assert(!in->ending);
+	assert(in->done == NULL);
 	if (ingest_failed(in, e))
 		return NULL;
-	if (in->held.p == NULL && !ingest_take(in))
-		return NULL;
-	/* It is not the one that was given longest ago any more. */
-	ingest_list_del(&in->place);
-	ingest_list_add(&in->pool->holders, &in->place);
-	*n = PG_INGEST_BUFFER - in->held.n;
-	return in->held.p + in->held.n;
+	p = in->held.p != NULL ? in->held.p + in->held.n : ingest_lend(in);
+	if (p != NULL)
+		*n = PG_INGEST_BUFFER - in->held.n;
+	return p;
 }
 
 PG_FN void
 pg_ingest_filled(struct pg_ingest *in, size_t n)
 {
+	struct pg_ingest_pool *p = in->pool;
+
+	if (n == 0)
+		return;
 	assert(n <= PG_INGEST_BUFFER - in->held.n);
+	if (in->held.p == NULL)
+		in->held.p = p->spare[--p->nspare];
 	in->held.n += n;
 	in->size += n;
-	if (in->held.n == PG_INGEST_BUFFER)
+	/* The last of those that may have to do without. */
+	ingest_list_del(&in->place);
+	ingest_list_add(&p->holders, &in->place);
+	if (in->held.n == PG_INGEST_BUFFER || !ingest_list_empty(&p->waiting))
 		ingest_seal(in);
 }
 
@@ -775,6 +770,17 @@ pg_ingest_fail(struct pg_ingest *in, const struct pg_err *why)
 	ingest_tell(in);
 }
 
+/* It wants none any more. */
+static void
+ingest_forget(struct pg_ingest *in)
+{
+	ingest_list_del(&in->place);
+	ingest_list_del(&in->news);
+	ingest_set_wants(in, false);
+	ingest_uncall(in);
+	ingest_serve(in->pool);
+}
+
 PG_FN void
 pg_ingest_finish(struct pg_ingest *in, void (*done)(void *arg,
     const uint8_t sha[PG_SHA256_SIZE], uint64_t size,
@@ -782,9 +788,7 @@ pg_ingest_finish(struct pg_ingest *in, void (*done)(void *arg,
 {
 	if (in->held.n > 0)
 		ingest_seal(in);
-	ingest_let_go(in);
-	ingest_list_del(&in->place);
-	ingest_set_wants(in, false);
+	ingest_forget(in);
 	in->done = done;
 	in->done_arg = arg;
 	pthread_mutex_lock(&in->pool->lock);
@@ -810,11 +814,7 @@ pg_ingest_free(struct pg_ingest *in)
 {
 	if (in == NULL)
 		return;
-	ingest_list_del(&in->news);
-	ingest_set_wants(in, false);
-	ingest_let_go(in);
-	ingest_list_del(&in->place);
-	ingest_serve(in->pool);
+	ingest_forget(in);
 	ingest_call_off(&in->hash);
 	ingest_call_off(&in->write);
 	pthread_mutex_lock(&in->pool->lock);

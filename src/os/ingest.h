@@ -16,9 +16,6 @@
 /* Workers that a pool keeps busy, at most: one is left for other things,
  * however slow the disk is. */
 #define PG_INGEST_JOBS (PG_WORK_THREADS - 1)
-/* Its file starts on its way to the disk in steps of so many bytes, and not
- * all at once in the end. */
-#define PG_INGEST_STEP ((uint64_t)8 << 20)
 #define PG_INGEST_NAME_MAX 64 /* bytes of a name, with NUL */
 
 struct pg_ingest;
@@ -41,9 +38,9 @@ PG_FN struct pg_ingest *pg_ingest_new(struct pg_ingest_pool *p, int fd,
 PG_FN struct pg_ingest *pg_ingest_create(struct pg_ingest_pool *p, int dir,
     const char *name, void (*on_room)(void *arg), void *arg);
 
-/* Where the next bytes go: *n > 0 bytes of memory, to be filled at once, as
- * they are somebody else's after this turn of the loop. *n 0: none now,
- * on_room will tell. NULL with e: it has failed. */
+/* Where the next bytes go: *n > 0 bytes of memory, which may be written to
+ * until the next call of any function here. *n 0: none now, on_room will tell.
+ * NULL with e: it has failed. */
 PG_FN char *pg_ingest_room(struct pg_ingest *in, size_t *n, struct pg_err *e);
 /* n bytes are at the start of the room last given. */
 PG_FN void pg_ingest_filled(struct pg_ingest *in, size_t n);

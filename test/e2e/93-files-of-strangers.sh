@@ -152,7 +152,7 @@ is "an empty list is none" 0 "$(pick 'files.#')"
 p dispose "$alpha/agents/e"
 
 # A host that keeps nothing takes no files.
-host gamma
+host gamma --state-dir none
 alpha=${url[gamma]} kind=
 refused "${no}*state folder*" "[$(item x "$alpha" 00ff)]"
 finish

@@ -1,6 +1,6 @@
 /* test_durable: shows, with a real store in a folder of its own, that a
  * paglet of every status reads back as it was written, also one with a large
- * state; what is kept for one and forgotten with it; and that hostile records
+ * state, and so do its registered files; what is kept for one and forgotten with it; and that hostile records
  * harm neither those around them nor the host.
  */
 /* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop os/work state/journal state/record state/index state/compact state/replay state/bigstate state/store host/wire host/mailbox host/dedupe host/files host/durable */
@@ -100,6 +100,7 @@ teardown(void **state)
 	pg_buf_fini(&seen);
 	pg_bulk_unref(agent.state);
 	free(agent.state_file);
+	pg_files_unref(agent.files_kept);
 	close_store();
 	pg_arena_fini(&arena);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
@@ -334,6 +335,166 @@ large_states_have_a_file(void **state)
 		    !file);
 		assert_state(lengths[i], (char)('a' + i));
 	}
+}
+
+/* ---- registered files ------------------------------------------------- */
+
+/* The agent registers one more. */
+static void
+registers(const char *name)
+{
+	struct pg_fileref r = { .name = pg_str(name) };
+	struct pg_files *f = pg_files_with(agent.files, &r, NULL);
+
+	assert_non_null(f);
+	pg_files_unref(agent.files);
+	agent.files = f;
+}
+
+static void
+loses_all(void)
+{
+	pg_files_unref(agent.files);
+	agent.files = NULL;
+}
+
+/* How many of its files the disk knows; -1: there is no list. */
+static int files_seen;
+
+static int
+see_files(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	struct pg_files *f = NULL;
+
+	assert_ptr_equal(h, &host);
+	if (!pg_str_eqz(r->kind, "files"))
+		return 0;
+	assert_true(pg_str_eqz(r->id, "a-1"));
+	assert_int_equal(pg_files_read(pg_value_get(r->value, "files"), &f,
+	    e), 0);
+	files_seen = f != NULL ? (int)f->n : 0;
+	pg_files_unref(f);
+	return 0;
+}
+
+static int
+files_on_disk(void)
+{
+	struct pg_err e = { 0 };
+
+	files_seen = -1;
+	settle_and_restart();
+	assert_int_equal(pg_durable_each(&host, see_files, &e), 0);
+	return files_seen;
+}
+
+static void
+write_files(void)
+{
+	int before = ndone;
+
+	pg_durable_files(&agent, on_done, NULL);
+	wait_done(before + 1);
+}
+
+static void
+files_read_back(void **state)
+{
+	int before;
+
+	(void)state;
+	has_state(3, 'x');
+	save(PG_DURABLE_ACTIVE, NULL);
+	assert_int_equal(files_on_disk(), -1);
+	registers("one");
+	registers("two");
+	assert_int_equal(files_on_disk(), -1);
+	agent.phase = PG_AGENT_ACTIVE;
+	host.cfg.durability = PG_DURABILITY_ARRIVAL;
+	write_files();
+	assert_ptr_equal(agent.files_kept, agent.files);
+	assert_int_equal(files_on_disk(), 2);
+	registers("three");
+	save(PG_DURABLE_LEAVING, NULL);
+	assert_int_equal(files_on_disk(), 3);
+	loses_all();
+	write_files();
+	assert_int_equal(files_on_disk(), -1);
+	registers("one");
+	save(PG_DURABLE_INACTIVE, NULL);
+	assert_int_equal(files_on_disk(), 1);
+	before = ndone;
+	pg_durable_gone(&agent, PG_STR_NULL, PG_STR_NULL, on_done, NULL);
+	wait_done(before + 1);
+	assert_int_equal(files_on_disk(), -1);
+	assert_records("");
+	loses_all();
+}
+
+/* Who has no record gets no list: it would be nobody's. */
+static void
+files_of_whom(void **state)
+{
+	static const struct {
+		enum pg_agent_phase phase;
+		enum pg_durability durability;
+		bool by_move, going, hidden;
+		int n;
+	} rows[] = {
+		{ PG_AGENT_ACTIVE, PG_DURABILITY_ARRIVAL, 0, 0, 0, 1 },
+		{ PG_AGENT_ACTIVE, PG_DURABILITY_NONE, 0, 0, 0, -1 },
+		{ PG_AGENT_ACTIVE, PG_DURABILITY_NONE, 1, 0, 0, 1 },
+		{ PG_AGENT_STARTING, PG_DURABILITY_MESSAGE, 0, 0, 0, -1 },
+		{ PG_AGENT_GONE, PG_DURABILITY_MESSAGE, 0, 0, 0, -1 },
+		{ PG_AGENT_ACTIVE, PG_DURABILITY_MESSAGE, 0, 1, 0, -1 },
+		{ PG_AGENT_ACTIVE, PG_DURABILITY_MESSAGE, 0, 0, 1, -1 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(rows); i++) {
+		host.cfg.durability = rows[i].durability;
+		agent.phase = rows[i].phase;
+		agent.by_move = rows[i].by_move;
+		agent.going = rows[i].going;
+		agent.hidden = rows[i].hidden;
+		registers("one");
+		write_files();
+		assert_int_equal(files_on_disk(), rows[i].n);
+		agent.going = agent.hidden = false;
+		host.cfg.durability = PG_DURABILITY_MESSAGE;
+		agent.phase = PG_AGENT_ACTIVE;
+		loses_all();
+		write_files();
+		assert_int_equal(files_on_disk(), -1);
+	}
+}
+
+/* A large save may be overtaken, or written long after it was begun: the list
+ * on disk is the last one all the same. */
+static void
+the_last_list_stays(void **state)
+{
+	(void)state;
+	agent.phase = PG_AGENT_ACTIVE;
+	host.cfg.durability = PG_DURABILITY_ARRIVAL;
+	registers("one");
+	has_state(2 * PG_STORE_STATE_INLINE, 'o');
+	pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done, NULL);
+	registers("two");
+	pg_durable_files(&agent, on_done, NULL);
+	wait_done(2);
+	assert_int_equal(files_on_disk(), 2);
+	registers("three");
+	has_state(2 * PG_STORE_STATE_INLINE, 'o');
+	pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done, NULL);
+	has_state(5, 'n');
+	pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done, NULL);
+	wait_done(5);
+	assert_int_equal(files_on_disk(), 3);
+	assert_ptr_equal(agent.files_kept, agent.files);
+	loses_all();
 }
 
 /* A large state takes its time; what is saved meanwhile is newer. */
@@ -671,6 +832,9 @@ main(void)
 		T(every_status_reads_back),
 		T(a_record_says_what_its_status_needs),
 		T(large_states_have_a_file),
+		T(files_read_back),
+		T(files_of_whom),
+		T(the_last_list_stays),
 		T(a_later_save_overtakes_a_large_one),
 		T(a_large_save_does_not_overtake_the_end),
 		T(large_states_share_no_file),

@@ -2,27 +2,27 @@
  * `rest`, and the connection stands still until it has gone.
  */
 
-#include "fetch.h"
+#include "obtain.h"
 
 #include "../net/client.h"
 #include "remote.h"
 
 /* Owner: itself, until done or cancelled. */
-struct pg_fetch {
+struct pg_obtain {
 	struct pg_host *host;
 	struct pg_str url; /* behind the struct */
 	struct pg_call *call; /* NULL: over */
 	struct pg_deposit *deposit;
 	struct pg_buf rest; /* of a piece that found no room */
-	pg_fetch_done *done;
+	pg_obtain_done *done;
 	void *arg;
 };
 
 static void
-fetch_end(struct pg_fetch *f, const struct pg_artifact *a,
+obtain_end(struct pg_obtain *f, const struct pg_artifact *a,
     const struct pg_err *err)
 {
-	pg_fetch_done *done = f->done;
+	pg_obtain_done *done = f->done;
 	void *arg = f->arg;
 
 	if (f->call != NULL)
@@ -35,25 +35,25 @@ fetch_end(struct pg_fetch *f, const struct pg_artifact *a,
 }
 
 static void
-fetch_on_deposited(void *arg, const struct pg_artifact *a,
+obtain_on_deposited(void *arg, const struct pg_artifact *a,
     const struct pg_err *err)
 {
-	struct pg_fetch *f = arg;
+	struct pg_obtain *f = arg;
 
 	f->deposit = NULL;
-	fetch_end(f, a, err);
+	obtain_end(f, a, err);
 }
 
 /* All has come, and all of it has found room. */
 static void
-fetch_complete(struct pg_fetch *f)
+obtain_complete(struct pg_obtain *f)
 {
-	pg_deposit_finish(f->deposit, fetch_on_deposited, f);
+	pg_deposit_finish(f->deposit, obtain_on_deposited, f);
 }
 
 /* Give the deposit as much as it takes: 1 all, 0 the rest waits, -1 with e. */
 static int
-fetch_feed(struct pg_fetch *f, struct pg_str data, struct pg_err *e)
+obtain_feed(struct pg_obtain *f, struct pg_str data, struct pg_err *e)
 {
 	size_t n, fed = 0;
 	char *room;
@@ -77,24 +77,24 @@ fetch_feed(struct pg_fetch *f, struct pg_str data, struct pg_err *e)
 }
 
 static void
-fetch_on_room(void *arg)
+obtain_on_room(void *arg)
 {
-	struct pg_fetch *f = arg;
+	struct pg_obtain *f = arg;
 	struct pg_err err = { 0 };
-	int rc = fetch_feed(f, pg_buf_str(&f->rest), &err);
+	int rc = obtain_feed(f, pg_buf_str(&f->rest), &err);
 
 	if (rc < 0)
-		fetch_end(f, NULL, &err);
+		obtain_end(f, NULL, &err);
 	else if (rc > 0 && f->call != NULL)
 		pg_call_resume(f->call);
 	else if (rc > 0)
-		fetch_complete(f);
+		obtain_complete(f);
 }
 
 static void
-fetch_on_data(void *arg, struct pg_str data)
+obtain_on_data(void *arg, struct pg_str data)
 {
-	struct pg_fetch *f = arg;
+	struct pg_obtain *f = arg;
 	struct pg_err err = { 0 };
 	int rc;
 
@@ -102,17 +102,17 @@ fetch_on_data(void *arg, struct pg_str data)
 		pg_buf_puts(&f->rest, data);
 		return;
 	}
-	rc = fetch_feed(f, data, &err);
+	rc = obtain_feed(f, data, &err);
 	if (rc < 0)
-		fetch_end(f, NULL, &err);
+		obtain_end(f, NULL, &err);
 	else if (rc == 0)
 		pg_call_pause(f->call);
 }
 
 static void
-fetch_on_got(void *arg, const struct pg_response *r)
+obtain_on_got(void *arg, const struct pg_response *r)
 {
-	struct pg_fetch *f = arg;
+	struct pg_obtain *f = arg;
 	struct pg_arena a;
 	struct pg_value *v;
 	struct pg_err err = { 0 };
@@ -120,27 +120,27 @@ fetch_on_got(void *arg, const struct pg_response *r)
 	f->call = NULL;
 	if (r->status == 200) {
 		if (f->rest.n == 0)
-			fetch_complete(f);
+			obtain_complete(f);
 		return;
 	}
 	pg_arena_init(&a, PG_REMOTE_REPLY_MAX * 4);
 	pg_remote_reply(f->host, f->url, r, &a, &v, &err);
 	if (err.code == PG_E_OK)
 		pg_fail(&err, PG_E_REMOTE, "status %d", r->status);
-	fetch_end(f, NULL, &err);
+	obtain_end(f, NULL, &err);
 	pg_arena_fini(&a);
 }
 
-PG_FN struct pg_fetch *
-pg_fetch_start(struct pg_host *h, struct pg_str url, struct pg_str id,
-    const struct pg_deposit_spec *spec, pg_fetch_done *done, void *arg,
+PG_FN struct pg_obtain *
+pg_obtain_start(struct pg_host *h, struct pg_str url, struct pg_str id,
+    const struct pg_deposit_spec *spec, pg_obtain_done *done, void *arg,
     struct pg_err *e)
 {
 	struct pg_request r = { .method = "GET",
-		.timeout = PG_FETCH_CALL_TIME, .silence = PG_FETCH_SILENCE,
-		.on_data = fetch_on_data, .max_reply = PG_REMOTE_REPLY_MAX,
+		.timeout = PG_OBTAIN_CALL_TIME, .silence = PG_OBTAIN_SILENCE,
+		.on_data = obtain_on_data, .max_reply = PG_REMOTE_REPLY_MAX,
 		.accept = "*/*" };
-	struct pg_fetch *f;
+	struct pg_obtain *f;
 
 	if (h->artifacts == NULL) {
 		pg_fail(e, PG_E_TRANSFER, "%.*s keeps no files",
@@ -151,7 +151,7 @@ pg_fetch_start(struct pg_host *h, struct pg_str url, struct pg_str id,
 	memcpy(f + 1, url.p, url.n);
 	f->host = h;
 	f->url = (struct pg_str){ (char *)(f + 1), url.n };
-	f->deposit = pg_deposit_begin(h->artifacts, spec, fetch_on_room, f,
+	f->deposit = pg_deposit_begin(h->artifacts, spec, obtain_on_room, f,
 	    e);
 	if (f->deposit == NULL) {
 		free(f);
@@ -159,16 +159,16 @@ pg_fetch_start(struct pg_host *h, struct pg_str url, struct pg_str id,
 	}
 	f->done = done;
 	f->arg = arg;
-	f->call = pg_remote_start(h, f->url, &r, fetch_on_got, f,
+	f->call = pg_remote_start(h, f->url, &r, obtain_on_got, f,
 	    "/artifacts/%.*s", PG_STR_ARG(id));
 	return f;
 }
 
 PG_FN void
-pg_fetch_cancel(struct pg_fetch *f)
+pg_obtain_cancel(struct pg_obtain *f)
 {
 	if (f == NULL)
 		return;
 	f->done = NULL;
-	fetch_end(f, NULL, NULL);
+	obtain_end(f, NULL, NULL);
 }
