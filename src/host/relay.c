@@ -196,6 +196,7 @@ pg_relay_poll(struct pg_api *r)
 	p->poll.answer = relay_on_poll;
 	x->user = p;
 	x->on_gone = relay_poll_gone;
+	x->leaves = true;
 	name = pg_arena_str(&x->arena, name); /* else it goes with the head */
 	pg_exchange_park(x);
 	pg_hub_park(r->host->hub, name, time, &p->poll);
@@ -466,6 +467,7 @@ relay_deliver(struct relay_wait *w, const char *kind,
 	w->d->arg = w;
 	r->x->user = w;
 	r->x->on_gone = relay_gone;
+	r->x->leaves = true;
 	w->job.run = relay_payload_run;
 	w->job.done = relay_payload_done;
 	if (r->x->body == NULL || r->x->body->n <= PG_API_WORKER_MIN) {

@@ -61,6 +61,9 @@ struct pg_exchange {
 	 * exchange must still be answered. For an answer in pieces also when
 	 * the server drains: it must be ended. */
 	void (*on_gone)(struct pg_exchange *x);
+	/* Set by the handler: a peer that has finished sending counts as gone,
+	 * not as one that still wants its answer. */
+	bool leaves;
 	/* Called (if set) when all pieces so far have gone out. */
 	void (*on_room)(struct pg_exchange *x);
 	/* Set in a request that was made within this process (pg_server_ask):

@@ -24,7 +24,7 @@ struct fix {
 	struct pg_server *server;
 	struct pg_addr addr;
 	int64_t accept;
-	bool refuse, sink;
+	bool refuse, sink, leaves;
 	int dropped, heads, gone;
 	struct pg_exchange *held; /* by /later and /park */
 	char target[100], body[100];
@@ -124,6 +124,7 @@ on_request(void *arg, struct pg_exchange *x)
 		hold(f, x);
 	} else if (pg_str_eqz(target, "/park")) {
 		hold(f, x);
+		x->leaves = f->leaves;
 		pg_exchange_park(x);
 	} else if (pg_str_eqz(target, "/fail")) {
 		pg_fail(&e, PG_E_INVALID_AGENT, "nobody");
@@ -490,22 +491,43 @@ test_parked_with_a_body(void **state)
 	await(f, "parked");
 }
 
+/* A peer that has finished sending has left, if the handler says so; with
+ * more behind it as well. */
 static void
 test_parked_and_left(void **state)
 {
 	struct fix *f = *state;
 	int64_t end = pg_now() + PATIENCE;
+	int i;
+
+	f->leaves = true;
+	for (i = 0; i < 2; i++) {
+		peer_open(f);
+		say(f, i == 0 ? PARK : PARK "GET /a HTTP/1.1\r\n");
+		await_held(f);
+		turns(f, 5);
+		close(f->fd);
+		f->fd = -1;
+		while (f->gone == i && pg_now() < end)
+			clock_turn(f->loop);
+		assert_int_equal(f->gone, i + 1);
+		assert_int_equal(pg_server_open(f->server), 0);
+	}
+}
+
+static void
+test_parked_and_half_closed(void **state)
+{
+	struct fix *f = *state;
 
 	peer_open(f);
 	say(f, PARK);
 	await_held(f);
-	shutdown(f->fd, SHUT_RDWR);
-	close(f->fd);
-	f->fd = -1;
-	while (f->gone == 0 && pg_now() < end)
-		clock_turn(f->loop);
-	assert_int_equal(f->gone, 1);
-	assert_int_equal(pg_server_open(f->server), 0);
+	shutdown(f->fd, SHUT_WR);
+	turns(f, 50);
+	assert_int_equal(f->gone, 0);
+	answer(f->held, 200, "parked");
+	await(f, "parked");
 }
 
 static void
@@ -539,6 +561,7 @@ main(void)
 		TEST(test_parked_with_more_behind),
 		TEST(test_parked_with_a_body),
 		TEST(test_parked_and_left),
+		TEST(test_parked_and_half_closed),
 		TEST(test_parked_when_freed),
 	};
 
