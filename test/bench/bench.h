@@ -38,6 +38,10 @@ void bench_disk(const char *folder);
 
 void bench_mesh(void);
 
+/* ---- relay.c: by way of a hub ---- */
+
+void bench_relay(void);
+
 /* ---- table.c ---- */
 
 #define ROUNDS 11
