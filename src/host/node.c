@@ -465,17 +465,19 @@ node_on_poll(void *arg, const struct pg_response *r)
 	struct pg_arena a;
 	struct pg_value *v;
 	struct pg_err e = { 0 };
-	bool soon;
+	bool soon, hasty;
 
 	p->call = NULL;
 	if (r->status == 200 && r->body != NULL) {
 		soon = node_now(n) - p->begun < PG_NODE_HASTE_TIME;
-		/* First the next poll: no delivery waits for this one. But a
-		 * hub that always has nothing is asked when we greet it. */
-		if (!soon || !p->hasty)
-			node_poll(p);
+		/* Begun before the next poll, for that delays it, and there
+		 * are others; but that waits for nothing. A hub that always
+		 * has nothing is asked when we greet it. */
+		hasty = soon && p->hasty;
 		p->hasty = false;
 		node_arrived(p, r->body, soon);
+		if (!hasty)
+			node_poll(p);
 		return;
 	}
 	pg_arena_init(&a, PG_REMOTE_REPLY_MAX * 4);
