@@ -4,8 +4,8 @@
  * In memory (a tmpfs), where nobody waits for a disk: uploads beside a
  * receiver with a hash thread, downloads beside nginx. On a disk beside one
  * write and fdatasync of as many bytes. Messages are sent at a steady pace
- * while another process uploads or downloads; one that is late because the
- * one before it was, counts from when it was due.
+ * while another process uploads or downloads; one whose answer is late counts
+ * for all that were due meanwhile.
  *
  * Uploads run wherever the kernel likes, since each keeps more than one
  * processor busy. Downloads: the server on one, we on the other.
@@ -200,7 +200,6 @@ struct beat {
 	struct host *h;
 	const char *id;
 	struct times times;
-	double last; /* when the last answer came */
 	bool watch;
 	double idle_kb, most_kb;
 };
@@ -226,25 +225,29 @@ sleep_until(double ms)
 		nanosleep(&t, NULL);
 }
 
+/* This one took ms: and so would have those that were to be sent meanwhile,
+ * each less by its turn. */
+static void
+beat_count(struct beat *b, double ms)
+{
+	for (; ms > 0; ms -= PACE_MS)
+		times_add(&b->times, ms);
+}
+
 /* Until that process has ended. */
 static void
 beat_run(struct beat *b, pid_t beside)
 {
-	double due = now_ms(), began;
+	double began;
 	size_t i;
 
-	for (i = 0; !process_ended(beside); i++, due += PACE_MS) {
-		sleep_until(due);
+	for (i = 0; !process_ended(beside); i++) {
 		began = now_ms();
-		/* We ourselves wake up late, which is not the host's fault;
-		 * but so is a message that waited for another one's answer. */
-		if (b->times.n > 0 && due < b->last)
-			began = due;
 		host_message(b->h, b->id, "ping", NULL);
-		b->last = now_ms();
-		times_add(&b->times, b->last - began);
+		beat_count(b, now_ms() - began);
 		if (b->watch && i % SAMPLE == 0)
 			beat_look(b);
+		sleep_until(began + PACE_MS);
 	}
 }
 
