@@ -60,8 +60,10 @@
 #include "src/net/filesend.c"
 #include "src/net/exchange.c"
 #include "src/net/intake.c"
+#include "src/net/answer.c"
 #include "src/net/conn.c"
 #include "src/net/server.c"
+#include "src/net/pool.c"
 #include "src/net/client.c"
 
 /* state: what is on disk and survives. Knows keys and bytes, not what they

@@ -124,7 +124,7 @@ static int
 host_open_artifacts(struct pg_host *h, struct pg_err *e)
 {
 	const struct pg_artifact_limits limits = { h->cfg.artifact_max,
-		h->cfg.artifact_quota, h->cfg.artifact_ttl };
+		h->cfg.artifact_quota, h->cfg.artifact_ttl, PG_ARTIFACTS_MAX };
 	struct pg_str path = pg_arena_printf(&h->arena, "%s/artifacts",
 	    h->cfg.state_dir);
 

@@ -15,6 +15,7 @@
 #include "../base/mem.h"
 #include "filesend.h"
 #include "lookup.h"
+#include "pool.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -32,29 +33,12 @@ enum call_phase {
 	CALL_OVER     /* done was called, or never will be */
 };
 
-/* One connection. Owner: the client when idle, else its call. */
-struct client_link {
-	struct pg_io io;
-	struct pg_timer idle;
-	struct pg_task sweep;
-	struct pg_client *client;
-	struct pg_call *call;            /* NULL: idle, or dropped */
-	struct client_link *prev, *next; /* among the idle ones */
-	bool reused;
-	uint16_t port;
-	char *host;
-	/* The head of the answer and what came with it. Kept for the next
-	 * call, and to the end of the turn after the last one. */
-	struct pg_buf in;
-};
-
 /* Owner: whoever called pg_client_new. */
 struct pg_client {
 	struct pg_loop *loop;
 	struct pg_lookups lookups;
 	struct pg_call *calls;
-	struct client_link *idle; /* the one used last comes first */
-	size_t nidle;
+	struct pg_link_pool pool;
 	char *big; /* where bodies are read; NULL until the first */
 };
 
@@ -83,7 +67,7 @@ struct pg_call {
 	struct pg_lookup *lookup;
 	struct pg_addr addrs[PG_CLIENT_ADDRS_MAX];
 	size_t naddrs, tried;
-	struct client_link *link;
+	struct pg_link *link;
 
 	/* Sending: pieces[0] is the head. */
 	struct pg_buf head;
@@ -106,134 +90,10 @@ struct pg_call {
 	struct pg_buf rest; /* what was read when on_data paused */
 };
 
-static void client_link_on_ready(struct pg_io *io, uint32_t events);
 static void call_task(struct pg_task *t);
 static void call_on_time(struct pg_timer *t);
 static void call_fail(struct pg_call *call, enum pg_code code,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-/* ---- Links ---- */
-
-static struct client_link *
-client_link_new(struct pg_client *cl, int fd, const struct pg_url *url,
-    uint32_t events, struct pg_err *e)
-{
-	struct client_link *k = pg_alloc(sizeof(*k));
-
-	if (pg_io_add(cl->loop, &k->io, fd, events, client_link_on_ready,
-	    e) < 0) {
-		close(fd);
-		free(k);
-		return NULL;
-	}
-	k->client = cl;
-	k->host = pg_strdup(url->host);
-	k->port = url->port;
-	return k;
-}
-
-static void
-client_link_sweep(struct pg_task *t)
-{
-	struct client_link *k = PG_CONTAINER(t, struct client_link, sweep);
-
-	pg_buf_fini(&k->in);
-	free(k->host);
-	free(k);
-}
-
-/* Close; neither a call nor the pool may have it any more. */
-static void
-client_link_drop(struct client_link *k)
-{
-	k->call = NULL;
-	pg_timer_stop(&k->idle);
-	pg_io_del(&k->io);
-	close(k->io.fd);
-	pg_loop_defer(k->client->loop, &k->sweep, client_link_sweep);
-}
-
-static void
-client_link_unpool(struct client_link *k)
-{
-	if (k->next != NULL)
-		k->next->prev = k->prev;
-	if (k->prev != NULL)
-		k->prev->next = k->next;
-	else
-		k->client->idle = k->next;
-	k->prev = k->next = NULL;
-	k->client->nidle--;
-	pg_timer_stop(&k->idle);
-}
-
-static void
-client_link_expire(struct pg_timer *t)
-{
-	struct client_link *k = PG_CONTAINER(t, struct client_link, idle);
-
-	client_link_unpool(k);
-	client_link_drop(k);
-}
-
-/* Make room by closing the one that was used the longest time ago. */
-static void
-client_pool_trim(struct pg_client *cl)
-{
-	struct client_link *k = cl->idle;
-
-	if (cl->nidle < PG_CLIENT_IDLE_MAX)
-		return;
-	while (k->next != NULL)
-		k = k->next;
-	client_link_expire(&k->idle);
-}
-
-static void
-client_pool_put(struct pg_client *cl, struct client_link *k)
-{
-	client_pool_trim(cl);
-	k->call = NULL;
-	k->reused = true;
-	k->next = cl->idle;
-	if (k->next != NULL)
-		k->next->prev = k;
-	cl->idle = k;
-	cl->nidle++;
-	pg_io_want(&k->io, EPOLLIN);
-	pg_timer_set(cl->loop, &k->idle, PG_CLIENT_IDLE_TIME,
-	    client_link_expire);
-}
-
-/* Whether the peer has neither closed nor said anything. */
-static bool
-client_link_is_quiet(const struct client_link *k)
-{
-	char byte;
-
-	return recv(k->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-	    (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-/* An idle connection to that host, taken out of the pool; NULL if none. */
-static struct client_link *
-client_pool_take(struct pg_client *cl, const struct pg_url *url)
-{
-	struct client_link *k, *next;
-
-	for (k = cl->idle; k != NULL; k = next) {
-		next = k->next;
-		if (k->port != url->port || !pg_str_eqz(url->host, k->host))
-			continue;
-		client_link_unpool(k);
-		if (client_link_is_quiet(k)) {
-			pg_buf_reset(&k->in);
-			return k;
-		}
-		client_link_drop(k);
-	}
-	return NULL;
-}
 
 /* ---- Endings ---- */
 
@@ -256,13 +116,13 @@ call_free_request(struct pg_call *call)
 static void
 call_release_link(struct pg_call *call, bool keep)
 {
-	struct client_link *k = call->link;
+	struct pg_link *k = call->link;
 
 	call->link = NULL;
 	if (k != NULL && keep)
-		client_pool_put(call->client, k);
+		pg_link_keep(k);
 	else if (k != NULL)
-		client_link_drop(k);
+		pg_link_drop(k);
 }
 
 /* Tell r, unless it is NULL. The client may be gone when this returns. */
@@ -482,6 +342,14 @@ call_send_file(struct pg_call *call)
 	return state;
 }
 
+/* Whether it is not the socket that failed. */
+static bool
+client_is_file_error(int error)
+{
+	return error == EIO || error == EINVAL || error == EBADF ||
+	    error == ESPIPE || error == EUCLEAN;
+}
+
 /* What we want to be told of the socket. */
 static void
 call_want(struct pg_call *call)
@@ -509,8 +377,9 @@ call_send(struct pg_call *call)
 		call_fail(call, PG_E_HOST, "the file has become shorter");
 		return;
 	}
-	if (state == PG_FILESEND_FAILED && errno == EIO) {
-		call_fail(call, PG_E_HOST, "the file cannot be read");
+	if (state == PG_FILESEND_FAILED && client_is_file_error(errno)) {
+		call_fail(call, PG_E_HOST, "the file cannot be read: %s",
+		    strerror(errno));
 		return;
 	}
 	/* The peer takes no more, but may have said why. */
@@ -556,6 +425,8 @@ call_take_body(struct pg_call *call, struct pg_str *in, struct pg_err *e)
 		if (call->paused) {
 			pg_buf_puts(&call->rest, *in);
 			*in = PG_STR_NULL;
+			if (call->rest.failed)
+				return pg_fail(e, PG_E_NOMEM, "out of memory");
 			break;
 		}
 		used = pg_http1_body_take(&call->body, *in, &data, e);
@@ -738,12 +609,9 @@ call_dial(struct pg_call *call, const struct pg_addr *a, bool *pending,
 
 	if (fd < 0)
 		return -1;
-	call->link = client_link_new(call->client, fd, &call->url,
-	    *pending ? EPOLLOUT : EPOLLIN, e);
-	if (call->link == NULL)
-		return -1;
-	call->link->call = call;
-	return 0;
+	call->link = pg_link_new(&call->client->pool, fd, &call->url,
+	    *pending ? EPOLLOUT : EPOLLIN, call, e);
+	return call->link != NULL ? 0 : -1;
 }
 
 /* Try the addresses that are left. Each has an equal share of the time that
@@ -828,13 +696,12 @@ call_begin(struct pg_call *call)
 		return;
 	}
 	if (!call->fresh)
-		call->link = client_pool_take(call->client, &call->url);
-	if (call->link == NULL) {
+		call->link = pg_link_take(&call->client->pool, &call->url,
+		    call);
+	if (call->link == NULL)
 		call_look_up(call);
-		return;
-	}
-	call->link->call = call;
-	call_talk(call);
+	else
+		call_talk(call);
 }
 
 /* ---- What the loop calls ---- */
@@ -868,16 +735,10 @@ call_on_time(struct pg_timer *t)
 }
 
 static void
-client_link_on_ready(struct pg_io *io, uint32_t events)
+call_on_ready(struct pg_link *k, uint32_t events)
 {
-	struct client_link *k = PG_CONTAINER(io, struct client_link, io);
-	struct pg_call *call = k->call;
+	struct pg_call *call = k->user;
 
-	if (call == NULL) { /* idle: closed by the peer, or out of turn */
-		client_link_unpool(k);
-		client_link_drop(k);
-		return;
-	}
 	if (call->phase == CALL_CONNECT) {
 		call_connected(call);
 		return;
@@ -1050,6 +911,8 @@ pg_client_new(struct pg_loop *l, struct pg_work *w, struct pg_err *e)
 
 	(void)e;
 	cl->loop = l;
+	cl->pool = (struct pg_link_pool){ .loop = l,
+		.on_ready = call_on_ready };
 	cl->lookups.work = w;
 	/* sendfile has no MSG_NOSIGNAL: a peer that goes away while we send
 	 * would end the process. */
@@ -1064,8 +927,7 @@ pg_client_free(struct pg_client *cl)
 		return;
 	while (cl->calls != NULL)
 		pg_call_cancel(cl->calls);
-	while (cl->idle != NULL)
-		client_link_expire(&cl->idle->idle);
+	pg_link_pool_fini(&cl->pool);
 	pg_lookups_fini(&cl->lookups);
 	free(cl->big);
 	free(cl);

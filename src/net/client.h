@@ -10,8 +10,6 @@
 #include "../os/loop.h"
 #include "../os/work.h"
 
-#define PG_CLIENT_IDLE_MAX 64              /* pooled connections in all */
-#define PG_CLIENT_IDLE_TIME (15 * PG_SEC)  /* in the pool; less than servers keep them */
 #define PG_CLIENT_SEGMENTS_MAX 4
 #define PG_CLIENT_ADDRS_MAX 8 /* of one name, that are tried */
 #define PG_CLIENT_INTERIM_MAX 16 /* answers 1xx before the final one */

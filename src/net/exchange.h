@@ -61,7 +61,17 @@ struct pg_exchange {
 	void (*on_room)(struct pg_exchange *x);
 };
 
-/* ---- For conn alone ---- */
+struct pg_server_ops {
+	/* A head is complete, no body byte was read. Return the number of body
+	 * bytes to accept (over that: 413), or -1 after setting e to refuse
+	 * now, before the body is read (PROTOCOL section 9, early refusal).
+	 * on_request need not follow: what is made here lies in x->arena. */
+	int64_t (*on_head)(void *arg, struct pg_exchange *x, struct pg_err *e);
+	/* The body is complete: answer with one of the functions in answer.h. */
+	void (*on_request)(void *arg, struct pg_exchange *x);
+};
+
+/* ---- For the parts of the server alone ---- */
 
 struct pg_slot;
 

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* Distance of the bytes probed: what the kernel brings in at once. */
-#define FILESEND_PROBE (64 * 1024)
+#define FILESEND_PROBE (128 * 1024)
 #define FILESEND_READ (64 * 1024) /* on the stack of a worker */
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008

@@ -533,7 +533,6 @@ static void
 ingest_settle(struct pg_ingest *in)
 {
 	uint8_t sha[PG_SHA256_SIZE] = { 0 };
-	struct pg_sha256 state = in->sha;
 	struct pg_err err = { 0 };
 	bool failed;
 
@@ -543,7 +542,7 @@ ingest_settle(struct pg_ingest *in)
 	if (!failed && (!in->synced || in->hashed != in->sealed))
 		return;
 	if (!failed)
-		pg_sha256_end(&state, sha);
+		pg_sha256_end(&in->sha, sha);
 	ingest_list_del(&in->news);
 	in->done(in->done_arg, sha, in->size, failed ? &err : NULL);
 }

@@ -427,9 +427,9 @@ artifact_check(const struct pg_artifacts *ar,
 	if (spec->expires_at - spec->expires_at != 0)
 		return pg_fail(e, PG_E_TRANSFER, "time at which an artifact "
 		    "expires is not finite");
-	if (ar->n + ar->ndeposits >= PG_ARTIFACTS_MAX)
+	if (ar->n + ar->ndeposits >= ar->limits.count)
 		return pg_fail(e, PG_E_TRANSFER, "artifact storage is full: "
-		    "%d artifacts", PG_ARTIFACTS_MAX);
+		    "%zu artifacts", ar->limits.count);
 	if (ar->ndeposits >= PG_DEPOSITS_MAX)
 		return pg_fail(e, PG_E_BUSY, "%d artifacts are arriving "
 		    "already", PG_DEPOSITS_MAX);
@@ -755,12 +755,15 @@ pg_artifacts_close(struct pg_artifacts *ar)
 	if (ar == NULL)
 		return;
 	pg_timer_stop(&ar->timer);
-	while (ar->deposits != NULL)
+	/* With what is arriving: there are no workers any more. */
+	pg_ingest_pool_free(ar->pool);
+	while (ar->deposits != NULL) {
+		ar->deposits->ingest = NULL;
 		deposit_free(ar->deposits);
+	}
 	while (ar->leaves != NULL)
 		artifact_leave_free(ar->leaves);
 	artifact_sweep_free(ar->sweep);
-	pg_ingest_pool_free(ar->pool);
 	while (ar->n > 0)
 		artifact_entry_free(ar->entries[--ar->n]);
 	free(ar->entries);

@@ -20,12 +20,13 @@
 struct pg_artifact_limits {
 	int64_t size, quota; /* bytes of one, of all */
 	int64_t spool_ttl;   /* ns; what lies in tmp/ for longer is removed */
+	size_t count;        /* how many there may be */
 };
 
 #define PG_ARTIFACT_LIMITS                                              \
 	((struct pg_artifact_limits){ .size = PG_ARTIFACT_SIZE_MAX,     \
 	    .quota = PG_ARTIFACT_QUOTA,                                 \
-	    .spool_ttl = PG_ARTIFACT_SPOOL_TTL })
+	    .spool_ttl = PG_ARTIFACT_SPOOL_TTL, .count = PG_ARTIFACTS_MAX })
 
 struct pg_artifacts;
 

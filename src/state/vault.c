@@ -198,8 +198,7 @@ static int
 vault_parse(struct pg_str json, const char *id, struct pg_arena *a,
     struct pg_artifact *out, struct pg_err *e)
 {
-	struct pg_value *d;
-	int64_t size = -1;
+	struct pg_value *d, *size;
 
 	if (pg_json_read(json, a, &d, e) < 0)
 		return -1;
@@ -207,15 +206,16 @@ vault_parse(struct pg_str json, const char *id, struct pg_arena *a,
 	if (!pg_str_eqz(pg_value_text(pg_value_get(d, "artifact_id"),
 	    PG_STR_NULL), id))
 		return pg_fail(e, PG_E_HOST, "is of another artifact");
-	if (!pg_value_as_int(pg_value_get(d, "size_bytes"), &size) ||
-	    size < 0 || vault_read_sha(d, out->sha256) < 0 ||
+	size = pg_value_get(d, "size_bytes");
+	if (!pg_value_is(size, PG_T_INT) || size->u.i < 0 ||
+	    vault_read_sha(d, out->sha256) < 0 ||
 	    vault_read_text(d, "name", &out->name) < 0 ||
 	    vault_read_text(d, "compression", &out->compression) < 0 ||
 	    vault_read_text(d, "owner_agent_id", &out->owner) < 0 ||
 	    vault_read_time(d, "created_at", &out->created_at) < 0 ||
 	    vault_read_time(d, "expires_at", &out->expires_at) < 0)
 		return pg_fail(e, PG_E_HOST, "a field is missing or wrong");
-	out->size = (uint64_t)size;
+	out->size = (uint64_t)size->u.i;
 	return 0;
 }
 

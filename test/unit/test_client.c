@@ -4,7 +4,7 @@
  * connections without ever sending a request twice that may not be. Real
  * sockets on loopback; the test is the peer and turns the loop itself.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/url codec/http1 os/file os/sock os/loop os/work net/filesend net/lookup net/client */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/url codec/http1 os/file os/sock os/loop os/work net/filesend net/lookup net/pool net/client */
 /* wrap: getaddrinfo freeaddrinfo */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "net/client.h"
 #include "net/lookup.h"
+#include "net/pool.h"
 #include "patience.h"
 #include "workers.h"
 

@@ -3,7 +3,7 @@
  * peer can still read, and keeps nothing of peers that go away. Real sockets
  * on loopback; the test is the peer and turns the loop itself.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/http1 os/file os/sock os/loop os/work net/filesend net/exchange net/intake net/conn net/server */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/http1 os/file os/sock os/loop os/work net/filesend net/exchange net/intake net/answer net/conn net/server */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

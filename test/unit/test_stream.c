@@ -3,7 +3,7 @@
  * than its queue and is told what it missed; and that all of them end when
  * they, or the server, go away. Real sockets on loopback, a real ring.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/http1 os/file os/sock os/loop os/work net/filesend net/exchange net/intake net/conn net/server host/event host/stream */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/url codec/http1 os/file os/sock os/loop os/work net/filesend net/exchange net/intake net/answer net/conn net/server host/event host/stream */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -300,6 +300,48 @@ test_leaving(void **state)
 	}
 }
 
+static void
+run_begin(struct pg_job *j)
+{
+	(void)j;
+	(void)!write(begun[1], "", 1);
+}
+
+/* Those that were never begun, and those that are done but not handed in. */
+static void
+test_leaving_some_behind(void **state)
+{
+	struct task blocking[PG_WORK_THREADS], *t;
+	char c;
+	int i, k;
+
+	(void)state;
+	assert_int_equal(pipe(begun) + pipe(dropped), 0);
+	for (i = 0; i < 6; i++) {
+		t = calloc(1, sizeof(*t));
+		t->job = (struct pg_job){ .run = run_begin, .done = on_done,
+			.drop = on_drop };
+		assert_int_equal(pg_work_submit(work, &t->job, NULL), 0);
+		if (i < 3)
+			assert_int_equal(read(begun[0], &c, 1), 1);
+		if (i != 2)
+			continue;
+		for (k = 0; k < PG_WORK_THREADS; k++)
+			task_submit(&blocking[k], run_wait);
+		wait_inside(PG_WORK_THREADS);
+	}
+	open_at_join = true;
+	pg_work_free(work);
+	work = NULL;
+	for (i = 0; i < 6; i++)
+		assert_int_equal(read(dropped[0], &c, 1), 1);
+	assert_int_equal(ndone, 0);
+	for (i = 0; i < 2; i++) {
+		close(begun[i]);
+		close(dropped[i]);
+	}
+}
+
 #define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -312,6 +354,7 @@ main(void)
 		WORK_TEST(test_queue_limit),
 		WORK_TEST(test_ending),
 		WORK_TEST(test_leaving),
+		WORK_TEST(test_leaving_some_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
