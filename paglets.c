@@ -144,6 +144,12 @@
 #include "src/client/find.c"
 #include "src/client/proxy.c"
 #include "src/client/journey.c"
+#include "src/client/depot.c"
+#include "src/client/haul.c"
+#include "src/client/partial.c"
+#include "src/client/deliver.c"
+#include "src/client/fetch.c"
+#include "src/client/enclose.c"
 
 /* cli: words and flags in, exit codes out; one file per group of commands. Knows
  * hosts by the client only, but for `serve` and `state --offline`. */
@@ -152,6 +158,8 @@
 #include "src/cli/show.c"
 #include "src/cli/cli.c"
 #include "src/cli/ask.c"
+#include "src/cli/progress.c"
+#include "src/cli/holdings.c"
 #include "src/cli/roster.c"
 #include "src/cli/hosts.c"
 #include "src/cli/offline.c"
@@ -183,6 +191,8 @@ static const struct pg_command commands[] = {
 	{ "services", pg_services_run, "the services that agents offer" },
 	{ "events", pg_events_run, "what happened on a host" },
 	{ "classes", pg_classes_run, "what agents a host can create" },
+	{ "artifacts", pg_holdings_run, "files that hosts keep: put, get, "
+	    "list, info, rm" },
 	{ "help", pg_help_run, "this list, or more about one command" },
 	{ "version", pg_version_run, "the version of this program" },
 	{ NULL, NULL, NULL }

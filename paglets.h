@@ -713,4 +713,109 @@ PG_API void paglets_future_cancel(struct paglets_future *f);
 /* Cancels it if it is under way. NULL is fine. */
 PG_API void paglets_future_free(struct paglets_future *f);
 
+/* ---- A client: artifacts ----
+ *
+ * Large binary things that hosts keep for others. A reference to one is a
+ * dict {host_url, artifact_id, name, size_bytes, sha256, compression,
+ * created_at, expires_at, owner_agent_id}; messages may carry it. Memory does
+ * not grow with their size. What was sent or fetched counts only when size and
+ * sha256 at both ends are the same.
+ *
+ * A transfer that is interrupted is tried again a few times, as long as the
+ * host cannot have completed it. Several are under way at once as futures of
+ * one client.
+ *
+ * What a host does not have is "no_artifact".
+ *
+ * An artifact is named by its id or the beginning of one, on the host given
+ * (NULL: the entry host), or, without a host, by HOST/ID or
+ * http://HOST:PORT/artifacts/ID. */
+
+/* What is sent: a file by its path, or one that is open (fd, from its first
+ * byte on; not closed), or n bytes. All else may be left out. A file may not
+ * change meanwhile. Texts and bytes are copied. */
+struct paglets_upload {
+	const char *path;
+	bool has_fd;
+	int fd;
+	const void *bytes;
+	size_t n;
+	const char *name;           /* NULL: the last part of path */
+	const char *owner_agent_id; /* NULL: nobody */
+	const char *compression;    /* a word for whoever fetches it */
+	const char *sha256;         /* that it must have; NULL: any */
+	double expires_at;          /* seconds since 1970; 0: never */
+	bool move;                  /* remove the file at path afterwards */
+	int64_t timeout;            /* ms that the host may be silent; 0:
+	                             * 60,000 */
+	/* About ten times a second, and at the end; may not use the client.
+	 * NULL: no word of it. */
+	void (*on_progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
+/* Its answer: {artifact: reference}. */
+PG_API const struct paglets_value *paglets_artifact_upload(
+    struct paglets_client *c, const char *host,
+    const struct paglets_upload *what);
+/* NULL: nonsense, or no such file. */
+PG_API struct paglets_future *paglets_artifact_upload_future(
+    struct paglets_client *c, const char *host,
+    const struct paglets_upload *what);
+
+/* What is fetched, and where to: a file of that path, which it replaces; or,
+ * if path is a folder (NULL: the present one), a new file in it, named as the
+ * artifact is, but never so that it lies elsewhere or is hidden; or an open
+ * file, whose bytes it replaces, and which stands at its end then. Until it is
+ * whole and verified, a file lies beside that place as .NAME.XXXX.part. */
+struct paglets_download {
+	const char *artifact_id;
+	const struct paglets_value *ref; /* a reference in its place */
+	const char *path;
+	bool has_fd;
+	int fd;
+	bool resume;     /* on failure what is there stays, and the next one
+	                  * that says so goes on from there */
+	bool move;       /* remove the artifact afterwards */
+	int64_t timeout; /* and the rest as above */
+	void (*on_progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
+/* {artifact: reference, path: of the file, null for an open one}. */
+PG_API const struct paglets_value *paglets_artifact_download(
+    struct paglets_client *c, const char *host,
+    const struct paglets_download *what);
+PG_API struct paglets_future *paglets_artifact_download_future(
+    struct paglets_client *c, const char *host,
+    const struct paglets_download *what);
+
+/* {artifacts: [...]} of one owner, or all (NULL); {artifact: reference}. */
+PG_API const struct paglets_value *paglets_artifact_list(
+    struct paglets_client *c, const char *host, const char *owner_agent_id);
+PG_API const struct paglets_value *paglets_artifact_info(
+    struct paglets_client *c, const char *host, const char *artifact_id);
+/* Nothing is wrong when a host has none of that id. */
+PG_API int paglets_artifact_remove(struct paglets_client *c,
+    const char *host, const char *artifact_id);
+PG_API int paglets_artifact_remove_ref(struct paglets_client *c,
+    const struct paglets_value *ref);
+
+/* A file that goes with a message: it is sent to the host of the paglet, owned
+ * by the paglet unless it says otherwise, and the reference becomes an
+ * argument of the message. */
+struct paglets_enclosure {
+	const char *arg; /* NULL: "artifact" */
+	struct paglets_upload file;
+};
+/* As paglets_proxy_send_message, with n files. If the message fails, or one of
+ * them, all artifacts are removed again; files that say `move` are removed
+ * when it has succeeded. */
+PG_API const struct paglets_value *paglets_proxy_send_files(
+    struct paglets_proxy *p, const struct paglets_outgoing *m,
+    const struct paglets_enclosure *files, size_t n);
+/* With one file; args may be NULL, arg too. */
+PG_API const struct paglets_value *paglets_proxy_send_artifact(
+    struct paglets_proxy *p, const char *kind,
+    const struct paglets_value *args, const char *arg,
+    const struct paglets_upload *file);
+
 #endif

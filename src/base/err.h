@@ -29,6 +29,7 @@
 	X(CONFLICT, "conflict", "HostError", 400, 7)                    \
 	X(NOT_FOUND, "not_found", "HostError", 400, 3)                  \
 	X(USAGE, "usage", "HostError", 400, 2)                          \
+	X(NO_ARTIFACT, "no_artifact", "TransferError", 400, 3)          \
 	X(SLOW, "slow", "HostError", 408, 6)                            \
 	X(LIMIT, "limit", "HostError", 413, 7)                          \
 	X(URI_LIMIT, "uri_limit", "HostError", 414, 7)                  \

@@ -5,9 +5,14 @@
  */
 #include "agents.h"
 
+#include "../client/enclose.h"
+#include "holdings.h"
 #include "ask.h"
 #include "offline.h"
+#include "progress.h"
 #include "show.h"
+
+#include <unistd.h>
 
 /* What is said of words that are fields or arguments. */
 #define AGENTS_MEMBERS                                                    \
@@ -230,24 +235,100 @@ pg_state_run(struct pg_cli *c, struct pg_err *e)
 
 /* ---- call ------------------------------------------------------------- */
 
-/* Words from number i on, as members of one dict. */
+/* The files that go with a message. Lies on the stack of the command. */
+struct agents_files {
+	struct paglets_enclosure all[PG_ENCLOSE_MAX];
+	uint64_t done[PG_ENCLOSE_MAX], total[PG_ENCLOSE_MAX];
+	size_t n;
+	struct pg_progress progress;
+};
+
+/* One of them; arg is where its figures are. */
+struct agents_file {
+	struct agents_files *files;
+	size_t i;
+};
+
+static void
+agents_on_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct agents_file *file = arg;
+	struct agents_files *fs = file->files;
+	size_t i;
+
+	fs->done[file->i] = done;
+	fs->total[file->i] = total;
+	done = total = 0;
+	for (i = 0; i < fs->n; i++) {
+		done += fs->done[i];
+		total += fs->total[i];
+	}
+	pg_progress_show(&fs->progress, done, total, 1, 0);
+}
+
+/* Send what path names along, as argument key. */
+static int
+agents_enclose(struct pg_ask *r, struct agents_files *fs, struct pg_str key,
+    struct pg_str path, struct pg_err *e)
+{
+	struct pg_arena *a = &r->cli->arena;
+	struct agents_file *file = pg_arena_zalloc(a, sizeof(*file));
+	struct paglets_enclosure *x;
+
+	if (path.n == 0 || pg_utf8_valid(key, false) < key.n)
+		return pg_fail(e, PG_E_USAGE, "'%.*s=@artifact:%.*s' is no "
+		    "argument; write key=@artifact:FILE", PG_STR_ARG(key),
+		    PG_STR_ARG(path));
+	if (fs->n == PG_ENCLOSE_MAX)
+		return pg_fail(e, PG_E_USAGE, "over %d files with one "
+		    "message", PG_ENCLOSE_MAX);
+	*file = (struct agents_file){ fs, fs->n };
+	x = &fs->all[fs->n];
+	*x = (struct paglets_enclosure){ .arg = pg_arena_str(a, key).p,
+		.file = { .path = path.p, .timeout = r->timeout,
+		    .move = pg_args_has(&r->cli->args, "move"),
+		    .on_progress = agents_on_progress, .arg = file } };
+	if (pg_str_eqz(path, "-")) {
+		x->file.path = NULL;
+		x->file.has_fd = true;
+		x->file.fd = pg_holdings_stdin(e);
+		if (x->file.fd < 0)
+			return -1;
+	}
+	fs->n++;
+	return 0;
+}
+
+/* Words from number i on, as members of one dict; those that stand for files
+ * become members of fs, which is NULL where there are none. */
 static struct pg_value *
-agents_members(struct pg_ask *r, size_t i, struct pg_err *e)
+agents_members(struct pg_ask *r, size_t i, struct agents_files *fs,
+    struct pg_err *e)
 {
 	const struct pg_args *args = &r->cli->args;
 	struct pg_value *dict = pg_value_dict(&r->cli->arena);
+	struct pg_str key, path;
+	int rc;
 
-	for (; i < args->nwords; i++)
-		if (pg_form_member(&r->cli->arena, args->words[i], dict, e) <
-		    0)
+	for (; i < args->nwords; i++) {
+		if (!pg_form_enclosure(args->words[i], &key, &path))
+			rc = pg_form_member(&r->cli->arena, args->words[i],
+			    dict, e);
+		else if (fs == NULL)
+			rc = pg_fail(e, PG_E_USAGE, "'%.*s': files go with "
+			    "`call` only", PG_STR_ARG(args->words[i]));
+		else
+			rc = agents_enclose(r, fs, key, path, e);
+		if (rc < 0)
 			return NULL;
+	}
 	return dict;
 }
 
 /* The message that the command line describes. */
 static int
 agents_message(struct pg_ask *r, struct paglets_outgoing *m,
-    struct pg_err *e)
+    struct agents_files *fs, struct pg_err *e)
 {
 	const struct pg_args *args = &r->cli->args;
 	struct pg_value *arg = NULL;
@@ -255,13 +336,16 @@ agents_message(struct pg_ask *r, struct paglets_outgoing *m,
 	m->kind = pg_ask_word(r, 1);
 	m->oneway = pg_args_has(args, "oneway");
 	m->has_priority = pg_args_has(args, "priority");
-	m->args = pg_value_outer(agents_members(r, 2, e));
+	m->args = pg_value_outer(agents_members(r, 2, fs, e));
 	if (m->args == NULL ||
 	    pg_args_json(args, "arg", &r->cli->arena, &arg, e) < 0 ||
 	    pg_args_int(args, "priority", INT64_MIN, INT64_MAX, &m->priority,
 	    e) < 0)
 		return -1;
 	m->arg = pg_value_outer(arg);
+	if (pg_args_has(args, "move") && fs->n == 0)
+		return pg_fail(e, PG_E_USAGE, "--move: no file goes with the "
+		    "message");
 	return 0;
 }
 
@@ -274,21 +358,42 @@ agents_show_result(struct pg_ask *r, struct pg_value *v, struct pg_err *e)
 	return pg_show_value(v, e);
 }
 
+/* The message, once it is known what goes with it. */
+static int
+agents_send(struct pg_ask *r, const struct paglets_outgoing *m,
+    struct agents_files *fs, struct pg_err *e)
+{
+	struct paglets_proxy *p = pg_ask_agent(r, e);
+	const struct paglets_value *result;
+
+	if (p == NULL)
+		return -1;
+	if (fs->n > 0)
+		result = paglets_proxy_send_files(p, m, fs->all, fs->n);
+	else
+		result = paglets_proxy_send_message(p, m);
+	pg_progress_wipe(&fs->progress);
+	paglets_proxy_free(p);
+	return pg_ask_show(r, result, agents_show_result, e);
+}
+
 static int
 agents_call(struct pg_ask *r, struct pg_err *e)
 {
+	struct agents_files *fs = pg_arena_zalloc(&r->cli->arena,
+	    sizeof(*fs));
 	struct paglets_outgoing m = { .kind = NULL };
-	const struct paglets_value *result;
-	struct paglets_proxy *p;
+	size_t i;
+	int rc;
 
-	if (agents_message(r, &m, e) < 0)
-		return -1;
-	p = pg_ask_agent(r, e);
-	if (p == NULL)
-		return -1;
-	result = paglets_proxy_send_message(p, &m);
-	paglets_proxy_free(p);
-	return pg_ask_show(r, result, agents_show_result, e);
+	pg_progress_init(&fs->progress, !r->cli->json);
+	rc = agents_message(r, &m, fs, e);
+	if (rc == 0)
+		rc = agents_send(r, &m, fs, e);
+	for (i = 0; i < fs->n; i++)
+		if (fs->all[i].file.has_fd)
+			close(fs->all[i].file.fd);
+	return rc;
 }
 
 PG_FN int
@@ -300,16 +405,23 @@ pg_call_run(struct pg_cli *c, struct pg_err *e)
 		    "that wait (5)" },
 		{ "arg", 0, "JSON", NULL, "the message's `arg`: a value "
 		    "beside its arguments" },
+		{ "move", 0, NULL, NULL, "remove the files that went with it, "
+		    "once it has been handled" },
 		{ .name = NULL }
 	};
 	static const struct pg_spec spec = {
-		"AGENT KIND [key=text|key:=json|@FILE|-]...", 2, PG_WORDS_ANY,
+		"AGENT KIND [key=text|key:=json|key=@artifact:FILE|@FILE|-]"
+		"...", 2, PG_WORDS_ANY,
 		options, "Sends a message to an agent and prints the result: "
 		"text as it is, anything else\nas JSON. The words after KIND "
-		"are its arguments:\n\n" AGENTS_MEMBERS " For example:\n\n"
+		"are its arguments:\n\n" AGENTS_MEMBERS " A text "
+		"@artifact:FILE stands for the reference of a file, which\n"
+		"goes to the agent's host first, and is removed there if the "
+		"message fails. For\nexample:\n\n"
 		"  paglets call kim get\n"
 		"  paglets call kim increment by=2 tag=hello\n"
-		"  paglets call beta/kim echo list:='[1, 2]'" };
+		"  paglets call beta/kim echo list:='[1, 2]'\n"
+		"  paglets call kim store scan=@artifact:scan.tiff" };
 
 	return pg_ask_run(c, &spec, agents_call, e);
 }
@@ -370,7 +482,7 @@ agents_creation(struct pg_ask *r, struct paglets_creation *what,
 	struct pg_value *init = NULL;
 
 	what->agent_class = pg_ask_word(r, 0);
-	what->state = pg_value_outer(agents_members(r, 1, e));
+	what->state = pg_value_outer(agents_members(r, 1, NULL, e));
 	if (what->state == NULL || pg_args_json(&r->cli->args, "init",
 	    &r->cli->arena, &init, e) < 0)
 		return -1;

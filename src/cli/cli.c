@@ -236,10 +236,10 @@ cli_show_overview(const struct pg_cli *c, struct pg_err *e)
 PG_FN int
 pg_help_run(struct pg_cli *c, struct pg_err *e)
 {
-	static const struct pg_spec spec = { "[COMMAND]", 0, 1, NULL,
+	static const struct pg_spec spec = { "[COMMAND [VERB]]", 0, 2, NULL,
 		"Lists the commands, or explains one." };
 	static char help[] = "--help";
-	char **ask = pg_arena_zalloc(&c->arena, 2 * sizeof(*ask));
+	char **ask = pg_arena_zalloc(&c->arena, 3 * sizeof(*ask));
 
 	if (pg_cli_read(c, &spec, NULL, e) < 0)
 		return -1;
@@ -248,10 +248,13 @@ pg_help_run(struct pg_cli *c, struct pg_err *e)
 	c->command = cli_find(c->commands, c->args.words[0].p);
 	if (c->command == NULL)
 		return cli_unknown(c->commands, c->args.words[0].p, e);
-	/* Only the command itself has its table of options. */
-	ask[0] = help;
-	c->argc = 1;
+	/* Only the command itself has its table of options, and knows what
+	 * verbs it has. */
+	c->argc = 0;
 	c->argv = ask;
+	if (c->args.nwords > 1)
+		ask[c->argc++] = (char *)(uintptr_t)c->args.words[1].p;
+	ask[c->argc++] = help;
 	return c->command->run(c, e);
 }
 

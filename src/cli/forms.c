@@ -315,6 +315,24 @@ pg_form_member(struct pg_arena *a, struct pg_str word, struct pg_value *dict,
 	return pg_value_set(a, dict, key, v);
 }
 
+PG_FN bool
+pg_form_enclosure(struct pg_str word, struct pg_str *key,
+    struct pg_str *path)
+{
+	static const char mark[] = "@artifact:";
+	const char *eq = memchr(word.p, '=', word.n);
+
+	/* ":=" is JSON, whatever it says. */
+	if (eq == NULL || eq == word.p || eq[-1] == ':')
+		return false;
+	*key = (struct pg_str){ word.p, (size_t)(eq - word.p) };
+	*path = pg_str_skip(word, key->n + 1);
+	if (!pg_str_starts(*path, pg_str(mark)))
+		return false;
+	*path = pg_str_skip(*path, sizeof(mark) - 1);
+	return true;
+}
+
 /* ---- the nearest word ------------------------------------------------- */
 
 /* Steps from a to b: a character inserted, removed, replaced, or two

@@ -37,6 +37,10 @@ PG_FN int pg_form_json(struct pg_arena *a, struct pg_str text,
 PG_FN int pg_form_member(struct pg_arena *a, struct pg_str word,
     struct pg_value *dict, struct pg_err *e);
 
+/* Whether a word is "key=@artifact:PATH": a file that goes with a message. */
+PG_FN bool pg_form_enclosure(struct pg_str word, struct pg_str *key,
+    struct pg_str *path);
+
 /* Which of some words is most like the one given. Set word, try all others;
  * best is then NULL or close enough to be proposed. */
 struct pg_nearest {

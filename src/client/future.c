@@ -60,7 +60,7 @@ future_wait_for(struct paglets_future *const *f, size_t n, bool all,
     int64_t ms)
 {
 	int64_t until = future_until(ms);
-	struct paglets_client *c;
+	struct paglets_client *c = NULL;
 	bool last = ms == 0;
 	size_t open;
 	int found;
@@ -114,6 +114,9 @@ paglets_future_cancel(struct paglets_future *f)
 	if (f->call != NULL)
 		pg_call_cancel(f->call);
 	f->call = NULL;
+	if (f->on_leave != NULL)
+		f->on_leave(f, f->arg);
+	f->on_leave = NULL;
 	f->done = true;
 	f->failure.maybe_done = !f->read;
 	pg_fail(&f->err, PG_E_REMOTE, "%.*s: cancelled", PG_STR_ARG(f->url));

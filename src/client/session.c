@@ -78,6 +78,26 @@ session_on_refusal(struct paglets_future *f, const struct pg_response *resp)
 }
 
 /* Decodes at once, since the response is gone after this call. */
+PG_FN int
+pg_session_answer(struct paglets_future *f, const struct pg_response *resp)
+{
+	pg_bulk_unref(f->bulk);
+	f->bulk = resp->body != NULL ? pg_bulk_ref(resp->body) : NULL;
+	f->err = (struct pg_err){ 0 };
+	f->failure.answered = resp->status != 0;
+	f->failure.maybe_done = resp->status == 0 && resp->maybe_sent &&
+	    !f->read;
+	if (resp->status == 401)
+		session_on_refusal(f, resp);
+	/* Who has a key that is not sent there needs no hint how to give
+	 * one. */
+	if (pg_remote_answer(resp, f->client->key.n > 0, &f->arena, &f->reply,
+	    &f->err) == 0)
+		return 0;
+	session_explain(f);
+	return -1;
+}
+
 static void
 session_on_done(void *arg, const struct pg_response *resp)
 {
@@ -87,18 +107,9 @@ session_on_done(void *arg, const struct pg_response *resp)
 	f->done = true;
 	f->took = pg_now() - f->begun;
 	pg_buf_fini(&f->body);
-	if (resp->body != NULL)
-		f->bulk = pg_bulk_ref(resp->body);
-	f->failure.answered = resp->status != 0;
-	f->failure.maybe_done = resp->status == 0 && resp->maybe_sent &&
-	    !f->read;
-	if (resp->status == 401)
-		session_on_refusal(f, resp);
-	/* Who has a key that is not sent there needs no hint how to give
-	 * one. */
-	if (pg_remote_answer(resp, f->client->key.n > 0, &f->arena, &f->reply,
-	    &f->err) < 0)
-		session_explain(f);
+	pg_session_answer(f, resp);
+	if (f->on_done != NULL)
+		f->on_done(f, f->arg);
 }
 
 /* A key goes into a header field: none that could end or split it. */
@@ -165,6 +176,17 @@ pg_session_start(struct paglets_client *c, const struct pg_question *q)
 		f->call = pg_client_start(c->http, &r, session_on_done, f);
 	else
 		f->done = true;
+	return f;
+}
+
+PG_FN struct paglets_future *
+pg_session_open(struct paglets_client *c, struct pg_str url)
+{
+	struct paglets_future *f = session_future(c, url);
+
+	f->has_key = pg_session_is_named(c, url);
+	/* Whoever began it tells how it goes on. */
+	f->told = true;
 	return f;
 }
 
@@ -269,6 +291,8 @@ paglets_future_free(struct paglets_future *f)
 		return;
 	if (f->call != NULL)
 		pg_call_cancel(f->call);
+	if (f->on_leave != NULL)
+		f->on_leave(f, f->arg);
 	if (f->client->answer == f->reply)
 		f->client->answer = NULL;
 	pg_bulk_unref(f->bulk);
@@ -397,6 +421,8 @@ paglets_client_free(struct paglets_client *c)
 		pg_client_free(c->http);
 	if (c->work != NULL)
 		pg_work_free(c->work);
+	if (c->at_end != NULL)
+		c->at_end(c);
 	if (c->loop != NULL)
 		pg_loop_free(c->loop);
 	pg_map_fini(&c->named);

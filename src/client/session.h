@@ -38,6 +38,10 @@ struct paglets_client {
 	struct paglets_failure failure;
 	void (*on_slow)(void *arg, const char *url);
 	void *slow_arg;
+	/* Of part haul; NULL: there has been none. at_end is called when
+	 * the workers have ended. */
+	struct pg_hauls *hauls;
+	void (*at_end)(struct paglets_client *c);
 };
 
 /* One request, and its answer once it is there. Owner: the user for those that
@@ -61,6 +65,13 @@ struct paglets_future {
 	bool absent;  /* the answer: no such agent here */
 	struct paglets_failure failure;
 	struct pg_err err; /* code PG_E_OK: none */
+	/* NULL, or: told once it is done, unless it is cancelled or freed
+	 * before; may free it. */
+	void (*on_done)(struct paglets_future *f, void *arg);
+	/* NULL, or: it is no single request; told when it is cancelled or
+	 * freed. */
+	void (*on_leave)(struct paglets_future *f, void *arg);
+	void *arg; /* of both */
 };
 
 /* What is asked. Borrowed during the call only. */
@@ -75,6 +86,14 @@ struct pg_question {
 /* Begin. Never NULL: what cannot be asked has failed when it is waited for. */
 PG_FN struct paglets_future *pg_session_start(struct paglets_client *c,
     const struct pg_question *q);
+/* One that goes on as its maker sees to, at a host: the answer of each of its
+ * requests is given to _answer. Not kept. */
+PG_FN struct paglets_future *pg_session_open(struct paglets_client *c,
+    struct pg_str url);
+/* Take in the answer to a request to f->url: f->reply, or f->err. Does not say
+ * that f is done. -1: f->err. */
+PG_FN int pg_session_answer(struct paglets_future *f,
+    const struct pg_response *resp);
 /* One that has failed already, with the client's error. */
 PG_FN struct paglets_future *pg_session_failed(struct paglets_client *c,
     struct pg_str url);

@@ -885,6 +885,18 @@ pg_call_cancel(struct pg_call *call)
 		call_end(call, NULL, false);
 }
 
+PG_FN uint64_t
+pg_call_sent(const struct pg_call *call)
+{
+	uint64_t n = call->at > 0 ? call->at_sent : 0;
+	size_t i;
+
+	/* The first one is the head. */
+	for (i = 1; i < call->at; i++)
+		n += call_piece_len(&call->pieces[i]);
+	return n;
+}
+
 PG_FN void
 pg_call_pause(struct pg_call *call)
 {

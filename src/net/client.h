@@ -86,6 +86,8 @@ PG_FN struct pg_call *pg_client_start(struct pg_client *c,
     const struct pg_request *r, pg_client_done *done, void *arg);
 /* Forget a call; done will not be called. */
 PG_FN void pg_call_cancel(struct pg_call *call);
+/* Bytes of the body that have gone to the peer, or at least to the socket. */
+PG_FN uint64_t pg_call_sent(const struct pg_call *call);
 /* From within on_head or on_data, or between: no more on_data until resumed.
  * What the peer sends waits in the socket, and no deadline runs. When all has
  * been passed on, done may come all the same. */

@@ -332,6 +332,128 @@ many(struct outside *o)
 	    "services of all");
 }
 
+/* ---- artifacts -------------------------------------------------------- */
+
+static const char *
+text_of(struct outside *o, const struct paglets_value *v, const char *key)
+{
+	return paglets_as_text(o->v, paglets_get(paglets_get(v, "artifact"),
+	    key));
+}
+
+static void
+on_progress(void *arg, uint64_t done, uint64_t total)
+{
+	if (done == total)
+		++*(int *)arg;
+}
+
+/* One there and back; an open file gets it. */
+static void
+artifact(struct outside *o)
+{
+	static const char bytes[] = "some bytes";
+	int told = 0;
+	struct paglets_upload u = { .bytes = bytes, .n = sizeof(bytes),
+		.name = "x", .owner_agent_id = "one",
+		.on_progress = on_progress, .arg = &told };
+	struct paglets_download d = { .has_fd = true };
+	const struct paglets_value *up, *down;
+	char back[sizeof(bytes) + 1];
+	FILE *f = tmpfile();
+
+	up = paglets_artifact_upload(o->c, "beta", &u);
+	holds(o, same(text_of(o, up, "name"), "x") && told == 1, "upload");
+	d.artifact_id = text_of(o, up, "artifact_id");
+	d.fd = fileno(f);
+	down = paglets_artifact_download(o->c, "beta", &d);
+	rewind(f);
+	holds(o, same(text_of(o, down, "artifact_id"), d.artifact_id) &&
+	    fread(back, 1, sizeof(back), f) == sizeof(bytes) &&
+	    memcmp(back, bytes, sizeof(bytes)) == 0, "download");
+	holds(o, same(text_of(o, paglets_artifact_info(o->c, "beta",
+	    d.artifact_id), "name"), "x"), "info of it");
+	holds(o, paglets_count(paglets_get(paglets_artifact_list(o->c,
+	    "beta", "one"), "artifacts")) == 1, "list");
+	holds(o, paglets_artifact_download(o->c, NULL, &d) == NULL &&
+	    same(paglets_client_error_code(o->c), "no_artifact"),
+	    "not on the other host");
+	fclose(f);
+	holds(o, paglets_artifact_remove_ref(o->c, paglets_get(up,
+	    "artifact")) == 0 && paglets_artifact_remove(o->c, "beta",
+	    d.artifact_id) == 0 && paglets_artifact_info(o->c, "beta",
+	    d.artifact_id) == NULL, "remove");
+}
+
+/* Several at once, of which one fails. */
+static void
+artifacts(struct outside *o)
+{
+	static char large[1000000];
+	struct paglets_upload u = { .bytes = large, .n = sizeof(large) };
+	struct paglets_future *f[4];
+	size_t i;
+	int well = 0;
+
+	for (i = 0; i < 4; i++)
+		f[i] = paglets_artifact_upload_future(o->c, i == 2 ? o->dead :
+		    i % 2 == 0 ? o->alpha : o->beta, &u);
+	holds(o, paglets_future_wait_all(f, 4, -1), "four at once");
+	for (i = 0; i < 4; i++) {
+		well += paglets_future_get(f[i]) != NULL;
+		paglets_future_free(f[i]);
+	}
+	holds(o, well == 3, "of which one is nowhere");
+	f[0] = paglets_artifact_upload_future(o->c, NULL, &u);
+	paglets_future_cancel(f[0]);
+	holds(o, paglets_future_get(f[0]) == NULL, "one is cancelled");
+	paglets_future_free(f[0]);
+	paglets_future_free(paglets_artifact_upload_future(o->c, NULL, &u));
+}
+
+/* So many files with one message, and no more. */
+static void
+most_enclosures(struct outside *o, struct paglets_proxy *p)
+{
+	static struct paglets_enclosure all[65];
+	static char names[65][4];
+	struct paglets_outgoing m = { .kind = "echo" };
+	size_t i;
+
+	for (i = 0; i < 65; i++) {
+		snprintf(names[i], sizeof(names[i]), "%u", (unsigned)i);
+		all[i] = (struct paglets_enclosure){ .arg = names[i],
+			.file = { .bytes = names[i], .n = 1 } };
+	}
+	holds(o, paglets_proxy_send_files(p, &m, all, 65) == NULL &&
+	    same(paglets_client_error_code(o->c), "usage"), "65 files");
+	holds(o, paglets_count(paglets_get(paglets_proxy_send_files(p, &m,
+	    all, 64), "args")) == 64, "64 files");
+}
+
+/* A file that goes with a message. */
+static void
+enclosures(struct outside *o, struct paglets_proxy *p)
+{
+	struct paglets_upload u = { .bytes = "abc", .n = 3 };
+	const struct paglets_value *r, *list;
+	size_t before;
+
+	r = paglets_get(paglets_proxy_send_artifact(p, "echo", NULL, NULL,
+	    &u), "args");
+	holds(o, number(paglets_get(r, "artifact"), "size_bytes") == 3 &&
+	    same(paglets_as_text(o->v, paglets_get(paglets_get(r,
+	    "artifact"), "owner_agent_id")), "one"), "a file with a message");
+	list = paglets_artifact_list(o->c, NULL, NULL);
+	before = paglets_count(paglets_get(list, "artifacts"));
+	holds(o, paglets_proxy_send_artifact(p, "nosuch", NULL, "x", &u) ==
+	    NULL && same(paglets_client_error_type(o->c), "NotHandledError"),
+	    "a message that fails");
+	list = paglets_artifact_list(o->c, NULL, NULL);
+	holds(o, paglets_count(paglets_get(list, "artifacts")) == before,
+	    "its file is removed");
+}
+
 /* Stops at the third event. */
 static int
 on_event(void *arg, int64_t id, const struct paglets_value *event)
@@ -385,6 +507,10 @@ main(int argc, char **argv)
 	hosts(&o);
 	many(&o);
 	events(&o);
+	artifact(&o);
+	artifacts(&o);
+	enclosures(&o, p);
+	most_enclosures(&o, p);
 	sleeps(&o, p);
 	paglets_client_forget(o.c);
 	travels(&o, p);

@@ -308,6 +308,35 @@ arguments_come_from_stdin(void **state)
 	}
 }
 
+static void
+encloses(const char *word, const char *key, const char *path)
+{
+	struct pg_str k, p;
+	bool is = pg_form_enclosure(pg_str(word), &k, &p);
+
+	assert_int_equal(is, key != NULL);
+	if (is) {
+		assert_true(pg_str_eqz(k, key));
+		assert_true(pg_str_eqz(p, path));
+	}
+}
+
+static void
+arguments_may_be_files(void **state)
+{
+	(void)state;
+	encloses("scan=@artifact:a.tiff", "scan", "a.tiff");
+	encloses("s=@artifact:a=b", "s", "a=b");
+	encloses("s=@artifact:", "s", "");
+	encloses("s=@artifact", NULL, NULL);
+	encloses("s=artifact:a", NULL, NULL);
+	encloses("s:=@artifact:a", NULL, NULL);
+	encloses("=@artifact:a", NULL, NULL);
+	encloses("@artifact:a", NULL, NULL);
+	encloses("-", NULL, NULL);
+	encloses("", NULL, NULL);
+}
+
 /* ---- the nearest word ------------------------------------------------- */
 
 static const char *
@@ -523,6 +552,7 @@ main(void)
 		cmocka_unit_test(bad_arguments_are_named),
 		cmocka_unit_test(arguments_come_from_files),
 		cmocka_unit_test(arguments_come_from_stdin),
+		cmocka_unit_test(arguments_may_be_files),
 		cmocka_unit_test(the_nearest_word_is_proposed),
 		cmocka_unit_test(the_longest_word_is_compared),
 		cmocka_unit_test(options_stand_anywhere),

@@ -364,6 +364,7 @@ test_post_in_pieces(void **state)
 	char url[100], *big = malloc(n);
 	struct pg_request r = request("POST", url, f, "");
 	struct pg_bulk *heap, *file;
+	struct pg_call *c;
 
 	memset(big, 'm', n);
 	big[n - 1] = 'E';
@@ -378,7 +379,8 @@ test_post_in_pieces(void **state)
 		.len = 5 };
 	r.body[3].text = PG_STR("!");
 	r.nbody = 4;
-	start(f, &r);
+	c = start(f, &r);
+	assert_int_equal(pg_call_sent(c), 0);
 	pg_bulk_unref(heap);
 	pg_bulk_unref(file);
 	peer_accept(f);
@@ -386,6 +388,7 @@ test_post_in_pieces(void **state)
 	peer_expect(f, "Authorization: Bearer k3y\r\n"
 	    "Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
 	    "{text}heapmmmmE!");
+	assert_int_equal(pg_call_sent(c), 16);
 	peer_say(f, "HTTP/1.1 204 No Content\r\n\r\n");
 	await_done(f, 1);
 	assert_int_equal(f->status, 204);
