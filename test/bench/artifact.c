@@ -12,12 +12,14 @@
  */
 #include "bench.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +27,7 @@
 #define SIZES 2
 #define SMALL ((uint64_t)256 << 20)
 #define LARGE ((uint64_t)1 << 30)
-#define ROOM (3 * LARGE + LARGE / 2) /* on the tmpfs: cargo and two copies */
+#define ROOM (4 * LARGE) /* on the tmpfs: cargo and two copies */
 #define HASH_MS 500
 #define HASH_PIECE (256 * 1024)
 #define PACE_MS 1.0
@@ -191,6 +193,91 @@ bench_downloads(const char *memory, const char *state)
 	host_stop(&h);
 	if (nginx >= 0)
 		kill_and_wait(nginx);
+}
+
+/* ---- The client that people use ---- */
+
+/* The program with these arguments and the host as entry, until its end. */
+static double
+client_run(const char *program, uint16_t port, const char *verb,
+    const char *what, const char *to)
+{
+	double began = now_ms();
+	pid_t pid = fork();
+	char entry[64];
+	int status;
+
+	if (pid < 0)
+		die_sys("fork");
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(open("/dev/null", O_RDWR), 1);
+		snprintf(entry, sizeof(entry), "http://127.0.0.1:%u", port);
+		execl(program, program, "artifacts", verb, what, "--entry",
+		    entry, to != NULL ? "-o" : (char *)NULL, to, (char *)NULL);
+		die_sys(program);
+	}
+	if (waitpid(pid, &status, 0) < 0 || status != 0)
+		die("the client has failed");
+	return now_ms() - began;
+}
+
+static void
+client_put(const char *program, struct host *h, const char *memory,
+    struct row *r)
+{
+	char from[PATH_MAX];
+
+	snprintf(from, sizeof(from), "%s/%s", memory, cargo[1].name);
+	for (r->n = 0; r->n < TIMES; r->n++) {
+		r->ours[r->n] = gb_per_s(LARGE, client_run(program, h->port,
+		    "put", from, NULL));
+		artifact_remove_all(h);
+		r->floor[r->n] = gb_per_s(LARGE, upload(h, &cargo[1]));
+	}
+	row_print(r);
+}
+
+static void
+client_get(const char *program, struct host *h, const char *memory,
+    uint16_t floor_port, struct row *r)
+{
+	char id[33], no[33], to[PATH_MAX];
+
+	carry_up(h->port, &cargo[1], id);
+	snprintf(to, sizeof(to), "%s/got", memory);
+	for (r->n = 0; r->n < TIMES; r->n++) {
+		r->ours[r->n] = gb_per_s(LARGE, client_run(program, h->port,
+		    "get", id, to));
+		unlink(to);
+		r->floor[r->n] = gb_per_s(LARGE, carry_up(floor_port,
+		    &cargo[1], no));
+	}
+	artifact_remove(h, id);
+	row_print(r);
+}
+
+static void
+bench_client(const char *memory, const char *state)
+{
+	struct row put = { "artifacts put, 1 GiB (floor: an upload)", "GB/s",
+		NO_AIM, 0, 2, 0, { 0 }, { 0 } };
+	struct row get = { "artifacts get, 1 GiB (floor: a hash thread)",
+		"GB/s", NO_AIM, 0, 2, 0, { 0 }, { 0 } };
+	const char *program = host_program();
+	uint16_t floor_port;
+	struct host h;
+	pid_t floor;
+
+	if (program == NULL)
+		return;
+	pin(ANY_CPU);
+	floor = spool_start(memory, &floor_port);
+	host_start(&h, state, ANY_CPU);
+	client_put(program, &h, memory, &put);
+	client_get(program, &h, memory, floor_port, &get);
+	host_stop(&h);
+	kill_and_wait(floor);
 }
 
 /* ---- Messages meanwhile ---- */
@@ -419,7 +506,7 @@ bench_artifacts(const char *folder, const char *memory)
 
 	bench_hash();
 	if (memory == NULL || !has_room(memory)) {
-		puts("no room for 3.5 GiB in /dev/shm: no uploads, no "
+		puts("no room for 4 GiB in /dev/shm: no uploads, no "
 		    "downloads");
 		return;
 	}
@@ -429,6 +516,7 @@ bench_artifacts(const char *folder, const char *memory)
 	snprintf(state, sizeof(state), "%s/state", memory);
 	bench_uploads(memory, state);
 	bench_downloads(memory, state);
+	bench_client(memory, state);
 	bench_messages_meanwhile(memory, state);
 	bench_disk_uploads(folder);
 }

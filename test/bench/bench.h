@@ -129,6 +129,8 @@ struct host {
 
 /* What starts a host, and a folder for all of them. Borrowed. */
 void host_setup(const char *folder, char *const *command);
+/* The program, if it is ours, which is a client too; or NULL. */
+const char *host_program(void);
 /* The options that the word MESH stands for: --no-mesh, unless said here.
  * Borrowed; ended by NULL. */
 void host_mesh(const char *const *options);

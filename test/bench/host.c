@@ -120,6 +120,15 @@ host_setup(const char *folder, char *const *command)
 	host_command = command;
 }
 
+const char *
+host_program(void)
+{
+	const char *slash = strrchr(host_command[0], '/');
+
+	return strcmp(slash != NULL ? slash + 1 : host_command[0],
+	    "paglets") == 0 ? host_command[0] : NULL;
+}
+
 void
 host_mesh(const char *const *options)
 {
