@@ -181,8 +181,8 @@ bench_downloads(const char *memory, const char *state)
 	size_t k;
 
 	if (nginx < 0) {
-		puts("nginx is not installed (scripts/setup bench): downloads "
-		    "have nothing beside them");
+		puts("nginx is not installed: downloads have nothing beside "
+		    "them");
 		port = 0;
 		rows[0].aim = rows[1].aim = NO_AIM;
 	}
