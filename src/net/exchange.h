@@ -18,6 +18,7 @@
 #define PG_SLOT_PIPE_MIN (256 * 1024)
 /* Slots kept for reuse. */
 #define PG_SLOT_SPARE_MAX 64
+#define PG_SLOT_INPUTS_MAX 8 /* buffers of parked ones, kept for the next */
 
 struct pg_conn;
 struct pg_exchange;
@@ -95,6 +96,8 @@ struct pg_slot;
 struct pg_slot_pool {
 	struct pg_slot *spare;
 	size_t nspare;
+	struct pg_bulk *inputs[PG_SLOT_INPUTS_MAX];
+	size_t ninputs;
 	struct pg_slot *orphans; /* at the handler, their peer has gone */
 	size_t open; /* exchanges not yet answered and written out */
 };
