@@ -46,13 +46,13 @@ claim_add(struct pg_claims *s, struct pg_str name)
 	struct claim *c;
 	size_t at = 0;
 
-	if (s->map.n >= PG_CLAIMS_MAX)
-		while ((c = pg_map_next(&s->map, &at)) != NULL)
-			if (claim_is_old(c, now)) {
-				pg_durable_claim(s->host, c->name, NULL);
-				claim_remove(s, c);
-				at = 0;
-			}
+	/* One that is old makes room. */
+	while (s->map.n >= PG_CLAIMS_MAX &&
+	    (c = pg_map_next(&s->map, &at)) != NULL)
+		if (claim_is_old(c, now)) {
+			pg_durable_claim(s->host, c->name, NULL);
+			claim_remove(s, c);
+		}
 	if (s->map.n >= PG_CLAIMS_MAX)
 		return NULL;
 	c = pg_alloc(sizeof(*c) + name.n);

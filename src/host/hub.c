@@ -338,8 +338,10 @@ hub_node_on_time(struct pg_timer *t)
 	struct hub_node *n = PG_CONTAINER(t, struct hub_node, timer);
 	int64_t silent = hub_now(n->hub) - n->heard;
 
-	/* A parked poll is a sign of life as good as a new one. */
-	if (n->npolls > 0) {
+	/* A parked poll is a sign of life as good as a new one, though it may
+	 * be that of somebody who was cut off. Who greets does so all the
+	 * time. */
+	if (n->npolls > 0 && !n->greets) {
 		hub_heard(n);
 		return;
 	}
@@ -663,7 +665,7 @@ hub_poll_on_time(struct pg_timer *t)
 {
 	struct pg_hub_poll *p = PG_CONTAINER(t, struct pg_hub_poll, timer);
 
-	if (p->node != NULL)
+	if (p->node != NULL && !p->node->greets)
 		hub_heard(p->node);
 	hub_poll_end(p);
 }

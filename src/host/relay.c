@@ -475,6 +475,7 @@ relay_deliver(struct relay_wait *w, const char *kind,
 		relay_submit(w);
 	} else if (pg_work_submit(r->host->work, &w->job, &e) < 0) {
 		pg_delivery_free(w->d);
+		relay_drop_spool(w);
 		pg_api_fail(r, &e);
 	}
 }
