@@ -38,21 +38,35 @@ claim_remove(struct pg_claims *s, struct claim *c)
 	free(c);
 }
 
+/* Forget those that are old. One that is removed may hide the next from the
+ * walk, so there are more walks until there is nothing left to do. */
+static void
+claim_sweep(struct pg_claims *s)
+{
+	int64_t now = pg_now_wall();
+	struct claim *c;
+	bool again = true;
+	size_t at;
+
+	while (again) {
+		again = false;
+		for (at = 0; (c = pg_map_next(&s->map, &at)) != NULL;)
+			if (claim_is_old(c, now)) {
+				pg_durable_claim(s->host, c->name, NULL);
+				claim_remove(s, c);
+				again = true;
+			}
+	}
+}
+
 /* A new one; NULL when there are too many even without the old ones. */
 static struct claim *
 claim_add(struct pg_claims *s, struct pg_str name)
 {
-	int64_t now = pg_now_wall();
 	struct claim *c;
-	size_t at = 0;
 
-	/* One that is old makes room. */
-	while (s->map.n >= PG_CLAIMS_MAX &&
-	    (c = pg_map_next(&s->map, &at)) != NULL)
-		if (claim_is_old(c, now)) {
-			pg_durable_claim(s->host, c->name, NULL);
-			claim_remove(s, c);
-		}
+	if (s->map.n >= PG_CLAIMS_MAX)
+		claim_sweep(s);
 	if (s->map.n >= PG_CLAIMS_MAX)
 		return NULL;
 	c = pg_alloc(sizeof(*c) + name.n);
