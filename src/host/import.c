@@ -248,8 +248,11 @@ import_check(struct pg_import *im, struct import_item *it, struct pg_err *e)
 		return pg_fail(e, PG_E_TRANSFER, "No artifact '%.*s'",
 		    PG_STR_ARG(it->id));
 	a = pg_artifacts_find(im->host->artifacts, it->id, e);
-	if (a == NULL)
+	if (a == NULL) {
+		/* Not what the peer asked for. */
+		e->code = PG_E_TRANSFER;
 		return -1;
+	}
 	if (a->owner.n > 0 && !pg_str_eq(a->owner, im->agent_id))
 		return pg_fail(e, PG_E_TRANSFER, "artifact '%.*s' is another "
 		    "paglet's", PG_STR_ARG(it->id));

@@ -40,7 +40,7 @@ static void
 staging_fail(struct pg_staging *s, struct pg_err *err)
 {
 	staging_close(s);
-	if (err->code != PG_E_TRANSFER && s->at < s->n)
+	if (!pg_code_alike(err->code, PG_E_TRANSFER) && s->at < s->n)
 		pg_fail(err, PG_E_TRANSFER, "registered file '%.*s': %s",
 		    PG_STR_ARG(s->items[s->at].file->name), err->msg);
 	staging_tell(s, err);

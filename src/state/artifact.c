@@ -9,7 +9,6 @@
  */
 #include "artifact.h"
 #include "../base/buf.h"
-#include "../base/buf.h"
 #include "../base/mem.h"
 #include "../codec/value.h"
 
@@ -48,7 +47,8 @@ struct pg_deposit {
 	struct pg_ingest *ingest;
 	int64_t declared;
 	char *sha256; /* what it must be, as text; empty: anything */
-	uint64_t received;
+	uint64_t received; /* and counted: 0 once it has failed */
+	bool failed, finished;
 	struct pg_job commit;
 	struct pg_err err; /* of that */
 	bool committing;
@@ -204,7 +204,7 @@ artifact_find(struct pg_artifacts *ar, struct pg_str id, struct pg_err *e)
 	if (en != NULL && en->leave == NULL &&
 	    !artifact_expired(&en->a, pg_now_wall()))
 		return en;
-	pg_fail(e, PG_E_TRANSFER, "No artifact '%.*s'", PG_STR_ARG(id));
+	pg_fail(e, PG_E_NO_ARTIFACT, "No artifact '%.*s'", PG_STR_ARG(id));
 	return NULL;
 }
 
@@ -381,7 +381,7 @@ artifact_check_size(const struct pg_artifacts *ar, uint64_t size,
 
 	if (size <= (uint64_t)max)
 		return 0;
-	return pg_fail(e, PG_E_TRANSFER, "artifact exceeds maximum size: %"
+	return pg_fail(e, PG_E_NO_ROOM, "artifact exceeds maximum size: %"
 	    PRIu64 " bytes would exceed %" PRId64 " bytes", size, max);
 }
 
@@ -395,7 +395,7 @@ artifact_check_quota(const struct pg_artifacts *ar, uint64_t more,
 
 	if (all <= (uint64_t)max)
 		return 0;
-	return pg_fail(e, PG_E_TRANSFER, "artifact storage quota exceeded: %"
+	return pg_fail(e, PG_E_NO_ROOM, "artifact storage quota exceeded: %"
 	    PRIu64 " bytes would exceed %" PRId64, all, max);
 }
 
@@ -428,7 +428,7 @@ artifact_check(const struct pg_artifacts *ar,
 		return pg_fail(e, PG_E_TRANSFER, "time at which an artifact "
 		    "expires is not finite");
 	if (ar->n + ar->ndeposits >= ar->limits.count)
-		return pg_fail(e, PG_E_TRANSFER, "artifact storage is full: "
+		return pg_fail(e, PG_E_NO_ROOM, "artifact storage is full: "
 		    "%zu artifacts", ar->limits.count);
 	if (ar->ndeposits >= PG_DEPOSITS_MAX)
 		return pg_fail(e, PG_E_BUSY, "%d artifacts are arriving "
@@ -493,17 +493,64 @@ pg_deposit_room(struct pg_deposit *d, size_t *n, struct pg_err *e)
 	return pg_ingest_room(d->ingest, n, e);
 }
 
+/* It is not to be kept: what has come of it does not count any more. */
+static void
+deposit_give_up(struct pg_deposit *d, const struct pg_err *why)
+{
+	d->failed = true;
+	d->ar->arriving -= d->received;
+	d->received = 0;
+	pg_ingest_fail(d->ingest, why);
+}
+
+/* What is still to come, as far as one can know. */
+static uint64_t
+deposit_left(const struct pg_deposit *d)
+{
+	if (d->declared < 0 || (uint64_t)d->declared < d->received)
+		return UINT64_MAX;
+	return (uint64_t)d->declared - d->received;
+}
+
+/* All that arrive are too much together: let no more of them go than need be,
+ * those first that have the furthest to go, and of these the newest. */
+static void
+artifact_make_room(struct pg_artifacts *ar)
+{
+	struct pg_deposit *d, *worst;
+	struct pg_err e;
+
+	for (;;) {
+		e = (struct pg_err){ 0 };
+		if (artifact_check_quota(ar, 0, &e) == 0)
+			return;
+		worst = NULL;
+		for (d = ar->deposits; d != NULL; d = d->next)
+			if (!d->failed && !d->finished && d->received > 0 &&
+			    (worst == NULL ||
+			    deposit_left(d) > deposit_left(worst)))
+				worst = d;
+		/* What is complete has been within it. */
+		if (worst == NULL)
+			return;
+		deposit_give_up(worst, &e);
+	}
+}
+
 PG_FN void
 pg_deposit_filled(struct pg_deposit *d, size_t n)
 {
 	struct pg_err e = { 0 };
 
+	pg_ingest_filled(d->ingest, n);
+	if (d->failed)
+		return;
 	d->received += n;
 	d->ar->arriving += n;
-	pg_ingest_filled(d->ingest, n);
-	if (artifact_check_size(d->ar, d->received, &e) < 0 ||
-	    artifact_check_quota(d->ar, 0, &e) < 0)
-		pg_ingest_fail(d->ingest, &e);
+	if (artifact_check_size(d->ar, d->received, &e) < 0)
+		deposit_give_up(d, &e);
+	else
+		artifact_make_room(d->ar);
 }
 
 /* It has come to nothing. */
@@ -603,7 +650,9 @@ pg_deposit_finish(struct pg_deposit *d, void (*done)(void *arg,
 
 	d->done = done;
 	d->arg = arg;
-	if (d->declared >= 0 && d->received != (uint64_t)d->declared) {
+	d->finished = true;
+	if (!d->failed && d->declared >= 0 &&
+	    d->received != (uint64_t)d->declared) {
 		pg_fail(&e, PG_E_TRANSFER, "artifact size mismatch: expected "
 		    "%" PRId64 ", got %" PRIu64, d->declared, d->received);
 		pg_ingest_fail(d->ingest, &e);

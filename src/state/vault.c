@@ -445,7 +445,7 @@ pg_vault_blob(const struct pg_vault *v, const char *id, struct pg_err *e)
 	vault_name(id, ".bin", name);
 	fd = openat(v->blobs, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		return pg_fail(e, PG_E_TRANSFER, "No artifact '%s'", id);
+		return pg_fail(e, PG_E_NO_ARTIFACT, "No artifact '%s'", id);
 	return fd >= 0 ? fd : pg_fail_sys(e, "artifact %s", id);
 }
 

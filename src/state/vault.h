@@ -52,7 +52,7 @@ PG_FN void pg_vault_part(const char *id, char name[PG_VAULT_NAME_MAX]);
  * left. */
 PG_FN int pg_vault_keep(const struct pg_vault *v, const struct pg_artifact *a,
     struct pg_err *e);
-/* Its bytes, to be read. PG_E_TRANSFER: it is not there. */
+/* Its bytes, to be read. PG_E_NO_ARTIFACT: it is not there. */
 PG_FN int pg_vault_blob(const struct pg_vault *v, const char *id,
     struct pg_err *e);
 /* *gone: it does not exist any more; else it is as it was. -1 with *gone: what

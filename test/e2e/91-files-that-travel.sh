@@ -96,9 +96,10 @@ is "they wake with it" 4 "$(pick 'files.#')"
 
 # ---- What does not succeed -----------------------------------------------------
 
-# stays WHAT PATTERN: the move fails with that, kim stays, nothing is at alpha.
+# stays WHAT PATTERN [STATUS]: the move fails with that, kim stays, nothing is
+# at alpha.
 stays() {
-	exits 1 dispatch "$kim" "$alpha"
+	exits "${3:-1}" dispatch "$kim" "$alpha"
 	like "$1" "*TransferError: $2*" "$err"
 	left "$1" alpha ""
 	files "$kim"
@@ -118,10 +119,10 @@ echo again >"$work/beta/work/kim/x_two"
 stop alpha
 host alpha --state-dir "$work/alpha" --port "${alpha##*:}" \
 	--artifact-storage-quota 2M
-stays "the target is full" "*quota*"
+stays "the target is full" "*quota*" 7
 stop alpha
 host alpha --port "${alpha##*:}" --artifact-max-size 2M --state-dir "$work/alpha"
-stays "one is too large for the target" "*exceeds maximum size*"
+stays "one is too large for the target" "*exceeds maximum size*" 7
 stop alpha
 host alpha --port "${alpha##*:}" --state-dir "$work/alpha"
 exits 0 dispatch "$kim" "$alpha"
