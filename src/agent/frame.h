@@ -42,8 +42,8 @@
  *            hosts {}; property_get {name T}; property_set {name T, value T
  *            or null}; file_register {path T, name? T, mode? T}: the File;
  *            file_unregister {name T}; files {}: the list of Files;
- *            file_path {name T}: its path; work_folder {}: {path T}; of managed storage:
- *            storage_read {path T}: bytes; storage_write {path T, data};
+ *            file_path {name T}: its path; work_folder {}: {path T}; of
+ *            managed storage: storage_read {path T}: bytes; storage_write {path T, data};
  *            storage_delete {path T?}; storage_list {path T?: a prefix}:
  *            [{path T, size I}]; storage_status {}: {root T, used_bytes I,
  *            quota_bytes I?, available_bytes I?, file_count I}

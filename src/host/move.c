@@ -53,6 +53,8 @@ struct move {
 	bool hooked; /* has to be told of the failure */
 	pg_arrive_done *done;
 	void *arg;
+	pg_durable_done *resolved; /* tells who decided; NULL: nobody has */
+	void *resolved_arg;
 };
 
 struct pg_moves {
@@ -74,9 +76,29 @@ move_tell(struct move *m, const struct pg_err *err, struct pg_str url,
 	m->done(m->arg, err, url, id);
 }
 
+/* For the write that makes a person's decision last, or instead of it. */
+static pg_durable_done *
+move_take_resolved(struct move *m)
+{
+	pg_durable_done *done = m->resolved;
+
+	m->resolved = NULL;
+	return done;
+}
+
+static void
+move_tell_resolved(struct move *m, const struct pg_err *err)
+{
+	pg_durable_done *done = move_take_resolved(m);
+
+	if (done != NULL)
+		done(m->resolved_arg, err);
+}
+
 static void
 move_free(struct move *m)
 {
+	move_tell_resolved(m, NULL);
 	if (m->prev != NULL)
 		m->prev->next = m->next;
 	else
@@ -101,7 +123,8 @@ move_stay(struct move *m)
 
 	if (m->recorded && a->phase != PG_AGENT_GONE &&
 	    a->phase != PG_AGENT_CRASHED)
-		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL, NULL);
+		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL,
+		    move_take_resolved(m), m->resolved_arg);
 	if (a->phase == PG_AGENT_MOVING && !pg_child_running(&a->child)) {
 		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 		pg_agent_end_running(a, &(struct pg_outcome){
@@ -218,12 +241,13 @@ move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 		pg_agent_adopt(instead, waiting);
 	else
 		pg_forward_note(m->host, a->id, url, waiting);
-	/* Nobody waits for this: until it is on disk the record says leaving,
-	 * and the target will say that it has it. */
-	if (instead == NULL)
-		pg_durable_gone(a, url, PG_STR_NULL, NULL, NULL);
-	if (instead == NULL)
+	/* Nobody but who decided it waits for this: until it is on disk the
+	 * record says leaving, and the target will say that it has it. */
+	if (instead == NULL) {
+		pg_durable_gone(a, url, PG_STR_NULL, move_take_resolved(m),
+		    m->resolved_arg);
 		pg_folder_drop(m->host, a->id);
+	}
 	pg_agent_remove(a, &gone);
 	pg_buf_fini(&b);
 	pg_arena_fini(&arena);
@@ -475,10 +499,14 @@ static void
 move_aside(struct pg_agent *a)
 {
 	struct move *m = move_of(a);
+	struct pg_err err = { 0 };
 
 	assert(m != NULL);
 	if (m->stage == MOVE_LOCAL)
 		return;
+	pg_fail(&err, PG_E_LIFECYCLE, "Paglet '%.*s' is coming back",
+	    PG_STR_ARG(a->id));
+	move_tell_resolved(m, &err);
 	m->stage = MOVE_ASIDE;
 	pg_settle_stop(&m->settle);
 	pg_courier_stop(&m->to);
@@ -885,20 +913,26 @@ pg_move_resume(struct pg_agent *a)
 	pg_arena_fini(&arena);
 }
 
-PG_FN int
-pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e)
+PG_FN void
+pg_move_resolve(struct pg_agent *a, bool here, pg_durable_done *done,
+    void *arg)
 {
 	struct move *m = move_of(a);
+	struct pg_err err = { 0 };
 
-	if (m == NULL || m->stage != MOVE_SETTLE)
-		return pg_fail(e, PG_E_LIFECYCLE, "where Paglet '%.*s' is "
-		    "needs no decision", PG_STR_ARG(a->id));
+	if (m == NULL || m->stage != MOVE_SETTLE) {
+		pg_fail(&err, PG_E_LIFECYCLE, "where Paglet '%.*s' is needs "
+		    "no decision", PG_STR_ARG(a->id));
+		done(arg, &err);
+		return;
+	}
 	pg_settle_stop(&m->settle);
+	m->resolved = done;
+	m->resolved_arg = arg;
 	if (here)
 		move_fail(m, &m->last);
 	else
 		move_delivered(m, m->to.target.address);
-	return 0;
 }
 
 PG_FN struct pg_moves *
@@ -932,6 +966,7 @@ pg_moves_free(struct pg_moves *m)
 		return;
 	while (m->first != NULL) {
 		m->first->told = true;
+		m->first->resolved = NULL;
 		if (m->first->hold.agent != NULL)
 			pg_agent_unref(m->first->agent);
 		move_free(m->first);
