@@ -154,6 +154,39 @@ refused "${no}artifact exceeds maximum size*" \
 eventually "nothing is left here" nothing alpha
 [ -n "$(there beta)" ] || bad "what did not come is gone elsewhere"
 
+# The same bytes again, without a transfer id, while the file is on its way.
+arrivals() {
+	p events --entry "$alpha" --json --limit 1000
+	grep -o '"kind": "arrival"' <<<"$out" | wc -l
+}
+before=$(arrivals)
+stored beta
+kill -STOP "${pid[beta]}"
+posting=()
+for i in 1 2; do
+	(
+		body=$(envelope "[$(item x "$beta" $id)]")
+		mkdir "$work/again$i"
+		work=$work/again$i
+		post "$alpha/agents" "$body"
+		echo "$status $(pick proxy.agent_id "$body")" >"$work/told"
+	) &
+	posting+=($!)
+done
+sleep 0.5
+kill -CONT "${pid[beta]}"
+wait "${posting[@]}"
+is "both are told that it is here" "200 e 200 e" \
+	"$(cat "$work"/again?/told | xargs)"
+is "it came once" $((before + 1)) "$(arrivals)"
+is "its content" abc "$(<"$work/alpha/work/e/x")"
+p dispose "$alpha/agents/e"
+eventually "nothing is left" nothing alpha
+is_gone() {
+	[[ $(there "$1") != *$2* ]]
+}
+eventually "nor there" is_gone beta "$id"
+
 # A list without files makes no file of this machine the paglet's.
 echo secret >"$work/secret"
 kind=activation

@@ -2,7 +2,7 @@
  * which size; that a list is on disk before anybody is told; and that what is
  * refused changes nothing.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/regular os/loop os/work host/wire host/files host/errand host/register */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/regular os/loop os/work host/wire host/files host/errand host/register */
 /* wrap: pg_agent_ref pg_agent_unref pg_durable_files pg_folder_path */
 #include "host/errand.h"
 #include "host/folder.h"
