@@ -45,9 +45,10 @@
  *            file_unregister {name T}; files {}: the list of Files;
  *            file_path {name T}: its path; work_folder {}: {path T}; of
  *            managed storage: storage_read {path T}: bytes;
- *            storage_write {path T, data}; storage_delete {path T?}; storage_list {path T?: a prefix}:
- *            [{path T, size I}]; storage_status {}: {root T, used_bytes I,
- *            quota_bytes I?, available_bytes I?, file_count I}
+ *            storage_write {path T, data}; storage_delete {path T?};
+ *            storage_list {path T?: a prefix}: [{path T, size I}];
+ *            storage_status {}: {root T, used_bytes I, quota_bytes I?,
+ *            available_bytes I?, file_count I}
  *   LOG      head {level T, text T}
  *   RUN_DONE head empty, or {error T}: run will not be called again
  * Anything else, and anything malformed, ends the child.
