@@ -23,7 +23,7 @@ struct import_item {
 	struct pg_str url, sha256; /* where it is; as its sender says */
 	int64_t size; /* the same; -1: not said */
 	bool far;     /* on another host */
-	bool taken;   /* here now */
+	bool lent;    /* the artifact is ours, and is lent for it */
 };
 
 struct pg_import {
@@ -207,7 +207,7 @@ import_here(struct pg_import *im, struct pg_str sha256, int64_t size)
 	struct pg_err err = { 0 };
 	int rc;
 
-	it->taken = true;
+	it->lent = it->id.n > 0 && !it->far;
 	r.size_bytes = size;
 	r.sha256 = sha256;
 	r.current_host_name = im->host->name;
@@ -274,13 +274,13 @@ import_check(struct pg_import *im, struct import_item *it, struct pg_err *e)
 }
 
 static void
-import_take(struct pg_import *im)
+import_lend(struct pg_import *im)
 {
 	struct import_item *it = &im->items[im->at];
 	struct pg_err err = { 0 };
 
 	if (import_check(im, it, &err) < 0 ||
-	    pg_artifacts_take(im->host->artifacts, it->id, im->to,
+	    pg_artifacts_lend(im->host->artifacts, it->id, im->to,
 	    import_on_taken, im, &err) < 0)
 		import_fail(im, &err);
 }
@@ -518,7 +518,7 @@ import_next(struct pg_import *im)
 	else if (it->far)
 		import_fetch(im);
 	else
-		import_take(im);
+		import_lend(im);
 }
 
 /* Names that become the same on disk are told apart by a number. */
@@ -731,20 +731,17 @@ pg_import_sync(struct pg_import *im, pg_import_done *done, void *arg)
 	pg_errand_start(&s->errand);
 }
 
-/* Those that are still to be fetched here, and are its own. */
-static void
-import_remove_rest(struct pg_import *im)
+PG_FN void
+pg_import_keep(struct pg_import *im)
 {
 	struct import_item *it;
-	struct pg_err err;
 
 	for (it = im->items; it < im->items + im->n; it++) {
-		err = (struct pg_err){ 0 };
-		if (it->far || it->taken || it->id.n == 0 ||
-		    import_check(im, it, &err) < 0)
-			continue;
-		pg_artifacts_remove(im->host->artifacts, it->id, NULL, NULL,
-		    &err);
+		/* What can not be removed now expires. */
+		if (it->lent)
+			pg_artifacts_remove(im->host->artifacts, it->id,
+			    NULL, NULL, NULL);
+		it->lent = false;
 	}
 }
 
@@ -755,11 +752,13 @@ pg_import_end(struct pg_import *im, bool kept)
 
 	if (im == NULL)
 		return;
-	for (it = im->items; kept && it < im->items + im->n; it++)
-		if (it->far)
+	if (kept)
+		pg_import_keep(im);
+	for (it = im->items; it < im->items + im->n; it++)
+		if (kept && it->far)
 			import_delete_far(im, it);
-	if (!kept)
-		import_remove_rest(im);
+		else if (it->lent)
+			pg_artifacts_give_back(im->host->artifacts, it->id);
 	if (!kept && im->has_staged && !im->has_place)
 		pg_folder_unstage(im->host, im->staged);
 	import_free(im);

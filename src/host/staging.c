@@ -359,7 +359,12 @@ staging_undo_next(struct pg_staging *s)
 PG_FN void
 pg_staging_undo(struct pg_staging *s, pg_staging_done *done)
 {
-	assert(s->call == NULL && s->errand == NULL);
+	/* It may have come back while files were removed here. */
+	pg_errand_abandon(s->errand);
+	s->errand = NULL;
+	if (s->call != NULL)
+		pg_call_cancel(s->call);
+	s->call = NULL;
 	s->done = done;
 	s->at = 0;
 	staging_undo_next(s);

@@ -18,6 +18,7 @@
 struct artifact_entry {
 	struct pg_artifact a; /* its texts are one allocation, at name.p */
 	struct artifact_leave *leave; /* NULL: it stays */
+	bool lent; /* it is there, but for nobody */
 };
 
 /* Somebody who waits for an artifact to be gone. Owner: what it waits for. */
@@ -27,7 +28,7 @@ struct artifact_waiter {
 	struct artifact_waiter *next;
 };
 
-/* An artifact is removed, or given away. Owner: ar, until it has ended. */
+/* An artifact is removed, given away or lent. Owner: ar, until it has ended. */
 struct artifact_leave {
 	struct pg_job job;
 	struct pg_artifacts *ar;
@@ -35,7 +36,7 @@ struct artifact_leave {
 	struct artifact_entry *entry; /* NULL: there was none */
 	struct artifact_waiter *waiters, **last;
 	char *path; /* NULL: it is removed */
-	bool gone;
+	bool lend, gone;
 	struct pg_err err;
 };
 
@@ -201,7 +202,7 @@ artifact_find(struct pg_artifacts *ar, struct pg_str id, struct pg_err *e)
 	if (pg_artifacts_check_id(id, e) < 0)
 		return NULL;
 	en = ar != NULL ? artifact_get(ar, id) : NULL;
-	if (en != NULL && en->leave == NULL &&
+	if (en != NULL && en->leave == NULL && !en->lent &&
 	    !artifact_expired(&en->a, pg_now_wall()))
 		return en;
 	pg_fail(e, PG_E_NO_ARTIFACT, "No artifact '%.*s'", PG_STR_ARG(id));
@@ -226,7 +227,8 @@ pg_artifacts_each(struct pg_artifacts *ar, struct pg_str owner,
 
 	for (i = 0; ar != NULL && i < ar->n; i++) {
 		en = ar->entries[i];
-		if (en->leave == NULL && !artifact_expired(&en->a, now) &&
+		if (en->leave == NULL && !en->lent &&
+		    !artifact_expired(&en->a, now) &&
 		    (owner.p == NULL || pg_str_eq(owner, en->a.owner)))
 			each(arg, &en->a);
 	}
@@ -281,11 +283,33 @@ artifact_leave_run(struct pg_job *j)
 
 	if (le->entry == NULL)
 		return;
-	if (le->path != NULL)
+	if (le->lend)
+		pg_vault_lend(v, le->entry->a.id, le->path, &le->err);
+	else if (le->path != NULL)
 		pg_vault_take(v, le->entry->a.id, le->path, &le->gone,
 		    &le->err);
 	else
 		pg_vault_remove(v, le->entry->a.id, &le->gone, &le->err);
+}
+
+static int artifact_leave(struct pg_artifacts *ar,
+    struct artifact_entry *en, const char *path, bool lend,
+    pg_artifact_done *done, void *arg, struct pg_err *e);
+
+/* Those who wait behind the one that it is lent to want it gone. */
+static void
+artifact_lent(struct artifact_leave *le)
+{
+	struct artifact_waiter *rest = le->waiters->next;
+	struct artifact_entry *en = le->entry;
+
+	if (rest != NULL && artifact_leave(le->ar, en, NULL, false, NULL,
+	    NULL, &le->err) == 0) {
+		le->waiters->next = NULL;
+		*en->leave->last = rest;
+		en->leave->last = le->last;
+	}
+	en->lent = le->err.code == PG_E_OK;
 }
 
 /* It has ended: tell everybody. They may begin what they like. */
@@ -294,13 +318,16 @@ artifact_leave_done(struct pg_job *j)
 {
 	struct artifact_leave *le = PG_CONTAINER(j, struct artifact_leave,
 	    job);
-	const struct pg_err *err = le->err.code != PG_E_OK ? &le->err : NULL;
+	const struct pg_err *err;
 	struct artifact_waiter *w;
 
 	if (le->entry != NULL)
 		le->entry->leave = NULL;
+	if (le->lend)
+		artifact_lent(le);
 	if (le->gone)
 		artifact_drop(le->ar, le->entry);
+	err = le->err.code != PG_E_OK ? &le->err : NULL;
 	for (w = le->waiters; w != NULL; w = w->next)
 		if (w->done != NULL)
 			w->done(w->arg, err);
@@ -321,12 +348,14 @@ artifact_wait(struct artifact_leave *le, pg_artifact_done *done, void *arg)
 /* en NULL: there is none, which is told all the same. */
 static int
 artifact_leave(struct pg_artifacts *ar, struct artifact_entry *en,
-    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e)
+    const char *path, bool lend, pg_artifact_done *done, void *arg,
+    struct pg_err *e)
 {
 	struct artifact_leave *le = pg_alloc(sizeof(*le));
 
 	le->ar = ar;
 	le->entry = en;
+	le->lend = lend;
 	le->path = path != NULL ? pg_strdup(pg_str(path)) : NULL;
 	le->last = &le->waiters;
 	le->next = ar->leaves;
@@ -355,7 +384,7 @@ pg_artifacts_remove(struct pg_artifacts *ar, struct pg_str id,
 		return -1;
 	en = artifact_get(ar, id);
 	if (en == NULL || en->leave == NULL)
-		return artifact_leave(ar, en, NULL, done, arg, e);
+		return artifact_leave(ar, en, NULL, false, done, arg, e);
 	artifact_wait(en->leave, done, arg);
 	return 0;
 }
@@ -368,7 +397,27 @@ pg_artifacts_take(struct pg_artifacts *ar, struct pg_str id,
 
 	if (en == NULL)
 		return -1;
-	return artifact_leave(ar, en, path, done, arg, e);
+	return artifact_leave(ar, en, path, false, done, arg, e);
+}
+
+PG_FN int
+pg_artifacts_lend(struct pg_artifacts *ar, struct pg_str id,
+    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e)
+{
+	struct artifact_entry *en = artifact_find(ar, id, e);
+
+	if (en == NULL)
+		return -1;
+	return artifact_leave(ar, en, path, true, done, arg, e);
+}
+
+PG_FN void
+pg_artifacts_give_back(struct pg_artifacts *ar, struct pg_str id)
+{
+	struct artifact_entry *en = artifact_get(ar, id);
+
+	if (en != NULL)
+		en->lent = false;
 }
 
 /* ---- Limits ---- */
@@ -735,7 +784,8 @@ artifact_sweep_expired(struct pg_artifacts *ar)
 	for (i = 0; i < ar->n && n < ARTIFACT_SWEEP_MAX; i++) {
 		en = ar->entries[i];
 		if (en->leave == NULL && artifact_expired(&en->a, now) &&
-		    artifact_leave(ar, en, NULL, NULL, NULL, NULL) == 0)
+		    artifact_leave(ar, en, NULL, false, NULL, NULL,
+		    NULL) == 0)
 			n++;
 	}
 }

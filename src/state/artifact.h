@@ -73,6 +73,15 @@ PG_FN int pg_artifacts_remove(struct pg_artifacts *ar, struct pg_str id,
 PG_FN int pg_artifacts_take(struct pg_artifacts *ar, struct pg_str id,
     const char *path, pg_artifact_done *done, void *arg, struct pg_err *e);
 
+/* Lend it: its bytes become that file as well. Nobody finds the artifact from
+ * now on until it is given back; it may be removed. Failure as above: it is
+ * there again. Not lent any more after a crash. */
+PG_FN int pg_artifacts_lend(struct pg_artifacts *ar, struct pg_str id,
+    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e);
+/* That file is not wanted, and was not changed. Fine if the artifact has been
+ * removed. */
+PG_FN void pg_artifacts_give_back(struct pg_artifacts *ar, struct pg_str id);
+
 /* ---- What arrives ---- */
 
 struct pg_deposit;

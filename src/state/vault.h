@@ -59,8 +59,11 @@ PG_FN int pg_vault_blob(const struct pg_vault *v, const char *id,
  * that is worth after a crash nobody knows. */
 PG_FN int pg_vault_remove(const struct pg_vault *v, const char *id,
     bool *gone, struct pg_err *e);
-/* Make its bytes the file at path, in place of another one, as one step and
- * on disk; then remove it. On failure before that path is as it was. */
+/* Make its bytes the file at path as well, in place of another one, as one step
+ * and on disk. On failure path is as it was. */
+PG_FN int pg_vault_lend(const struct pg_vault *v, const char *id,
+    const char *path, struct pg_err *e);
+/* The same, and remove it. */
 PG_FN int pg_vault_take(const struct pg_vault *v, const char *id,
     const char *path, bool *gone, struct pg_err *e);
 /* Remove what lies in tmp/ and was not changed since `before` (wall clock),

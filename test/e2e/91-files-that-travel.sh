@@ -84,6 +84,22 @@ files "$kim"
 is "a move to its own host loses nothing" 4 "$(pick 'files.#')"
 left "it" alpha "$four"
 
+p create $counter --id own --entry "$alpha"
+echo own >"$work/own"
+p call "$alpha/agents/own" register path="$work/own" mode=move
+exits 0 dispatch "$alpha/agents/own" "$alpha"
+files "$alpha/agents/own"
+is "mode move to its own host" "$work/own" "$(pick files.0.current_path)"
+is "has gone nowhere" own "$(<"$work/own")"
+exits 0 dispatch "$alpha/agents/own" "$alpha" --arrival-mode inactive
+is "nor asleep" own "$(<"$work/own")"
+p activate "$alpha/agents/own"
+exits 0 dispatch "$alpha/agents/own" "$beta"
+is "and can still travel" own "$(<"$work/beta/work/own/own")"
+[ ! -e "$work/own" ] || bad "mode move leaves the source, after that"
+p dispose "$beta/agents/own"
+left "its own" beta ""
+
 exits 0 dispatch "$kim" "$beta" --arrival-mode inactive
 left "arrived asleep" beta "$four"
 stop beta KILL

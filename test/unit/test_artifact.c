@@ -881,6 +881,66 @@ what_can_not_be_given_stays(void **state)
 	assert_true(finds(r.id));
 }
 
+static int
+lends(const char *id, const char *path, struct result *r)
+{
+	memset(r, 0, sizeof(*r));
+	if (pg_artifacts_lend(ar, pg_str(id), path, on_done, r, &r->err) < 0)
+		return -1;
+	while (r->done == 0)
+		turn();
+	return r->err.code == PG_E_OK ? 0 : -1;
+}
+
+static void
+it_can_be_lent(void **state)
+{
+	struct result r, s, t;
+	char path[100];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/elsewhere", dir);
+	must_store(1000, &r);
+	assert_int_equal(lends(r.id, path, &s), 0);
+	assert_int_equal(size_of(path), 1000);
+	assert_false(finds(r.id));
+	assert_int_equal(lends(r.id, path, &s), -1);
+	check_files(1);
+	pg_artifacts_give_back(ar, pg_str(r.id));
+	assert_true(finds(r.id));
+	/* Removed while it is lent. */
+	assert_int_equal(lends(r.id, path, &s), 0);
+	assert_int_equal(removes(r.id, &s), 0);
+	check_files(0);
+	pg_artifacts_give_back(ar, pg_str(r.id));
+	assert_false(finds(r.id));
+	/* Removed while it is being lent. */
+	must_store(2000, &r);
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(pg_artifacts_lend(ar, pg_str(r.id), path, on_done,
+	    &s, NULL), 0);
+	assert_int_equal(removes(r.id, &t), 0);
+	assert_int_equal(s.done, 1);
+	assert_int_equal(s.err.code, PG_E_OK);
+	assert_int_equal(size_of(path), 2000);
+	check_files(0);
+	assert_int_equal(pg_artifacts_used(ar), 0);
+}
+
+static void
+what_can_not_be_lent_stays(void **state)
+{
+	struct result r, s;
+	char path[100];
+
+	(void)state;
+	must_store(1000, &r);
+	snprintf(path, sizeof(path), "%s/none/elsewhere", dir);
+	assert_int_equal(lends(r.id, path, &s), -1);
+	assert_true(finds(r.id));
+	check_files(1);
+}
+
 static void
 what_has_expired_is_gone(void **state)
 {
@@ -1119,6 +1179,8 @@ main(void)
 		TEST(bytes_are_read_after_the_removal),
 		TEST(it_can_be_given_away),
 		TEST(what_can_not_be_given_stays),
+		TEST(it_can_be_lent),
+		TEST(what_can_not_be_lent_stays),
 		TEST(what_has_expired_is_gone),
 		TEST(old_temporaries_are_swept),
 		TEST(bad_metadata_are_set_aside),
