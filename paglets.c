@@ -135,6 +135,7 @@
 #include "src/host/envelope.c"
 #include "src/host/settle.c"
 #include "src/host/staging.c"
+#include "src/host/courier.c"
 #include "src/host/move.c"
 #include "src/host/stored.c"
 #include "src/host/calls.c"

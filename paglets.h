@@ -784,7 +784,8 @@ PG_API void paglets_future_free(struct paglets_future *f);
  * host cannot have completed it. Several are under way at once as futures of
  * one client.
  *
- * What a host does not have is "no_artifact".
+ * What a host does not have is "no_artifact"; what is over its limits,
+ * "no_room".
  *
  * An artifact is named by its id or the beginning of one, on the host given
  * (NULL: the entry host), or, without a host, by HOST/ID or

@@ -36,17 +36,19 @@
  *            by a step of run, so that a MESSAGE sent meanwhile is still to be
  *            handled}; body {...}:
  *            dispatch {target T} or {ticket {}}; clone the same or {} for
- *            this host; dispose {}; deactivate {request? {}}; send {agent_id T, host_url? T, message
- *            Message, oneway B, timeout? F}; create {agent_class_name T,
+ *            this host; dispose {}; deactivate {request? {}}; send
+ *            {agent_id T, host_url? T, message Message, oneway B,
+ *            timeout? F}; create {agent_class_name T,
  *            state_class_name T, state? {}, init?, agent_id? T, target? T};
  *            hosts {}; property_get {name T}; property_set {name T, value T
  *            or null}; file_register {path T, name? T, mode? T}: the File;
  *            file_unregister {name T}; files {}: the list of Files;
- *            file_path {name T}: its path; work_folder {}: {path T}; of managed storage:
- *            storage_read {path T}: bytes; storage_write {path T, data};
- *            storage_delete {path T?}; storage_list {path T?: a prefix}:
- *            [{path T, size I}]; storage_status {}: {root T, used_bytes I,
- *            quota_bytes I?, available_bytes I?, file_count I}
+ *            file_path {name T}: its path; work_folder {}: {path T}; of
+ *            managed storage: storage_read {path T}: bytes;
+ *            storage_write {path T, data}; storage_delete {path T?};
+ *            storage_list {path T?: a prefix}: [{path T, size I}];
+ *            storage_status {}: {root T, used_bytes I, quota_bytes I?,
+ *            available_bytes I?, file_count I}
  *   LOG      head {level T, text T}
  *   RUN_DONE head empty, or {error T}: run will not be called again
  * Anything else, and anything malformed, ends the child.

@@ -203,6 +203,12 @@ pg_code_exit(enum pg_code code)
 	return err_row(code)->exit;
 }
 
+PG_FN bool
+pg_code_alike(enum pg_code a, enum pg_code b)
+{
+	return strcmp(pg_code_wire(a), pg_code_wire(b)) == 0;
+}
+
 PG_FN enum pg_code
 pg_code_from_wire(struct pg_str wire, struct pg_str token)
 {

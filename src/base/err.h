@@ -30,6 +30,7 @@
 	X(NOT_FOUND, "not_found", "HostError", 400, 3)                  \
 	X(USAGE, "usage", "HostError", 400, 2)                          \
 	X(NO_ARTIFACT, "no_artifact", "TransferError", 400, 3)          \
+	X(NO_ROOM, "no_room", "TransferError", 400, 7)                  \
 	X(SLOW, "slow", "HostError", 408, 6)                            \
 	X(LIMIT, "limit", "HostError", 413, 7)                          \
 	X(URI_LIMIT, "uri_limit", "HostError", 414, 7)                  \
@@ -90,6 +91,8 @@ PG_FN const char *pg_code_wire(enum pg_code code);
 PG_FN const char *pg_code_token(enum pg_code code);
 PG_FN int pg_code_status(enum pg_code code);
 PG_FN int pg_code_exit(enum pg_code code);
+/* Whether they have the same wire name: one is the other, or finer. */
+PG_FN bool pg_code_alike(enum pg_code a, enum pg_code b);
 
 /* The code for a wire name; PG_E_REMOTE for an unknown one. token, when not
  * empty, picks the finer code that shares the wire name. */

@@ -16,7 +16,8 @@ pg_ask_failed(struct pg_ask *r, struct pg_err *e)
 	    pg_str(paglets_client_error_type(r->client)),
 	    pg_str(paglets_client_error_code(r->client))), "%s",
 	    paglets_client_error(r->client));
-	if (!f.answered && e->code == PG_E_UNREACHABLE)
+	/* One that got a request is there. */
+	if (!f.answered && !f.maybe_done && e->code == PG_E_UNREACHABLE)
 		return pg_fail(e, e->code, "%s; start a host with `paglets "
 		    "serve`, or name one with --entry URL", e->msg);
 	if (!f.answered && e->code == PG_E_TIMEOUT)

@@ -339,14 +339,13 @@ holdings_describe(struct holdings_item *it, struct paglets_upload *u)
 		return -1;
 	if (life > 0 && life < PG_DURATION_MAX)
 		u->expires_at = pg_to_seconds(pg_now_wall() + life);
-	if (strcmp(it->word, "-") != 0) {
+	if (it->fd < 0) {
 		u->path = it->word;
 		return 0;
 	}
-	it->fd = pg_holdings_stdin(&it->err);
 	u->has_fd = true;
 	u->fd = it->fd;
-	return it->fd < 0 ? -1 : 0;
+	return 0;
 }
 
 static struct paglets_future *
@@ -396,13 +395,30 @@ holdings_check_put(struct pg_ask *r, struct pg_err *e)
 	return 0;
 }
 
+/* Before anything is sent: as long as this takes, nothing else goes on. */
+static int
+holdings_read_stdin(struct holdings *s, struct pg_err *e)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		if (strcmp(s->items[i].word, "-") != 0)
+			continue;
+		s->items[i].fd = pg_holdings_stdin(e);
+		if (s->items[i].fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 holdings_put(struct pg_ask *r, struct pg_err *e)
 {
 	struct holdings s;
 	int rc;
 
-	if (holdings_check_put(r, e) < 0 || holdings_init(&s, r, e) < 0)
+	if (holdings_check_put(r, e) < 0 || holdings_init(&s, r, e) < 0 ||
+	    holdings_read_stdin(&s, e) < 0)
 		return -1;
 	s.start = holdings_start_put;
 	holdings_transfer(&s);
@@ -671,8 +687,8 @@ holdings_remove(struct holdings_item *it)
 	const struct paglets_value *info = paglets_artifact_info(r->client,
 	    host, it->word);
 
-	if (info != NULL && paglets_artifact_remove(r->client, host,
-	    it->word) == 0)
+	if (info != NULL && paglets_artifact_remove_ref(r->client,
+	    paglets_get(info, "artifact")) == 0)
 		it->result = info;
 	else
 		pg_ask_failed(r, &it->err);

@@ -176,6 +176,18 @@ deliver_may_repeat(const struct deliver *d, const struct pg_response *r)
 	return r->maybe_sent ? d->t.done < d->t.total : d->t.tries > 0;
 }
 
+/* There was no answer, and may never be. */
+static void
+deliver_explain(struct deliver *d)
+{
+	struct paglets_future *f = d->t.f;
+
+	if (f->failure.maybe_done)
+		pg_fail(&f->err, f->err.code, "%s; it may be kept there all "
+		    "the same: see `paglets artifacts list` before you send it "
+		    "again", f->err.msg);
+}
+
 static void
 deliver_on_done(void *arg, const struct pg_response *r)
 {
@@ -188,8 +200,10 @@ deliver_on_done(void *arg, const struct pg_response *r)
 		d->answer = t->f->reply;
 		deliver_check(d);
 	} else if (deliver_may_repeat(d, r)) {
+		t->f->failure.maybe_done = false;
 		pg_haul_again(t);
 	} else {
+		deliver_explain(d);
 		pg_haul_fail(t);
 	}
 }

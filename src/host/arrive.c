@@ -289,6 +289,8 @@ arrive_start(struct arriving *r)
 	if (pg_agent_start(r->agent, arrive_hook(r->kind), r->init,
 	    &r->state, arrive_on_started, r, &err) < 0)
 		arrive_undo(r, &err);
+	else if (r->import != NULL)
+		pg_import_keep(r->import);
 }
 
 static void
@@ -367,8 +369,9 @@ arrive_make_room(struct pg_host *h, const struct pg_arrive *in,
 		    "it takes", PG_STR_ARG(h->name), PG_HOST_AGENTS_MAX);
 	if (a == NULL)
 		return 0;
-	if (a->phase == PG_AGENT_CRASHED || a == in->replaces || (in->kind != PG_KIND_CREATION &&
-	    a->phase == PG_AGENT_MOVING && h->up.may_replace(a))) {
+	if (a->phase == PG_AGENT_CRASHED || a == in->replaces ||
+	    (in->kind != PG_KIND_CREATION && a->phase == PG_AGENT_MOVING &&
+	    h->up.may_replace(a))) {
 		*old = a;
 		return 0;
 	}
@@ -779,14 +782,14 @@ arrive_on_decided(void *arg, const struct pg_err *err, struct pg_str url,
 	free(d);
 }
 
-/* A sender without transfer ids repeats its POST byte for byte. */
+/* A sender without transfer ids repeats its POST byte for byte: it has come
+ * already, and is here. */
 static bool
 arrive_repeated(struct pg_host *h, const struct pg_arrive *in)
 {
 	const struct pg_agent *a = pg_agent_find(h, in->id);
 
-	return a != NULL && in->digest != NULL &&
-	    a->phase == PG_AGENT_ACTIVE &&
+	return a != NULL && a->phase == PG_AGENT_ACTIVE &&
 	    memcmp(a->arrival_digest, in->digest,
 	    sizeof(a->arrival_digest)) == 0;
 }
@@ -798,14 +801,17 @@ arrive_once(struct pg_host *h, const struct pg_arrive *in,
 	struct pg_transfer *t;
 	struct arrive_decision *d;
 
-	if (transfer_id.n == 0) {
-		if (arrive_repeated(h, in))
-			done(arg, NULL, h->address, in->id);
-		else
-			arrive_with_files(h, in, done, arg);
+	if (transfer_id.n > 0) {
+		t = pg_transfer_begin(h, transfer_id, done, arg);
+	} else if (in->digest == NULL) {
+		arrive_with_files(h, in, done, arg);
 		return;
+	} else if (arrive_repeated(h, in)) {
+		done(arg, NULL, h->address, in->id);
+		return;
+	} else {
+		t = pg_transfer_begin_body(h, in->digest, done, arg);
 	}
-	t = pg_transfer_begin(h, transfer_id, done, arg);
 	if (t == NULL)
 		return;
 	d = pg_alloc(sizeof(*d));

@@ -8,7 +8,7 @@
 #include "../codec/json.h"
 #include "../codec/range.h"
 
-/* ---- Records -------------------------------------------------------------- */
+/* ---- Records ------------------------------------------------------------ */
 
 static void
 artifacts_put_text(struct pg_buf *out, const char *key, struct pg_str text)
@@ -69,7 +69,7 @@ artifacts_reply_ok(struct pg_api *r)
 	pg_api_send(r);
 }
 
-/* ---- Looking ---------------------------------------------------------------- */
+/* ---- Looking ------------------------------------------------------------ */
 
 struct artifacts_listing {
 	const struct pg_host *host;
@@ -114,7 +114,7 @@ pg_artifacts_metadata(struct pg_api *r)
 		artifacts_reply(r, a);
 }
 
-/* ---- Downloads --------------------------------------------------------------- */
+/* ---- Downloads ---------------------------------------------------------- */
 
 /* An answer whose file is being opened. Lives in the exchange's arena. */
 struct artifacts_download {
@@ -287,7 +287,7 @@ pg_artifacts_download(struct pg_api *r)
 	pg_artifacts_serve(r, r->segments[1], false);
 }
 
-/* ---- Removing ----------------------------------------------------------------- */
+/* ---- Removing ----------------------------------------------------------- */
 
 static void
 artifacts_removed(void *arg, const struct pg_err *err)
@@ -316,7 +316,7 @@ pg_artifacts_delete(struct pg_api *r)
 		artifacts_reply_ok(r);
 }
 
-/* ---- Uploads ------------------------------------------------------------------- */
+/* ---- Uploads ------------------------------------------------------------ */
 
 static void
 artifacts_on_room(void *arg)

@@ -22,6 +22,7 @@
 struct waiting_call {
 	struct pg_agent *agent; /* a reference */
 	uint32_t id;
+	pid_t pid; /* of the process that waits: the next one counts anew */
 	struct pg_buf body; /* of a request to another host */
 };
 
@@ -30,7 +31,7 @@ calls_wait(struct pg_agent *a, uint32_t id)
 {
 	struct waiting_call *w = pg_alloc(sizeof(*w));
 
-	*w = (struct waiting_call){ .agent = a, .id = id };
+	*w = (struct waiting_call){ .agent = a, .id = id, .pid = a->pid };
 	pg_agent_ref(a);
 	return w;
 }
@@ -38,7 +39,8 @@ calls_wait(struct pg_agent *a, uint32_t id)
 static void
 calls_end(struct waiting_call *w, const struct pg_outcome *o)
 {
-	pg_agent_answer(w->agent, w->id, o);
+	if (w->agent->pid == w->pid)
+		pg_agent_answer(w->agent, w->id, o);
 	pg_agent_unref(w->agent);
 	pg_buf_fini(&w->body);
 	free(w);

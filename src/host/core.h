@@ -168,6 +168,7 @@ struct pg_host {
 	struct pg_hub *hub;
 	struct pg_node *node; /* NULL: it listens itself */
 	struct pg_store *store; /* NULL: nothing is kept on disk */
+	bool damaged; /* agents are missing that it holds, or held */
 	struct pg_artifacts *artifacts; /* NULL: the same */
 	struct pg_import *imports; /* under way */
 	struct pg_errand *errands; /* blocking work under way */

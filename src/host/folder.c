@@ -1,6 +1,7 @@
 /* folder: see folder.h. Which paglets have a folder is known, so that one
  * without costs nothing when it goes. In DIR/work, no id begins with a dot:
- * .was-ID stands aside, .in-N is not yet anybody's, and the rest is sweep's.
+ * .was-ID stands aside, .in-N is not yet anybody's, .kept-ID was found without
+ * its paglet when records were missing, and the rest is sweep's.
  */
 
 #include "folder.h"
@@ -17,7 +18,8 @@
 #include <unistd.h>
 
 #define FOLDER_WAS ".was-"
-#define FOLDER_NAME (sizeof(FOLDER_WAS) + PG_AGENT_ID_MAX)
+#define FOLDER_KEPT ".kept-"
+#define FOLDER_NAME (sizeof(FOLDER_KEPT) + PG_AGENT_ID_MAX)
 
 /* Owner: the host. */
 struct pg_folders {
@@ -220,11 +222,52 @@ folder_was_kept(struct pg_host *h, const char *name)
 }
 
 static void
+folder_rename(struct pg_folders *f, const char *from, const char *to)
+{
+	int dir = pg_sweep_dir(f->sweep);
+
+	if (renameat(dir, from, dir, to) == 0)
+		pg_log(PG_LOG_WARN, "folder: %s/%s is now %s", f->path, from,
+		    to);
+	else
+		pg_log(PG_LOG_ERROR, "folder: %s/%s: %s", f->path, from,
+		    strerror(errno));
+}
+
+/* Whether it is kept for a paglet whose record is missing; if that is back, so
+ * is its folder. */
+static bool
+folder_is_kept(struct pg_host *h, const char *name)
+{
+	size_t n = strlen(FOLDER_KEPT);
+	char kept[FOLDER_NAME];
+
+	if (strncmp(name, FOLDER_KEPT, n) == 0) {
+		if (pg_agent_find(h, pg_str(name + n)) != NULL &&
+		    pg_map_get(&h->folders->have, pg_str(name + n)) == NULL) {
+			folder_rename(h->folders, name, name + n);
+			folder_note(h->folders, pg_str(name + n));
+		}
+		return true;
+	}
+	if (!h->damaged)
+		return false;
+	if (pg_wire_check_id(pg_str(name), NULL) == 0 &&
+	    pg_agent_find(h, pg_str(name)) == NULL) {
+		snprintf(kept, sizeof(kept), FOLDER_KEPT "%s", name);
+		folder_rename(h->folders, name, kept);
+		return true;
+	}
+	return strncmp(name, FOLDER_WAS, strlen(FOLDER_WAS)) == 0 &&
+	    pg_agent_find(h, pg_str(name + strlen(FOLDER_WAS))) == NULL;
+}
+
+static void
 folder_found(struct pg_host *h, const char *name)
 {
 	struct pg_str id = pg_str(name);
 
-	if (pg_sweep_is_out(name))
+	if (pg_sweep_is_out(name) || folder_is_kept(h, name))
 		return;
 	if (folder_was_kept(h, name)) {
 		id = pg_str_skip(id, strlen(FOLDER_WAS));
@@ -329,4 +372,5 @@ pg_folders_free(struct pg_folders *f)
 }
 
 #undef FOLDER_WAS
+#undef FOLDER_KEPT
 #undef FOLDER_NAME

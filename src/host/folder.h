@@ -18,7 +18,9 @@
 PG_FN struct pg_folders *pg_folders_new(struct pg_host *h, struct pg_err *e);
 /* After pg_work_free. NULL is fine. */
 PG_FN void pg_folders_free(struct pg_folders *f);
-/* The agents are on their tables: what belongs to none of them goes. */
+/* The agents are on their tables: what belongs to none of them goes; but if
+ * records are damaged (h->damaged) it is kept as .kept-ID for a paglet of that
+ * id that is there after another start. */
 PG_FN void pg_folders_sweep(struct pg_host *h);
 
 /* The folder's path, whether or not it is there; id must be valid. -1: this

@@ -11,6 +11,7 @@
 #include "bind.h"
 #include "errand.h"
 #include "folder.h"
+#include "obtain.h"
 #include "remote.h"
 #include "wire.h"
 
@@ -23,7 +24,7 @@ struct import_item {
 	struct pg_str url, sha256; /* where it is; as its sender says */
 	int64_t size; /* the same; -1: not said */
 	bool far;     /* on another host */
-	bool taken;   /* here now */
+	bool lent;    /* the artifact is ours, and is lent for it */
 };
 
 struct pg_import {
@@ -37,9 +38,7 @@ struct pg_import {
 	char staged[PG_FOLDER_PATH], place[PG_FOLDER_PATH];
 	bool has_staged, has_place;
 	char to[PG_FOLDER_PATH + PG_FILE_STORED_MAX + 16]; /* present file */
-	struct pg_call *call;
-	struct pg_deposit *deposit;
-	struct pg_buf rest; /* of a piece that found no room */
+	struct pg_obtain *obtain; /* of the present file, or NULL */
 	struct pg_errand *errand;
 	struct pg_timer timer;
 	struct pg_err err; /* told when it fires */
@@ -128,11 +127,8 @@ import_free(struct pg_import *im)
 	if (im->next != NULL)
 		im->next->prev = im->prev;
 	pg_timer_stop(&im->timer);
-	if (im->call != NULL)
-		pg_call_cancel(im->call);
-	pg_deposit_cancel(im->deposit);
+	pg_obtain_cancel(im->obtain);
 	pg_errand_abandon(im->errand);
-	pg_buf_fini(&im->rest);
 	pg_files_unref(im->files);
 	pg_arena_fini(&im->arena);
 	free(im);
@@ -161,8 +157,6 @@ import_fail(struct pg_import *im, const struct pg_err *err)
 {
 	struct pg_err why = *err;
 
-	pg_deposit_cancel(im->deposit);
-	im->deposit = NULL;
 	im->err = why;
 	/* A copy within the host says enough by itself. */
 	if (im->at >= im->n || im->items[im->at].id.n > 0)
@@ -189,7 +183,7 @@ static void
 import_delete_far(struct pg_import *im, const struct import_item *it)
 {
 	struct pg_request r = { .method = "DELETE",
-		.timeout = PG_IMPORT_CALL_TIME, .max_reply = 64 * 1024 };
+		.timeout = PG_IMPORT_REMOVE_TIME, .max_reply = 64 * 1024 };
 
 	pg_remote_start(im->host, it->url, &r, import_on_deleted, NULL,
 	    "/artifacts/%.*s", PG_STR_ARG(it->id));
@@ -207,7 +201,7 @@ import_here(struct pg_import *im, struct pg_str sha256, int64_t size)
 	struct pg_err err = { 0 };
 	int rc;
 
-	it->taken = true;
+	it->lent = it->id.n > 0 && !it->far;
 	r.size_bytes = size;
 	r.sha256 = sha256;
 	r.current_host_name = im->host->name;
@@ -248,8 +242,11 @@ import_check(struct pg_import *im, struct import_item *it, struct pg_err *e)
 		return pg_fail(e, PG_E_TRANSFER, "No artifact '%.*s'",
 		    PG_STR_ARG(it->id));
 	a = pg_artifacts_find(im->host->artifacts, it->id, e);
-	if (a == NULL)
+	if (a == NULL) {
+		/* Not what the peer asked for. */
+		e->code = PG_E_TRANSFER;
 		return -1;
+	}
 	if (a->owner.n > 0 && !pg_str_eq(a->owner, im->agent_id))
 		return pg_fail(e, PG_E_TRANSFER, "artifact '%.*s' is another "
 		    "paglet's", PG_STR_ARG(it->id));
@@ -271,93 +268,21 @@ import_check(struct pg_import *im, struct import_item *it, struct pg_err *e)
 }
 
 static void
-import_take(struct pg_import *im)
+import_lend(struct pg_import *im)
 {
 	struct import_item *it = &im->items[im->at];
 	struct pg_err err = { 0 };
 
 	if (import_check(im, it, &err) < 0 ||
-	    pg_artifacts_take(im->host->artifacts, it->id, im->to,
+	    pg_artifacts_lend(im->host->artifacts, it->id, im->to,
 	    import_on_taken, im, &err) < 0)
 		import_fail(im, &err);
 }
 
 /* ---- From another host ------------------------------------------------- */
 
-/* Give the deposit as much as it takes: 1 all, 0 the rest waits, -1 with e. */
-static int
-import_feed(struct pg_import *im, struct pg_str data, struct pg_err *e)
-{
-	size_t n, done = 0;
-	char *room;
-
-	while (done < data.n) {
-		room = pg_deposit_room(im->deposit, &n, e);
-		if (room == NULL && e->code != PG_E_OK)
-			return -1;
-		if (n == 0)
-			break;
-		n = PG_MIN(n, data.n - done);
-		memcpy(room, data.p + done, n);
-		pg_deposit_filled(im->deposit, n);
-		done += n;
-	}
-	if (data.p == im->rest.p)
-		pg_buf_drop(&im->rest, done);
-	else
-		pg_buf_puts(&im->rest, pg_str_skip(data, done));
-	return im->rest.n == 0;
-}
-
-static void import_complete(struct pg_import *im);
-
 static void
-import_broken(struct pg_import *im, const struct pg_err *err)
-{
-	if (im->call != NULL)
-		pg_call_cancel(im->call);
-	im->call = NULL;
-	import_fail(im, err);
-}
-
-static void
-import_on_room(void *arg)
-{
-	struct pg_import *im = arg;
-	struct pg_err err = { 0 };
-	int rc;
-
-	if (im->deposit == NULL)
-		return;
-	rc = import_feed(im, pg_buf_str(&im->rest), &err);
-	if (rc < 0)
-		import_broken(im, &err);
-	else if (rc > 0 && im->call != NULL)
-		pg_call_resume(im->call);
-	else if (rc > 0)
-		import_complete(im);
-}
-
-static void
-import_on_data(void *arg, struct pg_str data)
-{
-	struct pg_import *im = arg;
-	struct pg_err err = { 0 };
-	int rc;
-
-	if (im->rest.n > 0) {
-		pg_buf_puts(&im->rest, data);
-		return;
-	}
-	rc = import_feed(im, data, &err);
-	if (rc < 0)
-		import_broken(im, &err);
-	else if (rc == 0)
-		pg_call_pause(im->call);
-}
-
-static void
-import_on_deposited(void *arg, const struct pg_artifact *a,
+import_on_obtained(void *arg, const struct pg_artifact *a,
     const struct pg_err *err)
 {
 	struct pg_import *im = arg;
@@ -365,7 +290,7 @@ import_on_deposited(void *arg, const struct pg_artifact *a,
 	struct pg_err no = { 0 };
 	struct pg_str id = it->id;
 
-	im->deposit = NULL;
+	im->obtain = NULL;
 	if (err != NULL) {
 		import_fail(im, err);
 		return;
@@ -383,34 +308,6 @@ import_on_deposited(void *arg, const struct pg_artifact *a,
 }
 
 static void
-import_complete(struct pg_import *im)
-{
-	pg_deposit_finish(im->deposit, import_on_deposited, im);
-}
-
-static void
-import_on_got(void *arg, const struct pg_response *r)
-{
-	struct pg_import *im = arg;
-	struct pg_arena a;
-	struct pg_value *v;
-	struct pg_err err = { 0 };
-
-	im->call = NULL;
-	if (r->status == 200) {
-		if (im->rest.n == 0)
-			import_complete(im);
-		return;
-	}
-	pg_arena_init(&a, PG_REMOTE_REPLY_MAX * 4);
-	pg_remote_reply(im->host, im->items[im->at].url, r, &a, &v, &err);
-	if (err.code == PG_E_OK)
-		pg_fail(&err, PG_E_REMOTE, "status %d", r->status);
-	import_fail(im, &err);
-	pg_arena_fini(&a);
-}
-
-static void
 import_fetch(struct pg_import *im)
 {
 	struct import_item *it = &im->items[im->at];
@@ -419,23 +316,12 @@ import_fetch(struct pg_import *im)
 		.sha256 = it->sha256,
 		.expires_at = pg_to_seconds(pg_now_wall() +
 		    PG_ARTIFACT_SPOOL_TTL) };
-	struct pg_request r = { .method = "GET",
-		.timeout = PG_IMPORT_CALL_TIME,
-		.silence = PG_IMPORT_SILENCE, .on_data = import_on_data,
-		.max_reply = PG_REMOTE_REPLY_MAX, .accept = "*/*" };
 	struct pg_err err = { 0 };
 
-	if (im->host->artifacts == NULL)
-		pg_fail(&err, PG_E_TRANSFER, "this host keeps no files");
-	else
-		im->deposit = pg_deposit_begin(im->host->artifacts, &spec,
-		    import_on_room, im, &err);
-	if (im->deposit == NULL) {
+	im->obtain = pg_obtain_start(im->host, it->url, it->id, &spec,
+	    import_on_obtained, im, &err);
+	if (im->obtain == NULL)
 		import_fail(im, &err);
-		return;
-	}
-	im->call = pg_remote_start(im->host, it->url, &r, import_on_got, im,
-	    "/artifacts/%.*s", PG_STR_ARG(it->id));
 }
 
 /* ---- A copy ------------------------------------------------------------ */
@@ -515,7 +401,7 @@ import_next(struct pg_import *im)
 	else if (it->far)
 		import_fetch(im);
 	else
-		import_take(im);
+		import_lend(im);
 }
 
 /* Names that become the same on disk are told apart by a number. */
@@ -728,20 +614,17 @@ pg_import_sync(struct pg_import *im, pg_import_done *done, void *arg)
 	pg_errand_start(&s->errand);
 }
 
-/* Those that are still to be fetched here, and are its own. */
-static void
-import_remove_rest(struct pg_import *im)
+PG_FN void
+pg_import_keep(struct pg_import *im)
 {
 	struct import_item *it;
-	struct pg_err err;
 
 	for (it = im->items; it < im->items + im->n; it++) {
-		err = (struct pg_err){ 0 };
-		if (it->far || it->taken || it->id.n == 0 ||
-		    import_check(im, it, &err) < 0)
-			continue;
-		pg_artifacts_remove(im->host->artifacts, it->id, NULL, NULL,
-		    &err);
+		/* What can not be removed now expires. */
+		if (it->lent)
+			pg_artifacts_remove(im->host->artifacts, it->id,
+			    NULL, NULL, NULL);
+		it->lent = false;
 	}
 }
 
@@ -752,11 +635,13 @@ pg_import_end(struct pg_import *im, bool kept)
 
 	if (im == NULL)
 		return;
-	for (it = im->items; kept && it < im->items + im->n; it++)
-		if (it->far)
+	if (kept)
+		pg_import_keep(im);
+	for (it = im->items; it < im->items + im->n; it++)
+		if (kept && it->far)
 			import_delete_far(im, it);
-	if (!kept)
-		import_remove_rest(im);
+		else if (it->lent)
+			pg_artifacts_give_back(im->host->artifacts, it->id);
 	if (!kept && im->has_staged && !im->has_place)
 		pg_folder_unstage(im->host, im->staged);
 	import_free(im);

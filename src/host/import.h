@@ -8,8 +8,8 @@
 
 #include "agent.h"
 
-#define PG_IMPORT_CALL_TIME (10 * PG_SEC) /* until a download begins */
-#define PG_IMPORT_SILENCE (30 * PG_SEC)   /* it may stand still */
+/* For one that was fetched elsewhere to be removed there. */
+#define PG_IMPORT_REMOVE_TIME (10 * PG_SEC)
 
 struct pg_import;
 
@@ -44,8 +44,12 @@ PG_FN int pg_import_place(struct pg_import *im, struct pg_err *e);
 /* Have that on disk. done as above. */
 PG_FN void pg_import_sync(struct pg_import *im, pg_import_done *done,
     void *arg);
-/* Over. kept: it is the paglet's, and what lies elsewhere is removed there;
- * else it is all removed here, with what has not been fetched. NULL is fine. */
+/* From now on the paglet may use them: their artifacts here are gone. Until
+ * then they are only lent, so that an envelope that fails may be repeated. */
+PG_FN void pg_import_keep(struct pg_import *im);
+/* Over. kept: as _keep, and what lies elsewhere is removed there; else what was
+ * brought is removed, and artifacts stay where they were, unless _keep was
+ * called: who put them down removes them, or they expire. NULL is fine. */
 PG_FN void pg_import_end(struct pg_import *im, bool kept);
 /* The host ends: nobody is called back. */
 PG_FN void pg_imports_free(struct pg_host *h);

@@ -6,19 +6,15 @@
 #include "move.h"
 
 #include "../base/log.h"
-#include "envelope.h"
+#include "courier.h"
 #include "folder.h"
 #include "import.h"
 #include "inactive.h"
 #include "mesh.h"
 #include "message.h"
-#include "remote.h"
 #include "settle.h"
 #include "staging.h"
-#include "destination.h"
 #include "wire.h"
-
-#define MOVE_ANSWER_MAX ((size_t)4 << 20) /* bytes of a peer's answer */
 
 enum move_stage {
 	MOVE_PREFLIGHT, /* asking the target for its health */
@@ -43,17 +39,11 @@ struct move {
 	enum move_stage stage;
 	bool in_call;
 	bool local;     /* the target is this host */
-	bool ambiguous; /* an attempt may have arrived without an answer */
 	bool told;      /* done was called */
 	struct pg_arena arena;
-	struct pg_ticket ticket;
-	struct pg_str url; /* of the target, as resolved */
-	struct pg_destination target;
+	struct pg_courier to; /* the target */
 	char id[PG_ID_LEN + 1];        /* of the transfer */
 	char clone_id[PG_ID_LEN + 1];
-	struct pg_span state;
-	struct pg_buf head, tail; /* of the envelope, around the state */
-	int64_t attempt;
 	struct pg_err last; /* why the last attempt failed */
 	struct pg_err failure; /* why it is over */
 	bool recorded; /* the disk says that it is leaving */
@@ -61,10 +51,10 @@ struct move {
 	struct pg_staging staging; /* of its files at the target */
 	struct pg_import *import;  /* of a clone's files, on this host */
 	bool hooked; /* has to be told of the failure */
-	struct pg_timer timer;
-	struct pg_call *call;
 	pg_arrive_done *done;
 	void *arg;
+	pg_durable_done *resolved; /* tells who decided; NULL: nobody has */
+	void *resolved_arg;
 };
 
 struct pg_moves {
@@ -72,7 +62,6 @@ struct pg_moves {
 };
 
 static void move_turn(struct move *m);
-static void move_post(struct move *m);
 static void move_ask(struct move *m);
 
 /* ---- Ends --------------------------------------------------------------- */
@@ -87,24 +76,39 @@ move_tell(struct move *m, const struct pg_err *err, struct pg_str url,
 	m->done(m->arg, err, url, id);
 }
 
+/* For the write that makes a person's decision last, or instead of it. */
+static pg_durable_done *
+move_take_resolved(struct move *m)
+{
+	pg_durable_done *done = m->resolved;
+
+	m->resolved = NULL;
+	return done;
+}
+
+static void
+move_tell_resolved(struct move *m, const struct pg_err *err)
+{
+	pg_durable_done *done = move_take_resolved(m);
+
+	if (done != NULL)
+		done(m->resolved_arg, err);
+}
+
 static void
 move_free(struct move *m)
 {
+	move_tell_resolved(m, NULL);
 	if (m->prev != NULL)
 		m->prev->next = m->next;
 	else
 		m->host->moves->first = m->next;
 	if (m->next != NULL)
 		m->next->prev = m->prev;
-	pg_timer_stop(&m->timer);
+	pg_courier_fini(&m->to);
 	pg_settle_stop(&m->settle);
 	pg_staging_fini(&m->staging);
 	pg_import_end(m->import, false);
-	if (m->call != NULL)
-		pg_call_cancel(m->call);
-	pg_bulk_unref(m->state.bulk);
-	pg_buf_fini(&m->head);
-	pg_buf_fini(&m->tail);
 	pg_agent_unref(m->agent);
 	pg_arena_fini(&m->arena);
 	free(m);
@@ -119,7 +123,8 @@ move_stay(struct move *m)
 
 	if (m->recorded && a->phase != PG_AGENT_GONE &&
 	    a->phase != PG_AGENT_CRASHED)
-		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, NULL, NULL);
+		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL,
+		    move_take_resolved(m), m->resolved_arg);
 	if (a->phase == PG_AGENT_MOVING && !pg_child_running(&a->child)) {
 		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 		pg_agent_end_running(a, &(struct pg_outcome){
@@ -192,7 +197,7 @@ move_event(struct move *m)
 
 	if (m->kind == PG_KIND_CLONE)
 		pg_put_str(&a, data, "clone_agent_id", move_agent_id(m));
-	pg_put(&a, data, "target", pg_destination_value(&m->target,
+	pg_put(&a, data, "target", pg_destination_value(&m->to.target,
 	    m->kind != PG_KIND_RETRACT, &a));
 	pg_host_event(m->host, pg_kind_name(m->kind), m->agent, data, NULL);
 	pg_arena_fini(&a);
@@ -204,11 +209,11 @@ move_failed_event(struct move *m, const char *stage, const struct pg_err *err)
 	struct pg_arena a = { 0 };
 	struct pg_value *data = pg_value_dict(&a);
 
-	pg_put_str(&a, data, "destination", m->ticket.destination);
+	pg_put_str(&a, data, "destination", m->to.ticket.destination);
 	pg_put_strz(&a, data, "stage", stage);
-	if (m->attempt > 0) {
-		pg_put_int(&a, data, "attempt", m->attempt);
-		pg_put_int(&a, data, "attempts", m->ticket.retries + 1);
+	if (m->to.attempt > 0) {
+		pg_put_int(&a, data, "attempt", m->to.attempt);
+		pg_put_int(&a, data, "attempts", m->to.ticket.retries + 1);
 	}
 	pg_host_event(m->host, "transfer-failed", m->agent, data, err);
 	pg_arena_fini(&a);
@@ -236,12 +241,13 @@ move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 		pg_agent_adopt(instead, waiting);
 	else
 		pg_forward_note(m->host, a->id, url, waiting);
-	/* Nobody waits for this: until it is on disk the record says leaving,
-	 * and the target will say that it has it. */
-	if (instead == NULL)
-		pg_durable_gone(a, url, PG_STR_NULL, NULL, NULL);
-	if (instead == NULL)
+	/* Nobody but who decided it waits for this: until it is on disk the
+	 * record says leaving, and the target will say that it has it. */
+	if (instead == NULL) {
+		pg_durable_gone(a, url, PG_STR_NULL, move_take_resolved(m),
+		    m->resolved_arg);
 		pg_folder_drop(m->host, a->id);
+	}
 	pg_agent_remove(a, &gone);
 	pg_buf_fini(&b);
 	pg_arena_fini(&arena);
@@ -258,7 +264,7 @@ move_on_cloned(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		    PG_STR_ARG(m->agent->id), o->err->msg);
 	m->stage = MOVE_OVER;
 	pg_agent_release(&m->hold);
-	move_tell(m, NULL, m->url, move_agent_id(m));
+	move_tell(m, NULL, m->to.url, move_agent_id(m));
 	move_free(m);
 }
 
@@ -272,9 +278,9 @@ move_on_finished(struct pg_staging *g, const struct pg_err *err)
 		return; /* it is coming back meanwhile */
 	m->stage = MOVE_OVER;
 	move_event(m);
-	move_leave(m, m->url, NULL);
+	move_leave(m, m->to.url, NULL);
 	pg_agent_release(&m->hold);
-	move_tell(m, NULL, m->url, m->agent->id);
+	move_tell(m, NULL, m->to.url, m->agent->id);
 	move_free(m);
 }
 
@@ -283,7 +289,7 @@ move_on_finished(struct pg_staging *g, const struct pg_err *err)
 static void
 move_delivered(struct move *m, struct pg_str url)
 {
-	m->url = pg_arena_str(&m->arena, url);
+	m->to.url = pg_arena_str(&m->arena, url);
 	if (m->kind != PG_KIND_CLONE) {
 		m->stage = MOVE_FINISH;
 		pg_staging_commit(&m->staging, move_on_finished);
@@ -319,7 +325,7 @@ move_on_not_there(struct pg_settle *s, bool searched)
 	if (searched && m->kind != PG_KIND_CLONE) {
 		pg_log(PG_LOG_WARN, "move: %.*s not found at %.*s: it goes on "
 		    "here", PG_STR_ARG(m->agent->id),
-		    PG_STR_ARG(m->target.address));
+		    PG_STR_ARG(m->to.target.address));
 		move_failed_event(m, "search", &m->last);
 	}
 	move_fail(m, &m->last);
@@ -333,7 +339,7 @@ move_on_silent(struct pg_settle *s)
 	struct pg_err err = { 0 };
 
 	pg_fail(&err, PG_E_TRANSFER, "Transfer to %.*s got no answer and can "
-	    "not be settled yet: %s", PG_STR_ARG(m->target.address),
+	    "not be settled yet: %s", PG_STR_ARG(m->to.target.address),
 	    m->last.msg);
 	if (m->kind == PG_KIND_CLONE)
 		move_fail(m, &err);
@@ -351,154 +357,63 @@ move_ask(struct move *m)
 	m->stage = MOVE_SETTLE;
 	m->settle.host = m->host;
 	m->settle.ops = &ops;
-	m->settle.target = m->target.address;
+	m->settle.target = m->to.target.address;
 	m->settle.agent_id = move_agent_id(m);
 	m->settle.transfer_id = m->id;
-	m->settle.by_id = m->target.settles;
+	m->settle.by_id = m->to.target.settles;
 	m->settle.once = m->kind == PG_KIND_CLONE;
-	m->settle.first = m->ticket.timeout;
+	m->settle.first = m->to.ticket.timeout;
 	pg_settle_start(&m->settle);
-}
-
-/* ---- The envelope -------------------------------------------------------- */
-
-/* The messages it has seen, the one that makes it leave with the answer that
- * this one will get. */
-static struct pg_value *
-move_seen(struct move *m)
-{
-	struct pg_arena *a = &m->arena;
-	struct pg_value *list = pg_dedupe_value(m->agent->window, a,
-	    pg_loop_now(m->host->loop)), *copy = NULL;
-	struct pg_msg *msg = m->agent->running;
-	struct pg_buf b = { 0 };
-
-	if (m->in_call && msg != NULL && msg->given_id) {
-		pg_wire_bare(&b, pg_wire_proxy(a, m->target.address,
-		    m->agent->id), NULL);
-		list = pg_dedupe_foresee(list, a, msg->once,
-		    &(struct pg_outcome){ .body = pg_buf_str(&b) });
-	}
-	if (list != NULL && pg_value_copy(a, list, &copy) < 0)
-		copy = NULL;
-	pg_buf_fini(&b);
-	return copy;
-}
-
-static struct pg_value *
-move_metadata(struct move *m)
-{
-	struct pg_arena *a = &m->arena;
-	struct pg_value *d = pg_value_dict(a), *seen, *files;
-
-	if (m->kind != PG_KIND_RETRACT)
-		pg_put(a, d, "transfer_ticket", pg_ticket_value(&m->ticket,
-		    m->url, a));
-	pg_put_strz(a, d, "transfer_id", m->id);
-	files = pg_staging_value(&m->staging, a);
-	if (files != NULL)
-		pg_put(a, d, "registered_files", files);
-	if (m->agent->restart)
-		pg_put_strz(a, d, "restart", "on-crash");
-	if (m->kind != PG_KIND_CLONE && (seen = move_seen(m)) != NULL)
-		pg_put(a, d, "seen", seen);
-	return d;
-}
-
-static void
-move_envelope(struct move *m)
-{
-	struct pg_agent *a = m->agent;
-	struct pg_envelope v = { .kind = pg_str(pg_kind_name(m->kind)),
-		.agent_id = move_agent_id(m), .class_name = a->class_name,
-		.state_class = a->state_class,
-		.source_name = m->host->name,
-		.source_address = m->host->address,
-		.target_name = m->target.name,
-		.target_address = m->target.address };
-
-	if (m->kind == PG_KIND_CLONE)
-		v.clone_of = a->id;
-	v.metadata = move_metadata(m);
-	pg_envelope_write(&v, &m->head, &m->tail);
 }
 
 /* ---- POST ---------------------------------------------------------------- */
 
 static void
-move_on_retry_time(struct pg_timer *t)
+move_post(struct move *m)
 {
-	move_post(PG_CONTAINER(t, struct move, timer));
+	const struct pg_papers papers = { .agent = m->agent,
+		.kind = m->kind, .agent_id = move_agent_id(m),
+		.transfer_id = m->id, .in_call = m->in_call,
+		.files = pg_staging_value(&m->staging, &m->arena) };
+
+	m->stage = MOVE_POST;
+	pg_courier_write(&m->to, &papers);
+	pg_courier_post(&m->to);
 }
 
-/* All attempts have failed, m->last says how the last one did. */
 static void
-move_exhausted(struct move *m)
+move_on_attempt_failed(struct pg_courier *c, const struct pg_err *err)
 {
+	struct move *m = PG_CONTAINER(c, struct move, to);
+
+	m->last = *err;
+	move_failed_event(m, "post", err);
+}
+
+static void
+move_on_delivered(struct pg_courier *c, struct pg_str url)
+{
+	struct move *m = PG_CONTAINER(c, struct move, to);
+
+	m->last = (struct pg_err){ 0 };
+	move_delivered(m, url);
+}
+
+static void
+move_on_exhausted(struct pg_courier *c, const struct pg_err *err,
+    bool ambiguous)
+{
+	struct move *m = PG_CONTAINER(c, struct move, to);
+
+	m->last = *err;
 	if (m->kind != PG_KIND_RETRACT)
 		pg_fail(&m->last, PG_E_TRANSFER, "Transfer to %.*s failed "
 		    "after %" PRId64 " attempt(s): %s",
-		    PG_STR_ARG(m->target.address), m->attempt, m->last.msg);
-	if (m->ambiguous)
+		    PG_STR_ARG(c->target.address), c->attempt, err->msg);
+	if (ambiguous)
 		move_ask(m);
 	else
 		move_fail(m, &m->last);
-}
-
-static struct pg_str
-move_proxy_url(const struct pg_value *answer, struct pg_str otherwise)
-{
-	return pg_value_text(pg_value_get(pg_value_get(answer, "proxy"),
-	    "host_url"), otherwise);
-}
-
-static void
-move_on_posted(void *arg, const struct pg_response *r)
-{
-	struct move *m = arg;
-	struct pg_arena a;
-	struct pg_value *v;
-
-	m->call = NULL;
-	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
-	m->last = (struct pg_err){ 0 };
-	if (pg_remote_reply(m->host, m->target.address, r, &a, &v,
-	    &m->last) == 0) {
-		m->url = pg_arena_str(&m->arena, move_proxy_url(v,
-		    m->target.address));
-		move_delivered(m, m->url);
-		goto out;
-	}
-	/* An error in the words of a host is a decision; silence, what a
-	 * gateway says, and what a host did not foresee, is not. */
-	if (r->status == 0 ? r->maybe_sent : !pg_remote_decided(r) ||
-	    (r->status == 500 && m->target.settles))
-		m->ambiguous = true;
-	move_failed_event(m, "post", &m->last);
-	if (m->attempt <= m->ticket.retries)
-		pg_timer_set(m->host->loop, &m->timer,
-		    PG_MAX(m->ticket.retry_interval, 1), move_on_retry_time);
-	else
-		move_exhausted(m);
-out:
-	pg_arena_fini(&a);
-}
-
-static void
-move_post(struct move *m)
-{
-	struct pg_post post = { .type = "application/x-paglets-pickle",
-		.timeout = m->ticket.timeout, .nbody = 3 };
-
-	m->stage = MOVE_POST;
-	m->attempt++;
-	post.body[0].text = pg_buf_str(&m->head);
-	post.body[1].bulk = m->state.bulk;
-	post.body[1].off = m->state.off;
-	post.body[1].len = m->state.len;
-	post.body[2].text = pg_buf_str(&m->tail);
-	m->call = pg_remote_post(m->host, m->target.address, &post,
-	    move_on_posted, m, "/agents");
 }
 
 /* ---- The same host ------------------------------------------------------- */
@@ -527,11 +442,11 @@ move_local(struct move *m)
 {
 	struct pg_arrive in = { .kind = m->kind, .id = move_agent_id(m),
 		.class_name = m->agent->class_name,
-		.state_class = m->agent->state_class, .state = m->state,
+		.state_class = m->agent->state_class, .state = m->to.state,
 		.source = m->agent->id };
 
 	m->stage = MOVE_LOCAL;
-	in.inactive = m->ticket.inactive;
+	in.inactive = m->to.ticket.inactive;
 	in.restart = m->agent->restart;
 	in.files = m->agent->files;
 	if (m->kind == PG_KIND_CLONE && m->import != NULL) {
@@ -584,17 +499,17 @@ static void
 move_aside(struct pg_agent *a)
 {
 	struct move *m = move_of(a);
+	struct pg_err err = { 0 };
 
 	assert(m != NULL);
 	if (m->stage == MOVE_LOCAL)
 		return;
+	pg_fail(&err, PG_E_LIFECYCLE, "Paglet '%.*s' is coming back",
+	    PG_STR_ARG(a->id));
+	move_tell_resolved(m, &err);
 	m->stage = MOVE_ASIDE;
-	m->ambiguous = true;
 	pg_settle_stop(&m->settle);
-	pg_timer_stop(&m->timer);
-	if (m->call != NULL)
-		pg_call_cancel(m->call);
-	m->call = NULL;
+	pg_courier_stop(&m->to);
 }
 
 /* What a host that starts again has to know of a move; see move_restore. */
@@ -606,10 +521,10 @@ move_record_value(struct move *m)
 
 	pg_put_strz(a, d, "transfer_id", m->id);
 	pg_put_strz(a, d, "kind", pg_kind_name(m->kind));
-	pg_put_str(a, d, "url", m->url);
-	pg_put_str(a, d, "target_name", m->target.name);
-	pg_put_str(a, d, "target_address", m->target.address);
-	pg_put_bool(a, d, "settle", m->target.settles);
+	pg_put_str(a, d, "url", m->to.url);
+	pg_put_str(a, d, "target_name", m->to.target.name);
+	pg_put_str(a, d, "target_address", m->to.target.address);
+	pg_put_bool(a, d, "settle", m->to.target.settles);
 	files = pg_staging_record(&m->staging, a);
 	if (files != NULL)
 		pg_put(a, d, "staged", files);
@@ -644,16 +559,16 @@ move_replaced(struct pg_agent *a, struct pg_agent *b)
 	assert(m != NULL && a->hidden);
 	local = m->stage == MOVE_LOCAL;
 	m->stage = MOVE_OVER;
-	m->url = m->host->address;
+	m->to.url = m->host->address;
 	/* It has been away. */
 	if (!local)
 		pg_staging_commit(&m->staging, NULL);
 	move_event(m);
-	move_leave(m, m->url, b);
+	move_leave(m, m->to.url, b);
 	if (local)
 		return; /* move_on_local follows */
 	pg_agent_release(&m->hold);
-	move_tell(m, NULL, m->url, a->id);
+	move_tell(m, NULL, m->to.url, a->id);
 	move_free(m);
 }
 
@@ -673,7 +588,6 @@ move_leaving(void *arg, const struct pg_err *err)
 		move_local(m);
 		return;
 	}
-	move_envelope(m);
 	move_post(m);
 }
 
@@ -718,9 +632,9 @@ move_stage(struct move *m)
 {
 	m->staging.host = m->host;
 	m->staging.files = pg_files_ref(m->agent->files);
-	m->staging.target = m->target.address;
+	m->staging.target = m->to.target.address;
 	m->staging.owner = move_agent_id(m);
-	m->staging.timeout = m->ticket.timeout;
+	m->staging.timeout = m->to.ticket.timeout;
 	m->staging.copies = m->kind == PG_KIND_CLONE;
 	pg_staging_start(&m->staging, move_on_staged);
 }
@@ -740,7 +654,7 @@ move_on_snapshot(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 	}
 	m->stage = MOVE_STAGE;
 	/* The agent has just kept it as its last state. */
-	m->state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
+	m->to.state = (struct pg_span){ .bulk = pg_bulk_ref(a->state),
 		.off = a->state_off, .len = a->state_len };
 	if (m->local && m->kind == PG_KIND_CLONE && a->files != NULL)
 		m->import = pg_import_copies(m->host, move_agent_id(m),
@@ -816,7 +730,7 @@ move_turn(struct move *m)
 	}
 }
 
-/* ---- Preflight ------------------------------------------------------------ */
+/* ---- Preflight ---------------------------------------------------------- */
 
 static void
 move_preflight_failed(struct move *m, const struct pg_err *why)
@@ -825,7 +739,7 @@ move_preflight_failed(struct move *m, const struct pg_err *why)
 
 	if (m->kind == PG_KIND_RETRACT && why->code != PG_E_TIMEOUT) {
 		/* Tolerated: the POST will tell. */
-		m->target.name = m->target.address = m->url;
+		m->to.target.name = m->to.target.address = m->to.url;
 		move_turn(m);
 		return;
 	}
@@ -833,37 +747,20 @@ move_preflight_failed(struct move *m, const struct pg_err *why)
 		err = *why;
 	else
 		pg_fail(&err, PG_E_TRANSFER, "Could not preflight transfer "
-		    "target %.*s: %s", PG_STR_ARG(m->url), why->msg);
+		    "target %.*s: %s", PG_STR_ARG(m->to.url), why->msg);
 	move_failed_event(m, "preflight", &err);
 	move_fail(m, &err);
 }
 
 static void
-move_on_health(void *arg, const struct pg_response *r)
+move_on_asked(struct pg_courier *c, const struct pg_err *err)
 {
-	struct move *m = arg;
-	struct pg_arena a;
-	struct pg_value *v;
-	struct pg_err err = { 0 };
+	struct move *m = PG_CONTAINER(c, struct move, to);
 
-	m->call = NULL;
-	pg_arena_init(&a, MOVE_ANSWER_MAX * 4);
-	if (pg_remote_reply(m->host, m->url, r, &a, &v, &err) < 0 ||
-	    pg_destination_read(m->host, m->url, v, &m->arena, &m->target,
-	    &err) < 0 ||
-	    pg_ticket_check(&m->ticket, m->url, v, &err) < 0)
-		move_preflight_failed(m, &err);
+	if (err != NULL)
+		move_preflight_failed(m, err);
 	else
 		move_turn(m);
-	pg_arena_fini(&a);
-}
-
-static void
-move_preflight(struct move *m)
-{
-	m->stage = MOVE_PREFLIGHT;
-	m->call = pg_remote_get(m->host, m->url, m->ticket.timeout,
-	    move_on_health, m, "/health");
 }
 
 /* Ask the target first, so that an agent is not disturbed for nothing. */
@@ -873,7 +770,7 @@ move_first(struct move *m)
 	if (m->local)
 		move_turn(m);
 	else
-		move_preflight(m);
+		pg_courier_ask(&m->to);
 }
 
 /* The agent waits in its call, and may be asked for by nobody else. */
@@ -891,12 +788,16 @@ move_on_call_granted(struct pg_hold *h, const struct pg_err *err)
 	move_first(m);
 }
 
-/* ---- Orders ---------------------------------------------------------------- */
+/* ---- Orders ------------------------------------------------------------- */
 
 static struct move *
 move_new(struct pg_agent *a, enum pg_kind kind, pg_arrive_done *done,
     void *arg)
 {
+	static const struct pg_courier_ops ops = { .asked = move_on_asked,
+		.attempt_failed = move_on_attempt_failed,
+		.delivered = move_on_delivered,
+		.failed = move_on_exhausted };
 	struct pg_host *h = a->host;
 	struct move *m = pg_alloc(sizeof(*m));
 
@@ -905,6 +806,9 @@ move_new(struct pg_agent *a, enum pg_kind kind, pg_arrive_done *done,
 	if (m->next != NULL)
 		m->next->prev = m;
 	h->moves->first = m;
+	m->to.host = h;
+	m->to.arena = &m->arena;
+	m->to.ops = &ops;
 	pg_agent_ref(a);
 	pg_rand_id(m->id);
 	pg_rand_id(m->clone_id);
@@ -914,34 +818,19 @@ move_new(struct pg_agent *a, enum pg_kind kind, pg_arrive_done *done,
 static int
 move_resolve(struct move *m, struct pg_err *e)
 {
-	m->url = m->host->address;
-	if (m->ticket.destination.n > 0 &&
-	    pg_mesh_resolve(m->host->mesh, m->ticket.destination, &m->arena,
-	    &m->url, e) < 0)
+	m->to.url = m->host->address;
+	if (m->to.ticket.destination.n > 0 &&
+	    pg_mesh_resolve(m->host->mesh, m->to.ticket.destination, &m->arena,
+	    &m->to.url, e) < 0)
 		return -1;
-	m->local = pg_str_eq(m->url, m->host->address);
+	m->local = pg_str_eq(m->to.url, m->host->address);
 	if (m->local) {
-		m->target.name = m->host->name;
-		m->target.address = m->host->address;
-		m->target.health = m->host->up.health(m->host, &m->arena);
-		return pg_ticket_check(&m->ticket, m->url, m->target.health, e);
+		m->to.target.name = m->host->name;
+		m->to.target.address = m->host->address;
+		m->to.target.health = m->host->up.health(m->host, &m->arena);
+		return pg_ticket_check(&m->to.ticket, m->to.url,
+		    m->to.target.health, e);
 	}
-	return 0;
-}
-
-/* What outlives the order: copies of its texts. */
-static int
-move_keep_ticket(struct move *m, const struct pg_ticket *t)
-{
-	struct pg_value *caps = NULL;
-
-	m->ticket = *t;
-	m->ticket.destination = pg_arena_str(&m->arena, t->destination);
-	m->ticket.version = pg_arena_str(&m->arena, t->version);
-	if (t->capabilities != NULL &&
-	    pg_value_copy(&m->arena, t->capabilities, &caps) < 0)
-		return -1;
-	m->ticket.capabilities = caps;
 	return 0;
 }
 
@@ -954,7 +843,8 @@ pg_move_start(struct pg_agent *a, enum pg_kind kind,
 
 	m->in_call = in_call;
 	m->hold.granted = in_call ? move_on_call_granted : move_on_granted;
-	if (move_keep_ticket(m, t) < 0 || move_resolve(m, &err) < 0)
+	if (pg_ticket_copy(t, &m->arena, &m->to.ticket, &err) < 0 ||
+	    move_resolve(m, &err) < 0)
 		move_fail(m, &err);
 	else if (in_call)
 		pg_agent_hold_call(a, &m->hold);
@@ -962,7 +852,7 @@ pg_move_start(struct pg_agent *a, enum pg_kind kind,
 		move_first(m);
 }
 
-/* ---- After a start of the host, and by order --------------------------------- */
+/* ---- After a start of the host, and by order ---------------------------- */
 
 static int
 move_restore(struct move *m, const struct pg_value *v, struct pg_err *e)
@@ -974,18 +864,18 @@ move_restore(struct move *m, const struct pg_value *v, struct pg_err *e)
 	    pg_field_str(v, "url", &url, e) < 0 ||
 	    pg_field_str(v, "target_name", &name, e) < 0 ||
 	    pg_field_str(v, "target_address", &address, e) < 0 ||
-	    pg_field_bool_opt(v, "settle", &m->target.settles, e) < 0)
+	    pg_field_bool_opt(v, "settle", &m->to.target.settles, e) < 0)
 		return -1;
 	if (id.n != PG_ID_LEN)
 		return pg_fail(e, PG_E_SERIAL, "record of a move without id");
 	memcpy(m->id, id.p, id.n);
 	m->kind = pg_str_eqz(kind, "retract") ? PG_KIND_RETRACT :
 	    PG_KIND_DISPATCH;
-	m->url = pg_arena_str(&m->arena, url);
-	m->target.name = pg_arena_str(&m->arena, name);
-	m->target.address = pg_arena_str(&m->arena, address);
+	m->to.url = pg_arena_str(&m->arena, url);
+	m->to.target.name = pg_arena_str(&m->arena, name);
+	m->to.target.address = pg_arena_str(&m->arena, address);
 	m->staging.host = m->host;
-	m->staging.target = m->target.address;
+	m->staging.target = m->to.target.address;
 	return pg_staging_restore(&m->staging, pg_value_get(v, "staged"), e);
 }
 
@@ -1015,28 +905,34 @@ pg_move_resume(struct pg_agent *a)
 		    err.msg);
 		move_fail(m, &err);
 	} else {
-		pg_ticket_init(&m->ticket, m->url);
+		pg_ticket_init(&m->to.ticket, m->to.url);
 		pg_fail(&m->last, PG_E_TRANSFER, "the host ended during the "
-		    "transfer to %.*s", PG_STR_ARG(m->target.address));
+		    "transfer to %.*s", PG_STR_ARG(m->to.target.address));
 		move_ask(m);
 	}
 	pg_arena_fini(&arena);
 }
 
-PG_FN int
-pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e)
+PG_FN void
+pg_move_resolve(struct pg_agent *a, bool here, pg_durable_done *done,
+    void *arg)
 {
 	struct move *m = move_of(a);
+	struct pg_err err = { 0 };
 
-	if (m == NULL || m->stage != MOVE_SETTLE)
-		return pg_fail(e, PG_E_LIFECYCLE, "where Paglet '%.*s' is "
-		    "needs no decision", PG_STR_ARG(a->id));
+	if (m == NULL || m->stage != MOVE_SETTLE) {
+		pg_fail(&err, PG_E_LIFECYCLE, "where Paglet '%.*s' is needs "
+		    "no decision", PG_STR_ARG(a->id));
+		done(arg, &err);
+		return;
+	}
 	pg_settle_stop(&m->settle);
+	m->resolved = done;
+	m->resolved_arg = arg;
 	if (here)
 		move_fail(m, &m->last);
 	else
-		move_delivered(m, m->target.address);
-	return 0;
+		move_delivered(m, m->to.target.address);
 }
 
 PG_FN struct pg_moves *
@@ -1070,11 +966,10 @@ pg_moves_free(struct pg_moves *m)
 		return;
 	while (m->first != NULL) {
 		m->first->told = true;
+		m->first->resolved = NULL;
 		if (m->first->hold.agent != NULL)
 			pg_agent_unref(m->first->agent);
 		move_free(m->first);
 	}
 	free(m);
 }
-
-#undef MOVE_ANSWER_MAX

@@ -5,6 +5,7 @@
 #define PG_MOVE_H
 
 #include "arrive.h"
+#include "durable.h"
 #include "ticket.h"
 
 PG_FN struct pg_moves *pg_moves_new(struct pg_host *h);
@@ -23,8 +24,9 @@ PG_FN void pg_move_start(struct pg_agent *a, enum pg_kind kind,
 
 /* a was leaving when its host ended: find out where it is. */
 PG_FN void pg_move_resume(struct pg_agent *a);
-/* A person decides where a paglet is whose target can not be asked. -1 with
- * PG_E_LIFECYCLE: nothing is to be decided. */
-PG_FN int pg_move_resolve(struct pg_agent *a, bool here, struct pg_err *e);
+/* A person decides where a paglet is whose target can not be asked. done when
+ * that is on disk, or with PG_E_LIFECYCLE: nothing is to be decided. */
+PG_FN void pg_move_resolve(struct pg_agent *a, bool here,
+    pg_durable_done *done, void *arg);
 
 #endif

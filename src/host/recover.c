@@ -168,6 +168,8 @@ recover_first(struct pg_host *h, const struct pg_durable_record *r,
 		rc = pg_claims_restore(h->claims, r->id, r->value, e);
 	if (rc == 0)
 		return 0;
+	if (pg_str_eqz(r->kind, "agent"))
+		h->damaged = true;
 	/* One record that makes no sense does not keep the host down; it
 	 * stays where it is. */
 	pg_log(PG_LOG_ERROR, "recover: %.*s/%.*s: %s", PG_STR_ARG(r->kind),
@@ -349,9 +351,13 @@ pg_recover_load(struct pg_host *h, struct pg_err *e)
 	if (pg_durable_each(h, recover_first, e) < 0 ||
 	    pg_durable_each(h, recover_second, e) < 0)
 		return -1;
-	pg_store_sweep(h->store, recover_keep_file, h);
-	if (pg_store_corrupt(h->store) > 0)
+	if (pg_store_corrupt(h->store) > 0) {
+		h->damaged = true;
 		pg_host_event(h, "store-corrupt", NULL, NULL, NULL);
+	}
+	/* What belongs to nobody may be all that is left of somebody. */
+	if (!h->damaged)
+		pg_store_sweep(h->store, recover_keep_file, h);
 	return 0;
 }
 

@@ -101,11 +101,13 @@ register_set(struct pg_agent *a, struct pg_files *f)
 	a->files = f;
 }
 
-/* A registration that is being written down. */
+/* A change that is being written down. */
 struct register_saving {
-	struct pg_fileref file;
-	struct pg_files *files; /* that it lies in */
-	pg_register_done *done;
+	struct pg_agent *agent; /* a reference */
+	struct pg_files *before, *files;
+	const struct pg_fileref *file; /* in files; NULL: one was taken out */
+	pg_register_done *registered; /* or */
+	pg_durable_done *unregistered;
 	void *arg;
 };
 
@@ -114,21 +116,30 @@ register_on_saved(void *arg, const struct pg_err *err)
 {
 	struct register_saving *s = arg;
 
-	s->done(s->arg, err, err == NULL ? &s->file : NULL);
+	/* As if nobody had asked for it. */
+	if (err != NULL && s->agent->files == s->files)
+		register_set(s->agent, pg_files_ref(s->before));
+	if (s->file != NULL)
+		s->registered(s->arg, err, err == NULL ? s->file : NULL);
+	else
+		s->unregistered(s->arg, err);
+	pg_files_unref(s->before);
 	pg_files_unref(s->files);
+	pg_agent_unref(s->agent);
 	free(s);
 }
 
-static void
-register_save(struct registering *r)
+/* Set the list, and say what it was; takes f. */
+static struct register_saving *
+register_change(struct pg_agent *a, struct pg_files *f, void *arg)
 {
 	struct register_saving *s = pg_alloc(sizeof(*s));
-	struct pg_files *f = r->agent->files;
 
-	*s = (struct register_saving){ .files = pg_files_ref(f),
-		.file = *pg_files_find(f, r->file.name), .done = r->done,
-		.arg = r->arg };
-	pg_durable_files(r->agent, register_on_saved, s);
+	*s = (struct register_saving){ .agent = a, .arg = arg,
+		.before = pg_files_ref(a->files), .files = pg_files_ref(f) };
+	pg_agent_ref(a);
+	register_set(a, f);
+	return s;
 }
 
 static void
@@ -138,6 +149,7 @@ register_on_done(void *arg, struct pg_errand *errand,
 	struct registering *r = PG_CONTAINER(errand, struct registering,
 	    errand);
 	struct pg_agent *a = r->agent;
+	struct register_saving *s;
 	struct pg_files *f;
 	struct pg_err full = { 0 };
 
@@ -154,8 +166,10 @@ register_on_done(void *arg, struct pg_errand *errand,
 		register_end(r, &full);
 		return;
 	}
-	register_set(a, f);
-	register_save(r);
+	s = register_change(a, f, r->arg);
+	s->file = pg_files_find(f, r->file.name);
+	s->registered = r->done;
+	pg_durable_files(a, register_on_saved, s);
 }
 
 static void
@@ -224,10 +238,13 @@ PG_FN void
 pg_unregister(struct pg_agent *a, struct pg_str name, pg_durable_done *done,
     void *arg)
 {
+	struct register_saving *s;
+
 	if (pg_files_find(a->files, name) == NULL) {
 		done(arg, NULL);
 		return;
 	}
-	register_set(a, pg_files_without(a->files, name));
-	pg_durable_files(a, done, arg);
+	s = register_change(a, pg_files_without(a->files, name), arg);
+	s->unregistered = done;
+	pg_durable_files(a, register_on_saved, s);
 }

@@ -691,6 +691,17 @@ routes_activate(struct pg_api *r)
 		pg_activate(a, routes_on_activated, r);
 }
 
+static void
+routes_on_done(void *arg, const struct pg_err *err)
+{
+	struct pg_api *r = arg;
+
+	if (err != NULL)
+		pg_api_fail(r, err);
+	else
+		routes_live(r);
+}
+
 /* {here B}: a person says where a paglet is whose target stays silent. */
 static void
 routes_resolve(struct pg_api *r)
@@ -701,21 +712,10 @@ routes_resolve(struct pg_api *r)
 
 	if (a != NULL && !pg_value_is(here, PG_T_BOOL))
 		pg_fail(&e, PG_E_HOST, "field 'here' must be bool");
-	if (e.code != PG_E_OK || pg_move_resolve(a, here->u.i != 0, &e) < 0)
+	if (e.code != PG_E_OK)
 		pg_api_fail(r, &e);
 	else
-		routes_live(r);
-}
-
-static void
-routes_on_disposed(void *arg, const struct pg_err *err)
-{
-	struct pg_api *r = arg;
-
-	if (err != NULL)
-		pg_api_fail(r, err);
-	else
-		routes_live(r);
+		pg_move_resolve(a, here->u.i != 0, routes_on_done, r);
 }
 
 static void
@@ -728,7 +728,7 @@ routes_dispose(struct pg_api *r)
 	if (a == NULL || pg_field_bool_opt(r->body, "force", &force, &e) < 0)
 		pg_api_fail(r, &e);
 	else
-		pg_dispose(a, false, force, routes_on_disposed, r);
+		pg_dispose(a, false, force, routes_on_done, r);
 }
 
 static void

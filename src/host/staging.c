@@ -40,7 +40,7 @@ static void
 staging_fail(struct pg_staging *s, struct pg_err *err)
 {
 	staging_close(s);
-	if (err->code != PG_E_TRANSFER && s->at < s->n)
+	if (!pg_code_alike(err->code, PG_E_TRANSFER) && s->at < s->n)
 		pg_fail(err, PG_E_TRANSFER, "registered file '%.*s': %s",
 		    PG_STR_ARG(s->items[s->at].file->name), err->msg);
 	staging_tell(s, err);
@@ -359,7 +359,12 @@ staging_undo_next(struct pg_staging *s)
 PG_FN void
 pg_staging_undo(struct pg_staging *s, pg_staging_done *done)
 {
-	assert(s->call == NULL && s->errand == NULL);
+	/* It may have come back while files were removed here. */
+	pg_errand_abandon(s->errand);
+	s->errand = NULL;
+	if (s->call != NULL)
+		pg_call_cancel(s->call);
+	s->call = NULL;
 	s->done = done;
 	s->at = 0;
 	staging_undo_next(s);

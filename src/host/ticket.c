@@ -13,6 +13,22 @@ pg_ticket_init(struct pg_ticket *t, struct pg_str destination)
 		.retry_interval = PG_SEC / 4 };
 }
 
+PG_FN int
+pg_ticket_copy(const struct pg_ticket *t, struct pg_arena *a,
+    struct pg_ticket *to, struct pg_err *e)
+{
+	struct pg_value *caps = NULL;
+
+	if (t->capabilities != NULL &&
+	    pg_value_copy(a, t->capabilities, &caps) < 0)
+		return pg_fail(e, PG_E_NOMEM, "no memory for a ticket");
+	*to = *t;
+	to->destination = pg_arena_str(a, t->destination);
+	to->version = pg_arena_str(a, t->version);
+	to->capabilities = caps;
+	return 0;
+}
+
 /* A duration in seconds: negative counts as 0, more than max as max. */
 static int
 ticket_seconds(const struct pg_value *d, const char *key, int64_t max,

@@ -24,6 +24,9 @@ struct pg_ticket {
 
 /* The defaults, for a plain target. */
 PG_FN void pg_ticket_init(struct pg_ticket *t, struct pg_str destination);
+/* A ticket that outlives what t borrows from: its text lies in a. */
+PG_FN int pg_ticket_copy(const struct pg_ticket *t, struct pg_arena *a,
+    struct pg_ticket *to, struct pg_err *e);
 /* PG_E_HOST naming the field. */
 PG_FN int pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
     struct pg_err *e);

@@ -22,6 +22,7 @@ struct pg_transfer {
 	struct pg_transfer *prev, *next; /* by age */
 	enum transfer_status status;
 	bool durable; /* a refusal that is on disk */
+	bool unnamed; /* its id is the digest of a body */
 	int64_t time;
 	struct pg_str id; /* owned, behind the struct */
 	char *place;      /* committed: URL and agent id, one after the other */
@@ -167,6 +168,23 @@ pg_transfer_begin(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
 	return NULL;
 }
 
+PG_FN struct pg_transfer *
+pg_transfer_begin_body(struct pg_host *h, const uint8_t digest[32],
+    pg_arrive_done *done, void *arg)
+{
+	/* No id that comes from outside begins so. */
+	struct pg_buf id = PG_BUF_INIT(0);
+	struct pg_transfer *t;
+
+	pg_buf_putc(&id, '=');
+	pg_buf_hex(&id, (struct pg_str){ (const char *)digest, 32 });
+	t = pg_transfer_begin(h, pg_buf_str(&id), done, arg);
+	if (t != NULL)
+		t->unnamed = true;
+	pg_buf_fini(&id);
+	return t;
+}
+
 static void
 transfer_commit(struct pg_transfer *t, struct pg_str host_url,
     struct pg_str agent_id)
@@ -216,7 +234,7 @@ pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
 	}
 	/* A source that was told the error may try again; one that asked was
 	 * told that it is over. */
-	if (err != NULL && !asked)
+	if (t->unnamed || (err != NULL && !asked))
 		transfer_free(t);
 }
 

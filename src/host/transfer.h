@@ -25,6 +25,10 @@ PG_FN void pg_transfers_free(struct pg_transfers *t);
  * is (or will be) called with the first answer. */
 PG_FN struct pg_transfer *pg_transfer_begin(struct pg_host *h,
     struct pg_str id, pg_arrive_done *done, void *arg);
+/* The same for a POST without id, known by the digest of its body: those who
+ * repeat it while it is under way get its answer. Forgotten at its end. */
+PG_FN struct pg_transfer *pg_transfer_begin_body(struct pg_host *h,
+    const uint8_t digest[32], pg_arrive_done *done, void *arg);
 /* Decide: committed with the place, or (err) as if the POST had never come,
  * unless somebody has asked meanwhile: then it stays refused. */
 PG_FN void pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,

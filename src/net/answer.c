@@ -398,7 +398,7 @@ pg_exchange_send_file(struct pg_exchange *x, int status, const char *type,
 
 	if (c == NULL) {
 		if (fd >= 0)
-			close(fd);
+			pg_work_close(w->pool->work, fd);
 		pg_slot_answer(w, 400, ANSWER_NOT_INSIDE);
 		return;
 	}
@@ -406,8 +406,8 @@ pg_exchange_send_file(struct pg_exchange *x, int status, const char *type,
 	pg_slot_put_head(w, status, type, head, n,
 	    answer_after_answer(c) == PG_CONN_DEAD);
 	w->file_conn = c;
-	pg_slot_put_file(w, c->set->work, fd, off,
-	    answer_has_no_body(w, status) ? 0 : n, answer_on_warm);
+	pg_slot_put_file(w, fd, off, answer_has_no_body(w, status) ? 0 : n,
+	    answer_on_warm);
 	pg_slot_end(w);
 	if (pg_conn_start_send(c, answer_after_answer(c)))
 		pg_conn_written(c);

@@ -76,10 +76,9 @@ struct pg_server_limits {
 	    .drain_bytes = PG_SERVER_DRAIN_MAX })
 
 /* What all connections of a server share. Embedded in the server, which fills
- * in the first five and leaves the rest to conn. */
+ * in the first four and slots.work, and leaves the rest to conn. */
 struct pg_conn_set {
 	struct pg_loop *loop;
-	struct pg_work *work;
 	struct pg_server_ops ops;
 	void *arg;
 	struct pg_server_limits limits;

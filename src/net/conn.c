@@ -88,7 +88,8 @@ conn_await_head(struct pg_conn *c)
 		return;
 	}
 	if (c->eof) {
-		pg_fail(&e, PG_E_HOST, "connection ended within a request head");
+		pg_fail(&e, PG_E_HOST, "connection ended within a request "
+		    "head");
 		pg_slot_no_head(c->slot);
 		pg_conn_refuse(c, &e, PG_CONN_LINGER);
 		return;
@@ -523,7 +524,8 @@ pg_conn_drain_all(struct pg_conn_set *s)
 		next = c->next;
 		if (c->phase == PG_CONN_HEAD && c->slot == NULL)
 			pg_conn_drop(c, "draining");
-		else if (c->phase == PG_CONN_STREAM && c->slot->x.on_gone != NULL)
+		else if (c->phase == PG_CONN_STREAM &&
+		    c->slot->x.on_gone != NULL)
 			c->slot->x.on_gone(&c->slot->x);
 	}
 }

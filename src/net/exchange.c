@@ -437,11 +437,11 @@ pg_slot_put_head(struct pg_slot *w, int status, const char *type,
 }
 
 PG_FN void
-pg_slot_put_file(struct pg_slot *w, struct pg_work *work, int fd,
-    uint64_t off, uint64_t n, void (*on_warm)(struct pg_filesend *f))
+pg_slot_put_file(struct pg_slot *w, int fd, uint64_t off, uint64_t n,
+    void (*on_warm)(struct pg_filesend *f))
 {
 	w->file_fd_plus1 = fd + 1;
-	pg_filesend_init(&w->file, work, fd, off, n, on_warm);
+	pg_filesend_init(&w->file, w->pool->work, fd, off, n, on_warm);
 }
 
 PG_FN void
@@ -449,7 +449,7 @@ pg_slot_close_file(struct pg_slot *w)
 {
 	pg_filesend_fini(&w->file);
 	if (w->file_fd_plus1 > 0)
-		close(w->file_fd_plus1 - 1);
+		pg_work_close(w->pool->work, w->file_fd_plus1 - 1);
 	w->file_fd_plus1 = 0;
 }
 

@@ -94,6 +94,7 @@ struct pg_slot;
 
 /* Zero is a valid empty one. Owner: the server. */
 struct pg_slot_pool {
+	struct pg_work *work; /* reads and closes files; may be NULL */
 	struct pg_slot *spare;
 	size_t nspare;
 	struct pg_bulk *inputs[PG_SLOT_INPUTS_MAX];
@@ -183,8 +184,8 @@ PG_FN struct pg_bulk *pg_slot_body_in_place(struct pg_slot *w);
 PG_FN void pg_slot_put_head(struct pg_slot *w, int status, const char *type,
     struct pg_str extra, uint64_t length, bool closing);
 /* n > 0 bytes of fd, which is taken, follow what is in w->out. */
-PG_FN void pg_slot_put_file(struct pg_slot *w, struct pg_work *work, int fd,
-    uint64_t off, uint64_t n, void (*on_warm)(struct pg_filesend *f));
+PG_FN void pg_slot_put_file(struct pg_slot *w, int fd, uint64_t off,
+    uint64_t n, void (*on_warm)(struct pg_filesend *f));
 /* There is no file to send any more. */
 PG_FN void pg_slot_close_file(struct pg_slot *w);
 /* The same for a body of unknown length: chunked, or for HTTP/1.0 up to the

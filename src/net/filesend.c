@@ -49,8 +49,11 @@ filesend_run(struct pg_job *j)
 		n = pread(fj->fd, sink, (size_t)PG_MIN(fj->end - at,
 		    (uint64_t)sizeof(sink)), (off_t)at);
 		if (n <= 0)
-			return;
+			break;
 	}
+	/* Here, as the owner may have gone and this be the last one. */
+	close(fj->fd);
+	fj->fd = -1;
 }
 
 static void
@@ -58,7 +61,8 @@ filesend_drop(struct pg_job *j)
 {
 	struct filesend_job *fj = PG_CONTAINER(j, struct filesend_job, job);
 
-	close(fj->fd);
+	if (fj->fd >= 0)
+		close(fj->fd);
 	free(fj);
 }
 

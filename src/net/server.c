@@ -38,7 +38,7 @@ pg_server_new(struct pg_loop *l, struct pg_work *w,
 
 	(void)e;
 	s->set.loop = l;
-	s->set.work = w;
+	s->set.slots.work = w;
 	s->set.ops = *ops;
 	s->set.arg = arg;
 	s->set.limits = PG_SERVER_LIMITS;

@@ -70,9 +70,8 @@ pg_file_read(const char *path, struct pg_buf *b, struct pg_err *e)
 	return rc;
 }
 
-/* write(2) until done; errno says why not. */
-static int
-file_write_all(int fd, struct pg_str bytes)
+PG_FN int
+pg_file_write_all(int fd, struct pg_str bytes)
 {
 	ssize_t n;
 
@@ -95,7 +94,7 @@ file_write_part(int fd, const struct pg_bulk *b, size_t off, size_t n)
 	ssize_t done;
 
 	if (b->fd < 0)
-		return file_write_all(fd, (struct pg_str){ b->p + off, n });
+		return pg_file_write_all(fd, (struct pg_str){ b->p + off, n });
 	while (n > 0) {
 		done = sendfile(fd, b->fd, &at, n);
 		if (done < 0 && errno == EINTR)
@@ -339,7 +338,7 @@ pg_bulk_unref(struct pg_bulk *b)
 static int
 spool_write(struct pg_spool *s, struct pg_str bytes, struct pg_err *e)
 {
-	if (file_write_all(s->fd_plus1 - 1, bytes) < 0)
+	if (pg_file_write_all(s->fd_plus1 - 1, bytes) < 0)
 		return pg_fail_sys(e, "keeping %zu bytes in memory", s->n);
 	return 0;
 }

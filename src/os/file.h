@@ -22,6 +22,8 @@ struct pg_bulk;
  * memory for that. */
 PG_FN int pg_file_write_bulk(const char *path, const struct pg_bulk *b,
     size_t off, size_t n, unsigned mode, struct pg_err *e);
+/* write(2) to an open file until all is written. -1 with errno. */
+PG_FN int pg_file_write_all(int fd, struct pg_str bytes);
 /* mkdir -p, mode 0700 for what it makes. */
 PG_FN int pg_file_mkdirs(const char *path, struct pg_err *e);
 

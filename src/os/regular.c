@@ -5,6 +5,7 @@
 #include "../base/clock.h"
 #include "../base/mem.h"
 #include "../codec/sha256.h"
+#include "file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -68,23 +69,6 @@ pg_regular_remove(const char *path, const struct pg_regular *was)
 	return pg_regular_same(&is, was) && unlink(path) == 0;
 }
 
-static int
-regular_write(int fd, const char *p, size_t n, struct pg_err *e)
-{
-	ssize_t w;
-
-	while (n > 0) {
-		w = write(fd, p, n);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return pg_fail_sys(e, "write");
-		p += w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
 PG_FN int
 pg_regular_read(int fd, int to, uint8_t sha[32], int64_t *size,
     struct pg_err *e)
@@ -105,8 +89,9 @@ pg_regular_read(int fd, int to, uint8_t sha[32], int64_t *size,
 			break;
 		pg_sha256_add(&s, buf, (size_t)n);
 		*size += n;
-		if (to >= 0 && regular_write(to, buf, (size_t)n, e) < 0) {
-			n = -1;
+		if (to >= 0 && pg_file_write_all(to, (struct pg_str){ buf,
+		    (size_t)n }) < 0) {
+			n = pg_fail_sys(e, "write");
 			break;
 		}
 	}

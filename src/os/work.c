@@ -292,3 +292,42 @@ pg_work_submit(struct pg_work *w, struct pg_job *j, struct pg_err *e)
 		    "already", PG_WORK_QUEUE_MAX);
 	return 0;
 }
+
+/* ---- Closing ---- */
+
+/* Owner: itself. */
+struct work_close {
+	struct pg_job job;
+	int fd; /* -1: closed */
+};
+
+static void
+work_close_run(struct pg_job *j)
+{
+	struct work_close *k = PG_CONTAINER(j, struct work_close, job);
+
+	close(k->fd);
+	k->fd = -1;
+}
+
+static void
+work_close_end(struct pg_job *j)
+{
+	struct work_close *k = PG_CONTAINER(j, struct work_close, job);
+
+	if (k->fd >= 0)
+		close(k->fd);
+	free(k);
+}
+
+PG_FN void
+pg_work_close(struct pg_work *w, int fd)
+{
+	struct work_close *k = pg_alloc(sizeof(*k));
+
+	k->job.run = work_close_run;
+	k->job.done = k->job.drop = work_close_end;
+	k->fd = fd;
+	if (w == NULL || pg_work_submit(w, &k->job, NULL) < 0)
+		work_close_end(&k->job);
+}

@@ -33,5 +33,9 @@ PG_FN void pg_work_free(struct pg_work *w);
  * jobs on different threads finish in any order. */
 PG_FN int pg_work_submit(struct pg_work *w, struct pg_job *j,
     struct pg_err *e);
+/* Close fd on a worker: with the last descriptor of a large file that has no
+ * name any more go its blocks, which takes time. Here and now when w is NULL
+ * or has too much to do. */
+PG_FN void pg_work_close(struct pg_work *w, int fd);
 
 #endif

@@ -9,7 +9,6 @@
  */
 #include "artifact.h"
 #include "../base/buf.h"
-#include "../base/buf.h"
 #include "../base/mem.h"
 #include "../codec/value.h"
 
@@ -19,6 +18,7 @@
 struct artifact_entry {
 	struct pg_artifact a; /* its texts are one allocation, at name.p */
 	struct artifact_leave *leave; /* NULL: it stays */
+	bool lent; /* it is there, but for nobody */
 };
 
 /* Somebody who waits for an artifact to be gone. Owner: what it waits for. */
@@ -28,7 +28,7 @@ struct artifact_waiter {
 	struct artifact_waiter *next;
 };
 
-/* An artifact is removed, or given away. Owner: ar, until it has ended. */
+/* An artifact is removed, given away or lent. Owner: ar, until it has ended. */
 struct artifact_leave {
 	struct pg_job job;
 	struct pg_artifacts *ar;
@@ -36,7 +36,7 @@ struct artifact_leave {
 	struct artifact_entry *entry; /* NULL: there was none */
 	struct artifact_waiter *waiters, **last;
 	char *path; /* NULL: it is removed */
-	bool gone;
+	bool lend, gone;
 	struct pg_err err;
 };
 
@@ -48,7 +48,8 @@ struct pg_deposit {
 	struct pg_ingest *ingest;
 	int64_t declared;
 	char *sha256; /* what it must be, as text; empty: anything */
-	uint64_t received;
+	uint64_t received; /* and counted: 0 once it has failed */
+	bool failed, finished;
 	struct pg_job commit;
 	struct pg_err err; /* of that */
 	bool committing;
@@ -201,10 +202,10 @@ artifact_find(struct pg_artifacts *ar, struct pg_str id, struct pg_err *e)
 	if (pg_artifacts_check_id(id, e) < 0)
 		return NULL;
 	en = ar != NULL ? artifact_get(ar, id) : NULL;
-	if (en != NULL && en->leave == NULL &&
+	if (en != NULL && en->leave == NULL && !en->lent &&
 	    !artifact_expired(&en->a, pg_now_wall()))
 		return en;
-	pg_fail(e, PG_E_TRANSFER, "No artifact '%.*s'", PG_STR_ARG(id));
+	pg_fail(e, PG_E_NO_ARTIFACT, "No artifact '%.*s'", PG_STR_ARG(id));
 	return NULL;
 }
 
@@ -226,7 +227,8 @@ pg_artifacts_each(struct pg_artifacts *ar, struct pg_str owner,
 
 	for (i = 0; ar != NULL && i < ar->n; i++) {
 		en = ar->entries[i];
-		if (en->leave == NULL && !artifact_expired(&en->a, now) &&
+		if (en->leave == NULL && !en->lent &&
+		    !artifact_expired(&en->a, now) &&
 		    (owner.p == NULL || pg_str_eq(owner, en->a.owner)))
 			each(arg, &en->a);
 	}
@@ -281,11 +283,33 @@ artifact_leave_run(struct pg_job *j)
 
 	if (le->entry == NULL)
 		return;
-	if (le->path != NULL)
+	if (le->lend)
+		pg_vault_lend(v, le->entry->a.id, le->path, &le->err);
+	else if (le->path != NULL)
 		pg_vault_take(v, le->entry->a.id, le->path, &le->gone,
 		    &le->err);
 	else
 		pg_vault_remove(v, le->entry->a.id, &le->gone, &le->err);
+}
+
+static int artifact_leave(struct pg_artifacts *ar,
+    struct artifact_entry *en, const char *path, bool lend,
+    pg_artifact_done *done, void *arg, struct pg_err *e);
+
+/* Those who wait behind the one that it is lent to want it gone. */
+static void
+artifact_lent(struct artifact_leave *le)
+{
+	struct artifact_waiter *rest = le->waiters->next;
+	struct artifact_entry *en = le->entry;
+
+	if (rest != NULL && artifact_leave(le->ar, en, NULL, false, NULL,
+	    NULL, &le->err) == 0) {
+		le->waiters->next = NULL;
+		*en->leave->last = rest;
+		en->leave->last = le->last;
+	}
+	en->lent = le->err.code == PG_E_OK;
 }
 
 /* It has ended: tell everybody. They may begin what they like. */
@@ -294,13 +318,16 @@ artifact_leave_done(struct pg_job *j)
 {
 	struct artifact_leave *le = PG_CONTAINER(j, struct artifact_leave,
 	    job);
-	const struct pg_err *err = le->err.code != PG_E_OK ? &le->err : NULL;
+	const struct pg_err *err;
 	struct artifact_waiter *w;
 
 	if (le->entry != NULL)
 		le->entry->leave = NULL;
+	if (le->lend)
+		artifact_lent(le);
 	if (le->gone)
 		artifact_drop(le->ar, le->entry);
+	err = le->err.code != PG_E_OK ? &le->err : NULL;
 	for (w = le->waiters; w != NULL; w = w->next)
 		if (w->done != NULL)
 			w->done(w->arg, err);
@@ -321,12 +348,14 @@ artifact_wait(struct artifact_leave *le, pg_artifact_done *done, void *arg)
 /* en NULL: there is none, which is told all the same. */
 static int
 artifact_leave(struct pg_artifacts *ar, struct artifact_entry *en,
-    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e)
+    const char *path, bool lend, pg_artifact_done *done, void *arg,
+    struct pg_err *e)
 {
 	struct artifact_leave *le = pg_alloc(sizeof(*le));
 
 	le->ar = ar;
 	le->entry = en;
+	le->lend = lend;
 	le->path = path != NULL ? pg_strdup(pg_str(path)) : NULL;
 	le->last = &le->waiters;
 	le->next = ar->leaves;
@@ -355,7 +384,7 @@ pg_artifacts_remove(struct pg_artifacts *ar, struct pg_str id,
 		return -1;
 	en = artifact_get(ar, id);
 	if (en == NULL || en->leave == NULL)
-		return artifact_leave(ar, en, NULL, done, arg, e);
+		return artifact_leave(ar, en, NULL, false, done, arg, e);
 	artifact_wait(en->leave, done, arg);
 	return 0;
 }
@@ -368,7 +397,27 @@ pg_artifacts_take(struct pg_artifacts *ar, struct pg_str id,
 
 	if (en == NULL)
 		return -1;
-	return artifact_leave(ar, en, path, done, arg, e);
+	return artifact_leave(ar, en, path, false, done, arg, e);
+}
+
+PG_FN int
+pg_artifacts_lend(struct pg_artifacts *ar, struct pg_str id,
+    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e)
+{
+	struct artifact_entry *en = artifact_find(ar, id, e);
+
+	if (en == NULL)
+		return -1;
+	return artifact_leave(ar, en, path, true, done, arg, e);
+}
+
+PG_FN void
+pg_artifacts_give_back(struct pg_artifacts *ar, struct pg_str id)
+{
+	struct artifact_entry *en = artifact_get(ar, id);
+
+	if (en != NULL)
+		en->lent = false;
 }
 
 /* ---- Limits ---- */
@@ -381,7 +430,7 @@ artifact_check_size(const struct pg_artifacts *ar, uint64_t size,
 
 	if (size <= (uint64_t)max)
 		return 0;
-	return pg_fail(e, PG_E_TRANSFER, "artifact exceeds maximum size: %"
+	return pg_fail(e, PG_E_NO_ROOM, "artifact exceeds maximum size: %"
 	    PRIu64 " bytes would exceed %" PRId64 " bytes", size, max);
 }
 
@@ -395,7 +444,7 @@ artifact_check_quota(const struct pg_artifacts *ar, uint64_t more,
 
 	if (all <= (uint64_t)max)
 		return 0;
-	return pg_fail(e, PG_E_TRANSFER, "artifact storage quota exceeded: %"
+	return pg_fail(e, PG_E_NO_ROOM, "artifact storage quota exceeded: %"
 	    PRIu64 " bytes would exceed %" PRId64, all, max);
 }
 
@@ -428,7 +477,7 @@ artifact_check(const struct pg_artifacts *ar,
 		return pg_fail(e, PG_E_TRANSFER, "time at which an artifact "
 		    "expires is not finite");
 	if (ar->n + ar->ndeposits >= ar->limits.count)
-		return pg_fail(e, PG_E_TRANSFER, "artifact storage is full: "
+		return pg_fail(e, PG_E_NO_ROOM, "artifact storage is full: "
 		    "%zu artifacts", ar->limits.count);
 	if (ar->ndeposits >= PG_DEPOSITS_MAX)
 		return pg_fail(e, PG_E_BUSY, "%d artifacts are arriving "
@@ -493,17 +542,64 @@ pg_deposit_room(struct pg_deposit *d, size_t *n, struct pg_err *e)
 	return pg_ingest_room(d->ingest, n, e);
 }
 
+/* It is not to be kept: what has come of it does not count any more. */
+static void
+deposit_give_up(struct pg_deposit *d, const struct pg_err *why)
+{
+	d->failed = true;
+	d->ar->arriving -= d->received;
+	d->received = 0;
+	pg_ingest_fail(d->ingest, why);
+}
+
+/* What is still to come, as far as one can know. */
+static uint64_t
+deposit_left(const struct pg_deposit *d)
+{
+	if (d->declared < 0 || (uint64_t)d->declared < d->received)
+		return UINT64_MAX;
+	return (uint64_t)d->declared - d->received;
+}
+
+/* All that arrive are too much together: let no more of them go than need be,
+ * those first that have the furthest to go, and of these the newest. */
+static void
+artifact_make_room(struct pg_artifacts *ar)
+{
+	struct pg_deposit *d, *worst;
+	struct pg_err e;
+
+	for (;;) {
+		e = (struct pg_err){ 0 };
+		if (artifact_check_quota(ar, 0, &e) == 0)
+			return;
+		worst = NULL;
+		for (d = ar->deposits; d != NULL; d = d->next)
+			if (!d->failed && !d->finished && d->received > 0 &&
+			    (worst == NULL ||
+			    deposit_left(d) > deposit_left(worst)))
+				worst = d;
+		/* What is complete has been within it. */
+		if (worst == NULL)
+			return;
+		deposit_give_up(worst, &e);
+	}
+}
+
 PG_FN void
 pg_deposit_filled(struct pg_deposit *d, size_t n)
 {
 	struct pg_err e = { 0 };
 
+	pg_ingest_filled(d->ingest, n);
+	if (d->failed)
+		return;
 	d->received += n;
 	d->ar->arriving += n;
-	pg_ingest_filled(d->ingest, n);
-	if (artifact_check_size(d->ar, d->received, &e) < 0 ||
-	    artifact_check_quota(d->ar, 0, &e) < 0)
-		pg_ingest_fail(d->ingest, &e);
+	if (artifact_check_size(d->ar, d->received, &e) < 0)
+		deposit_give_up(d, &e);
+	else
+		artifact_make_room(d->ar);
 }
 
 /* It has come to nothing. */
@@ -603,7 +699,9 @@ pg_deposit_finish(struct pg_deposit *d, void (*done)(void *arg,
 
 	d->done = done;
 	d->arg = arg;
-	if (d->declared >= 0 && d->received != (uint64_t)d->declared) {
+	d->finished = true;
+	if (!d->failed && d->declared >= 0 &&
+	    d->received != (uint64_t)d->declared) {
 		pg_fail(&e, PG_E_TRANSFER, "artifact size mismatch: expected "
 		    "%" PRId64 ", got %" PRIu64, d->declared, d->received);
 		pg_ingest_fail(d->ingest, &e);
@@ -686,7 +784,8 @@ artifact_sweep_expired(struct pg_artifacts *ar)
 	for (i = 0; i < ar->n && n < ARTIFACT_SWEEP_MAX; i++) {
 		en = ar->entries[i];
 		if (en->leave == NULL && artifact_expired(&en->a, now) &&
-		    artifact_leave(ar, en, NULL, NULL, NULL, NULL) == 0)
+		    artifact_leave(ar, en, NULL, false, NULL, NULL,
+		    NULL) == 0)
 			n++;
 	}
 }

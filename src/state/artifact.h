@@ -43,8 +43,8 @@ PG_FN void pg_artifacts_close(struct pg_artifacts *ar);
 /* PG_E_TRANSFER for what can be no id of an artifact. */
 PG_FN int pg_artifacts_check_id(struct pg_str id, struct pg_err *e);
 /* Borrowed until the loop's turn ends, or it is removed. NULL with e:
- * PG_E_TRANSFER, no id, or none that is there and has not expired. ar may
- * be NULL: none are there. */
+ * PG_E_TRANSFER, no id; PG_E_NO_ARTIFACT, none is there, or it has expired. ar
+ * may be NULL: none are there. */
 PG_FN const struct pg_artifact *pg_artifacts_find(struct pg_artifacts *ar,
     struct pg_str id, struct pg_err *e);
 /* Those of that owner (p NULL: all), in the order of their ids. ar as above. */
@@ -56,7 +56,7 @@ PG_FN uint64_t pg_artifacts_arriving(const struct pg_artifacts *ar);
 
 /* Its bytes, to be read (the caller closes it); they stay readable when the
  * artifact is removed. Blocks, and may be called on a worker while ar is open:
- * id is as _find has checked it. PG_E_TRANSFER when it is not there. */
+ * id is as _find has checked it. PG_E_NO_ARTIFACT when it is not there. */
 PG_FN int pg_artifacts_blob(const struct pg_artifacts *ar, const char *id,
     struct pg_err *e);
 
@@ -73,6 +73,15 @@ PG_FN int pg_artifacts_remove(struct pg_artifacts *ar, struct pg_str id,
 PG_FN int pg_artifacts_take(struct pg_artifacts *ar, struct pg_str id,
     const char *path, pg_artifact_done *done, void *arg, struct pg_err *e);
 
+/* Lend it: its bytes become that file as well. Nobody finds the artifact from
+ * now on until it is given back; it may be removed. Failure as above: it is
+ * there again. Not lent any more after a crash. */
+PG_FN int pg_artifacts_lend(struct pg_artifacts *ar, struct pg_str id,
+    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e);
+/* That file is not wanted, and was not changed. Fine if the artifact has been
+ * removed. */
+PG_FN void pg_artifacts_give_back(struct pg_artifacts *ar, struct pg_str id);
+
 /* ---- What arrives ---- */
 
 struct pg_deposit;
@@ -84,10 +93,13 @@ struct pg_deposit_spec {
 	double expires_at;
 };
 
-/* Begin one. Refused at once (PG_E_TRANSFER, PG_E_BUSY), before anything is on
- * disk: a size over the limit or with what is there over the quota, text that
- * is too long or no UTF-8, too many. What was not declared counts when it
- * arrives. on_room as in pg_ingest_new. */
+/* Begin one. Refused at once, before anything is on disk: a size over the limit
+ * or with what is there over the quota, one more than may be stored
+ * (PG_E_NO_ROOM); text that is too long or no UTF-8 (PG_E_TRANSFER); one more
+ * than may arrive (PG_E_BUSY). What was not declared counts when it arrives.
+ * When those that arrive turn out to be too much together, as many fail as
+ * must, those first that have the most still to come.
+ * on_room as in pg_ingest_new. */
 PG_FN struct pg_deposit *pg_deposit_begin(struct pg_artifacts *ar,
     const struct pg_deposit_spec *spec, void (*on_room)(void *arg),
     void *arg, struct pg_err *e);

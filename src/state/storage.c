@@ -6,6 +6,7 @@
 #include "../base/buf.h"
 #include "../codec/sha256.h"
 #include "../codec/value.h"
+#include "../os/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -309,22 +310,6 @@ pg_storage_read(struct pg_storage *s, struct pg_storage_class *c,
 
 /* ---- Write ---- */
 
-static int
-storage_write_all(int fd, struct pg_str bytes)
-{
-	ssize_t n;
-
-	while (bytes.n > 0) {
-		n = write(fd, bytes.p, bytes.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes = pg_str_skip(bytes, (size_t)n);
-	}
-	return fsync(fd);
-}
-
 /* The bytes as a file that is no class's yet. -1 with errno: there is none. */
 static int
 storage_temp(struct pg_storage *s, struct pg_str bytes, char *temp, size_t n)
@@ -341,7 +326,7 @@ storage_temp(struct pg_storage *s, struct pg_str bytes, char *temp, size_t n)
 	}
 	if (fd < 0)
 		return -1;
-	rc = storage_write_all(fd, bytes);
+	rc = pg_file_write_all(fd, bytes) < 0 ? -1 : fsync(fd);
 	saved = errno;
 	if (close(fd) < 0 && rc == 0) {
 		saved = errno;

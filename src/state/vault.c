@@ -445,7 +445,7 @@ pg_vault_blob(const struct pg_vault *v, const char *id, struct pg_err *e)
 	vault_name(id, ".bin", name);
 	fd = openat(v->blobs, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		return pg_fail(e, PG_E_TRANSFER, "No artifact '%s'", id);
+		return pg_fail(e, PG_E_NO_ARTIFACT, "No artifact '%s'", id);
 	return fd >= 0 ? fd : pg_fail_sys(e, "artifact %s", id);
 }
 
@@ -530,8 +530,8 @@ vault_take_to(const struct pg_vault *v, const char *id, int dir,
 }
 
 PG_FN int
-pg_vault_take(const struct pg_vault *v, const char *id, const char *path,
-    bool *gone, struct pg_err *e)
+pg_vault_lend(const struct pg_vault *v, const char *id, const char *path,
+    struct pg_err *e)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash != NULL ? slash + 1 : path;
@@ -539,7 +539,6 @@ pg_vault_take(const struct pg_vault *v, const char *id, const char *path,
 	    pg_strdup((struct pg_str){ path, (size_t)(base - path) });
 	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = -1;
 
-	*gone = false;
 	if (dir < 0)
 		pg_fail_sys(e, "%s", folder);
 	else
@@ -547,7 +546,16 @@ pg_vault_take(const struct pg_vault *v, const char *id, const char *path,
 	if (dir >= 0)
 		close(dir);
 	free(folder);
-	return rc < 0 ? -1 : pg_vault_remove(v, id, gone, e);
+	return rc;
+}
+
+PG_FN int
+pg_vault_take(const struct pg_vault *v, const char *id, const char *path,
+    bool *gone, struct pg_err *e)
+{
+	*gone = false;
+	return pg_vault_lend(v, id, path, e) < 0 ? -1 :
+	    pg_vault_remove(v, id, gone, e);
 }
 
 /* ---- Sweeping ---- */

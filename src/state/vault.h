@@ -52,15 +52,18 @@ PG_FN void pg_vault_part(const char *id, char name[PG_VAULT_NAME_MAX]);
  * left. */
 PG_FN int pg_vault_keep(const struct pg_vault *v, const struct pg_artifact *a,
     struct pg_err *e);
-/* Its bytes, to be read. PG_E_TRANSFER: it is not there. */
+/* Its bytes, to be read. PG_E_NO_ARTIFACT: it is not there. */
 PG_FN int pg_vault_blob(const struct pg_vault *v, const char *id,
     struct pg_err *e);
 /* *gone: it does not exist any more; else it is as it was. -1 with *gone: what
  * that is worth after a crash nobody knows. */
 PG_FN int pg_vault_remove(const struct pg_vault *v, const char *id,
     bool *gone, struct pg_err *e);
-/* Make its bytes the file at path, in place of another one, as one step and
- * on disk; then remove it. On failure before that path is as it was. */
+/* Make its bytes the file at path as well, in place of another one, as one step
+ * and on disk. On failure path is as it was. */
+PG_FN int pg_vault_lend(const struct pg_vault *v, const char *id,
+    const char *path, struct pg_err *e);
+/* The same, and remove it. */
 PG_FN int pg_vault_take(const struct pg_vault *v, const char *id,
     const char *path, bool *gone, struct pg_err *e);
 /* Remove what lies in tmp/ and was not changed since `before` (wall clock),

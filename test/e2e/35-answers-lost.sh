@@ -101,6 +101,7 @@ is "under way still" true "$(pick moving)"
 exits 0 call kim increment tag=later --oneway
 up beta
 count=$((count + 2))
+eventually "what waited has followed" count_is beta kim $count
 found "settled after a restart of the source"
 is "settled after a restart: it is there" beta "$here"
 is "the source has left a note" $((count + 1)) \

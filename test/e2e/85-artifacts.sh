@@ -162,3 +162,15 @@ exits 1 artifacts put moved --move --sha256 00
 exits 5 artifacts put moved --move --host http://127.0.0.1:9
 exits 2 artifacts put . --move
 finish
+
+# What a host has no room for, it refuses; of several, no more than it must.
+host gamma --no-mesh --state-dir "$work/gamma" \
+	--artifact-max-size 100000 --artifact-storage-quota 200000
+head -c 100001 /dev/zero >"$work/larger"
+exits 7 artifacts put "$work/larger" --host "${url[gamma]}"
+head -c 90000 /dev/zero >"$work/part"
+p artifacts put "$work/part" "$work/part" "$work/part" --host "${url[gamma]}"
+is "one of three does not fit" 8 "$code"
+like "that is said" *"storage quota exceeded"* "$(<"$work/p.err")"
+is "the others are there" 2 "$(wc -l <"$work/p.out")"
+exits 7 artifacts put "$work/part" --host "${url[gamma]}"

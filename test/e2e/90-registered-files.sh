@@ -95,4 +95,39 @@ p call "$kim" files --json
 is "another life has no files" 0 "$(pick 'files.#')"
 is "files that were registered stay" "hello two" \
 	"$(cat "$work/one.txt" "$work/two.txt" | xargs)"
+
+# ---- As a class sees them -------------------------------------------------------
+
+stop alpha
+keeper() {
+	PROGRAM=$TOOLS/keeper up "${at##*:}"
+	kim=$at/agents/zoe
+}
+keeper
+p create keeper:KeeperPaglet --id zoe --entry "$at"
+exits 0 call "$kim" register path="$work/one.txt" --json
+is "one" 1 "$(pick files)"
+exits 0 call "$kim" register path="$work/two.txt" name=two --json
+is "two" 2 "$(pick files)"
+exits 0 call "$kim" path name=two --json
+is "its path" "$work/two.txt" "$(pick path)"
+exits 1 call "$kim" path name=none
+like "no such name" "*No registered file 'none' for paglet 'zoe'*" \
+	"$err"
+exits 0 call "$kim" unregister name=two
+exits 0 call "$kim" unregister name=two
+exits 1 call "$kim" path name=two
+exits 0 call "$kim" path name=one.txt --json
+is "the other one" "$work/one.txt" "$(pick path)"
+stop alpha KILL
+keeper
+exits 0 call "$kim" path name=one.txt --json
+is "after a crash" "$work/one.txt" "$(pick path)"
+exits 1 call "$kim" path name=two
+exits 0 call "$kim" unregister name=one.txt
+stop alpha KILL
+keeper
+exits 1 call "$kim" path name=one.txt
+exits 0 call "$kim" register path="$work/two.txt" --json
+is "none was left" 1 "$(pick files)"
 finish

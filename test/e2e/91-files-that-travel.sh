@@ -84,6 +84,22 @@ files "$kim"
 is "a move to its own host loses nothing" 4 "$(pick 'files.#')"
 left "it" alpha "$four"
 
+p create $counter --id own --entry "$alpha"
+echo own >"$work/own"
+p call "$alpha/agents/own" register path="$work/own" mode=move
+exits 0 dispatch "$alpha/agents/own" "$alpha"
+files "$alpha/agents/own"
+is "mode move to its own host" "$work/own" "$(pick files.0.current_path)"
+is "has gone nowhere" own "$(<"$work/own")"
+exits 0 dispatch "$alpha/agents/own" "$alpha" --arrival-mode inactive
+is "nor asleep" own "$(<"$work/own")"
+p activate "$alpha/agents/own"
+exits 0 dispatch "$alpha/agents/own" "$beta"
+is "and can still travel" own "$(<"$work/beta/work/own/own")"
+[ ! -e "$work/own" ] || bad "mode move leaves the source, after that"
+p dispose "$beta/agents/own"
+left "its own" beta ""
+
 exits 0 dispatch "$kim" "$beta" --arrival-mode inactive
 left "arrived asleep" beta "$four"
 stop beta KILL
@@ -96,9 +112,10 @@ is "they wake with it" 4 "$(pick 'files.#')"
 
 # ---- What does not succeed -----------------------------------------------------
 
-# stays WHAT PATTERN: the move fails with that, kim stays, nothing is at alpha.
+# stays WHAT PATTERN [STATUS]: the move fails with that, kim stays, nothing is
+# at alpha.
 stays() {
-	exits 1 dispatch "$kim" "$alpha"
+	exits "${3:-1}" dispatch "$kim" "$alpha"
 	like "$1" "*TransferError: $2*" "$err"
 	left "$1" alpha ""
 	files "$kim"
@@ -118,10 +135,10 @@ echo again >"$work/beta/work/kim/x_two"
 stop alpha
 host alpha --state-dir "$work/alpha" --port "${alpha##*:}" \
 	--artifact-storage-quota 2M
-stays "the target is full" "*quota*"
+stays "the target is full" "*quota*" 7
 stop alpha
 host alpha --port "${alpha##*:}" --artifact-max-size 2M --state-dir "$work/alpha"
-stays "one is too large for the target" "*exceeds maximum size*"
+stays "one is too large for the target" "*exceeds maximum size*" 7
 stop alpha
 host alpha --port "${alpha##*:}" --state-dir "$work/alpha"
 exits 0 dispatch "$kim" "$alpha"

@@ -18,11 +18,21 @@ stored() {
 
 # there HOST: what lies there.
 there() {
-	(cd "$work/$1" && find work artifacts -type f 2>/dev/null | xargs)
+	(cd "$work/$1" && find work artifacts -type f ! -path '*/.gone-*' \
+		2>/dev/null | xargs)
 }
 
 nothing() {
 	[ -z "$(there "$1")" ]
+}
+
+only_artifact() {
+	[ "$(there "$1")" = "artifacts/blobs/$2.bin artifacts/metadata/$2.json" ] ||
+		[ "$(there "$1")" = "artifacts/metadata/$2.json artifacts/blobs/$2.bin" ]
+}
+
+is_there() {
+	[ "$(there "$1")" = "$2" ]
 }
 
 envelope() {
@@ -35,7 +45,7 @@ comes() {
 	post "$alpha/agents" "$(envelope "$1")"
 }
 
-# refused TEXT FILES: with that text, and nothing is left.
+# refused TEXT FILES: with that text, and nobody has come.
 refused() {
 	comes "$2"
 	is "status of $2" 400 "$status"
@@ -76,16 +86,11 @@ refused "*over 100 registered files" "[${many%,}]"
 many=$(for i in {1..101}; do item "f$i" "$alpha" 00ff; printf ,; done)
 refused "${no}over 100 registered files" "[${many%,}]"
 
-# The first is fine, and goes with the second.
+# The first is fine, and stays its sender's to the end.
 stored alpha
 refused "${no}No artifact '00ff'" "[$(item x "$alpha" $id), $(item y "$alpha" 00ff)]"
-eventually "nothing is left" nothing alpha
-stored alpha
 refused "${no}two registered files are named 'x'" "[$(item x "$alpha" $id), $(item x "$alpha" $id)]"
-eventually "nothing is left" nothing alpha
-stored alpha
 refused "${no}No artifact '$id'" "[$(item x "$alpha" $id), $(item y "$alpha" $id)]"
-stored alpha
 refused "${no}artifact checksum mismatch*" \
 	"[$(item x "$alpha" $id ", \"sha256\": \"${sha/b/c}\", \"size_bytes\": 3")]"
 get "$alpha/artifacts/$id"
@@ -93,10 +98,23 @@ is "what is not meant stays" abc "$body"
 refused "${no}artifact size mismatch*" "[$(item x "$alpha" $id ', "size_bytes": 4')]"
 class=m:Unknown
 refused "${no}No artifact*" "[$(item x "$alpha" 00ff)]"
+for i in 1 2; do
+	comes "[$(item x "$alpha" $id)]"
+	is "a class that nobody knows, $i" SerializationError \
+		"$(pick error_type "$body")"
+done
+eventually "only the artifact is left" only_artifact alpha "$id"
+get "$alpha/artifacts/$id"
+is "as it was" abc "$body"
+class= more='"transfer_id": "again",'
 comes "[$(item x "$alpha" $id)]"
-is "a class that nobody knows" SerializationError "$(pick error_type "$body")"
+is "the same artifact, for a class that is known" 200 "$status"
+eventually "it is the paglet's" is_there alpha work/e/x
+comes "[$(item x "$alpha" $id)]"
+is "a repeated POST" 200 "$status"
+more=
+p dispose "$alpha/agents/e"
 eventually "nothing is left" nothing alpha
-class=
 stored alpha f
 refused "${no}artifact '$id' is another paglet's" "[$(item x "$alpha" $id)]"
 [ -n "$(there alpha)" ] || bad "another paglet's file was taken"
@@ -135,6 +153,39 @@ refused "${no}artifact exceeds maximum size*" \
 	"[$(item x "$beta" $id ', "size_bytes": 2000000000')]"
 eventually "nothing is left here" nothing alpha
 [ -n "$(there beta)" ] || bad "what did not come is gone elsewhere"
+
+# The same bytes again, without a transfer id, while the file is on its way.
+arrivals() {
+	p events --entry "$alpha" --json --limit 1000
+	grep -o '"kind": "arrival"' <<<"$out" | wc -l
+}
+before=$(arrivals)
+stored beta
+kill -STOP "${pid[beta]}"
+posting=()
+for i in 1 2; do
+	(
+		body=$(envelope "[$(item x "$beta" $id)]")
+		mkdir "$work/again$i"
+		work=$work/again$i
+		post "$alpha/agents" "$body"
+		echo "$status $(pick proxy.agent_id "$body")" >"$work/told"
+	) &
+	posting+=($!)
+done
+sleep 0.5
+kill -CONT "${pid[beta]}"
+wait "${posting[@]}"
+is "both are told that it is here" "200 e 200 e" \
+	"$(cat "$work"/again?/told | xargs)"
+is "it came once" $((before + 1)) "$(arrivals)"
+is "its content" abc "$(<"$work/alpha/work/e/x")"
+p dispose "$alpha/agents/e"
+eventually "nothing is left" nothing alpha
+is_gone() {
+	[[ $(there "$1") != *$2* ]]
+}
+eventually "nor there" is_gone beta "$id"
 
 # A list without files makes no file of this machine the paglet's.
 echo secret >"$work/secret"

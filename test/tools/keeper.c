@@ -182,12 +182,45 @@ keeper_dig(struct paglets_call *c)
 	return chdir("/");
 }
 
+/* ---- Registered files ---- */
+
+/* register {path, name?}: in mode copy; how many there are then. */
+static int
+keeper_register(struct paglets_call *c)
+{
+	const struct paglets_value *files;
+
+	if (paglets_file_register(c, paglets_arg_text(c, "path", ""),
+	    paglets_arg_text(c, "name", NULL), PAGLETS_FILE_COPY) == NULL)
+		return -1;
+	files = paglets_files(c);
+	return files != NULL ? paglets_reply_int(c, "files",
+	    (int64_t)paglets_count(files)) : -1;
+}
+
+static int
+keeper_unregister(struct paglets_call *c)
+{
+	return paglets_file_unregister(c, paglets_arg_text(c, "name", ""));
+}
+
+static int
+keeper_path(struct paglets_call *c)
+{
+	const char *path = paglets_file_path(c, paglets_arg_text(c, "name",
+	    ""));
+
+	return path != NULL ? paglets_reply_text(c, "path", path) : -1;
+}
+
 static const struct paglets_handler keeper_handlers[] = {
 	{ "write", keeper_write }, { "read", keeper_read },
 	{ "delete", keeper_delete }, { "list", keeper_list },
 	{ "status", keeper_status }, { "folder", keeper_folder },
 	{ "note", keeper_note }, { "look", keeper_look },
-	{ "dig", keeper_dig }, { "wrong", keeper_wrong }, { 0 }
+	{ "dig", keeper_dig }, { "wrong", keeper_wrong },
+	{ "register", keeper_register }, { "unregister", keeper_unregister },
+	{ "path", keeper_path }, { 0 }
 };
 
 static const struct paglets_class keeper = {

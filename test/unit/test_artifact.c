@@ -430,7 +430,7 @@ the_largest_has_a_size(void **state)
 		assert_int_equal(store(&spec, (size_t)size, &r),
 		    size > 1000 ? -1 : 0);
 		if (size > 1000)
-			assert_int_equal(r.err.code, PG_E_TRANSFER);
+			assert_int_equal(r.err.code, PG_E_NO_ROOM);
 	}
 	check_files(4);
 }
@@ -447,7 +447,7 @@ all_together_have_a_size(void **state)
 	must_store(400, &first);
 	must_store(600, &r);
 	assert_int_equal(store(&spec, 1, &r), -1);
-	assert_int_equal(r.err.code, PG_E_TRANSFER);
+	assert_int_equal(r.err.code, PG_E_NO_ROOM);
 	assert_string_equal(r.err.msg, "artifact storage quota exceeded: 1001 "
 	    "bytes would exceed 1000");
 	spec.size = -1;
@@ -483,10 +483,51 @@ what_arrives_counts(void **state)
 	feed(slow, 1, &e);
 	assert_int_equal(e.code, PG_E_OK);
 	feed(slow, 1, &e);
-	assert_int_equal(e.code, PG_E_TRANSFER);
+	assert_int_equal(e.code, PG_E_NO_ROOM);
 	pg_deposit_cancel(slow);
 	assert_int_equal(pg_artifacts_used(ar), 900);
 	check_files(1);
+}
+
+/* Each would fit, not all of them do: no more fail than must, and those that
+ * were nearest to their end are kept. */
+static void
+no_more_fail_than_must(void **state)
+{
+	static const int64_t declared[] = { 1000, -1, 1000, 1000 };
+	static const size_t feeds[] = { 200, 200, 500, 500 };
+	struct pg_deposit *d[PG_COUNT(declared)];
+	struct result r[PG_COUNT(declared)] = { 0 };
+	struct pg_deposit_spec spec;
+	size_t i, round;
+
+	(void)state;
+	limits.quota = 2000;
+	store_reopen();
+	for (i = 0; i < PG_COUNT(d); i++) {
+		spec = spec_of(declared[i]);
+		d[i] = pg_deposit_begin(ar, &spec, on_room, NULL, NULL);
+		assert_non_null(d[i]);
+	}
+	for (round = 0; round < 2; round++)
+		for (i = 0; i < PG_COUNT(d); i++)
+			if (r[i].err.code == PG_E_OK)
+				feed(d[i], feeds[i], &r[i].err);
+	assert_int_equal(pg_artifacts_arriving(ar), 2000);
+	for (i = 0; i < 2; i++) {
+		feed(d[i], 1, &r[i].err);
+		assert_int_equal(r[i].err.code, PG_E_NO_ROOM);
+		pg_deposit_cancel(d[i]);
+	}
+	assert_int_equal(pg_artifacts_arriving(ar), 2000);
+	for (; i < PG_COUNT(d); i++) {
+		pg_deposit_finish(d[i], on_stored, &r[i]);
+		while (r[i].done == 0)
+			turn();
+		assert_int_equal(r[i].err.code, PG_E_OK);
+	}
+	assert_int_equal(pg_artifacts_used(ar), 2000);
+	check_files(2);
 }
 
 static void
@@ -608,7 +649,7 @@ so_many_may_be_stored(void **state)
 	assert_int_equal(count(""), 19);
 	must_store(0, &r);
 	assert_int_equal(store(&spec, 0, &r), -1);
-	assert_int_equal(r.err.code, PG_E_TRANSFER);
+	assert_int_equal(r.err.code, PG_E_NO_ROOM);
 	assert_int_equal(removes("00000000000000000000000000000005", &r), 0);
 	must_store(0, &r);
 	/* What is there is not lost, though it be too much. */
@@ -768,7 +809,7 @@ bytes_are_read_after_the_removal(void **state)
 	assert_int_equal(read(fd, bytes, sizeof(bytes)), 10);
 	close(fd);
 	assert_int_equal(pg_artifacts_blob(ar, r.id, &e), -1);
-	assert_int_equal(e.code, PG_E_TRANSFER);
+	assert_int_equal(e.code, PG_E_NO_ARTIFACT);
 }
 
 static int
@@ -806,7 +847,7 @@ it_can_be_given_away(void **state)
 		assert_int_equal(size_of(path), 300000 + cross);
 		assert_false(finds(r.id));
 		assert_int_equal(takes(r.id, path, &s), -1);
-		assert_int_equal(s.err.code, PG_E_TRANSFER);
+		assert_int_equal(s.err.code, PG_E_NO_ARTIFACT);
 		check_files(0);
 		assert_int_equal(pg_artifacts_used(ar), 0);
 	}
@@ -838,6 +879,66 @@ what_can_not_be_given_stays(void **state)
 	disk.link_error = EIO;
 	assert_int_equal(takes(r.id, path, &s), -1);
 	assert_true(finds(r.id));
+}
+
+static int
+lends(const char *id, const char *path, struct result *r)
+{
+	memset(r, 0, sizeof(*r));
+	if (pg_artifacts_lend(ar, pg_str(id), path, on_done, r, &r->err) < 0)
+		return -1;
+	while (r->done == 0)
+		turn();
+	return r->err.code == PG_E_OK ? 0 : -1;
+}
+
+static void
+it_can_be_lent(void **state)
+{
+	struct result r, s, t;
+	char path[100];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/elsewhere", dir);
+	must_store(1000, &r);
+	assert_int_equal(lends(r.id, path, &s), 0);
+	assert_int_equal(size_of(path), 1000);
+	assert_false(finds(r.id));
+	assert_int_equal(lends(r.id, path, &s), -1);
+	check_files(1);
+	pg_artifacts_give_back(ar, pg_str(r.id));
+	assert_true(finds(r.id));
+	/* Removed while it is lent. */
+	assert_int_equal(lends(r.id, path, &s), 0);
+	assert_int_equal(removes(r.id, &s), 0);
+	check_files(0);
+	pg_artifacts_give_back(ar, pg_str(r.id));
+	assert_false(finds(r.id));
+	/* Removed while it is being lent. */
+	must_store(2000, &r);
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(pg_artifacts_lend(ar, pg_str(r.id), path, on_done,
+	    &s, NULL), 0);
+	assert_int_equal(removes(r.id, &t), 0);
+	assert_int_equal(s.done, 1);
+	assert_int_equal(s.err.code, PG_E_OK);
+	assert_int_equal(size_of(path), 2000);
+	check_files(0);
+	assert_int_equal(pg_artifacts_used(ar), 0);
+}
+
+static void
+what_can_not_be_lent_stays(void **state)
+{
+	struct result r, s;
+	char path[100];
+
+	(void)state;
+	must_store(1000, &r);
+	snprintf(path, sizeof(path), "%s/none/elsewhere", dir);
+	assert_int_equal(lends(r.id, path, &s), -1);
+	assert_true(finds(r.id));
+	check_files(1);
 }
 
 static void
@@ -1065,6 +1166,7 @@ main(void)
 		TEST(the_largest_has_a_size),
 		TEST(all_together_have_a_size),
 		TEST(what_arrives_counts),
+		TEST(no_more_fail_than_must),
 		TEST(text_has_a_length),
 		TEST(ids_are_hex),
 		TEST(so_many_may_arrive),
@@ -1077,6 +1179,8 @@ main(void)
 		TEST(bytes_are_read_after_the_removal),
 		TEST(it_can_be_given_away),
 		TEST(what_can_not_be_given_stays),
+		TEST(it_can_be_lent),
+		TEST(what_can_not_be_lent_stays),
 		TEST(what_has_expired_is_gone),
 		TEST(old_temporaries_are_swept),
 		TEST(bad_metadata_are_set_aside),

@@ -152,6 +152,10 @@ codes_have_their_statuses(void **state)
 	assert_int_equal(pg_code_exit(PG_E_OK), 0);
 	assert_string_equal(pg_code_token(PG_E_CONFLICT), "conflict");
 	assert_string_equal(pg_code_wire(PG_E_CONFLICT), "HostError");
+	assert_int_equal(pg_code_exit(PG_E_NO_ROOM), 7);
+	assert_true(pg_code_alike(PG_E_NO_ROOM, PG_E_TRANSFER));
+	assert_true(pg_code_alike(PG_E_TRANSFER, PG_E_NO_ARTIFACT));
+	assert_false(pg_code_alike(PG_E_TRANSFER, PG_E_HOST));
 }
 
 /* --- log --------------------------------------------------------------- */

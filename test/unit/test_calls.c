@@ -49,6 +49,7 @@ static int answers;
 static enum pg_code code;
 static struct pg_value *result;
 static int written;
+static bool restarts; /* the process, while a property is being written */
 
 void
 __wrap_pg_agent_answer(struct pg_agent *a, uint32_t id,
@@ -84,6 +85,8 @@ __wrap_pg_durable_property(struct pg_host *h, struct pg_str name,
 	(void)name;
 	(void)value;
 	written++;
+	if (restarts)
+		agent.pid++;
 	done(arg, NULL);
 }
 
@@ -435,6 +438,25 @@ our_earlier_addresses_are_still_ours(void **state)
 	assert_string_equal(sends_to("http://h:2"), "http://h:2/b-1");
 }
 
+/* The ids of its calls begin anew. */
+static void
+another_process_gets_no_late_answer(void **state)
+{
+	struct pg_value *args = pg_value_dict(&arena);
+
+	(void)state;
+	pg_put_strz(&arena, args, "name", "n");
+	pg_put_strz(&arena, args, "value", "v");
+	answers = written = 0;
+	assert_int_equal(call("property_set", args), 0);
+	assert_int_equal(answers, 1);
+	restarts = true;
+	assert_int_equal(call("property_set", args), 0);
+	restarts = false;
+	assert_int_equal(written, 2);
+	assert_int_equal(answers, 1);
+}
+
 static void
 unknown_operations_break_the_protocol(void **state)
 {
@@ -460,6 +482,7 @@ main(void)
 		T(restored_ones_have_the_same_limits),
 		T(odd_names_are_refused),
 		T(our_earlier_addresses_are_still_ours),
+		T(another_process_gets_no_late_answer),
 		T(unknown_operations_break_the_protocol),
 	};
 #undef T

@@ -4,7 +4,7 @@
  *
  * The tables of agents are pretended ones.
  */
-/* parts: base/err base/mem base/buf base/map base/clock base/log os/file os/loop os/work os/sweep host/folder */
+/* parts: base/err base/mem base/buf base/map base/clock base/log codec/float codec/value codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/loop os/work os/sweep host/wire host/folder */
 /* wrap: pg_agent_find */
 #include "base/log.h"
 #include "host/agent.h"
@@ -268,6 +268,41 @@ test_start_in_between(void **state)
 	assert_true(there("lou/new"));
 }
 
+/* Records of paglets are missing: their folders are not thrown away. */
+static void
+test_start_damaged(void **state)
+{
+	(void)state;
+	make("kim");
+	touch("kim/file");
+	make("max");
+	touch("max/file");
+	mkdir(".was-max", 0700);
+	mkdir(".in-0", 0700);
+	end();
+	begin();
+	host.damaged = true;
+	pg_folders_sweep(&host);
+	host.damaged = false;
+	settles(3);
+	assert_true(there("kim/file"));
+	assert_true(there(".kept-max/file"));
+	assert_true(there(".was-max"));
+	/* It is back; another one is not, and a new one of a kept name is. */
+	mkdir(".kept-kim", 0700);
+	assert_int_equal(rename(".kept-max", ".kept-lou"), 0);
+	mkdir(".kept-eve", 0700);
+	end();
+	begin();
+	pg_folders_sweep(&host);
+	settles(4);
+	assert_true(there("kim/file"));
+	assert_true(there("lou/file"));
+	assert_true(there(".kept-eve"));
+	pg_folder_drop(&host, PG_STR("lou"));
+	settles(3);
+}
+
 static void
 test_without(void **state)
 {
@@ -307,6 +342,7 @@ main(void)
 		T(test_stage),
 		T(test_start),
 		T(test_start_in_between),
+		T(test_start_damaged),
 		T(test_without),
 	};
 #undef T

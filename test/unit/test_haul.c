@@ -1048,9 +1048,26 @@ an_answer_that_is_lost_is_told(void **state)
 	make("f", host.content, SIZE);
 	host_step("POST");
 	assert_null(upload(&u));
-	says("unreachable", "");
+	says("unreachable", "before you send it again");
 	assert_true(paglets_client_failure(c).maybe_done);
 	assert_true(is_there("f"));
+}
+
+/* Without all of it the host cannot have kept it. */
+static void
+an_upload_that_is_cut_again_and_again_was_not_done(void **state)
+{
+	struct paglets_upload u = { .path = "f" };
+	int i, fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 64 << 20), 0);
+	close(fd);
+	for (i = 0; i < PG_HAUL_TRIES; i++)
+		host_step("POST")->read = 1000;
+	assert_null(upload(&u));
+	says("unreachable", "Could not reach");
+	assert_false(paglets_client_failure(c).maybe_done);
 }
 
 static void
@@ -1244,6 +1261,7 @@ main(void)
 		TEST(an_answer_that_is_none_fails),
 		TEST(an_upload_that_is_cut_begins_anew),
 		TEST(an_answer_that_is_lost_is_told),
+		TEST(an_upload_that_is_cut_again_and_again_was_not_done),
 		TEST(a_refusal_is_told),
 		TEST(a_host_that_is_not_there_is_asked_once),
 		TEST(a_file_that_has_changed_is_not_removed),

@@ -6,13 +6,14 @@
  * Artifacts, folders and the client are pretended ones: one artifact "aa"
  * lies here, three bytes long.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/url codec/sha256 os/file os/regular os/loop os/work host/wire host/files host/errand host/remote host/import */
-/* wrap: pg_client_start pg_call_cancel pg_call_pause pg_call_resume pg_mesh_key_for pg_bind_was pg_folder_path pg_folder_stage pg_folder_adopt pg_folder_unstage pg_artifacts_find pg_artifacts_take pg_artifacts_remove pg_deposit_begin pg_deposit_room pg_deposit_filled pg_deposit_finish pg_deposit_cancel */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/url codec/sha256 os/file os/regular os/loop os/work host/wire host/files host/errand host/remote host/obtain host/import */
+/* wrap: pg_client_start pg_call_cancel pg_call_pause pg_call_resume pg_mesh_key_for pg_bind_was pg_folder_path pg_folder_stage pg_folder_adopt pg_folder_unstage pg_artifacts_find pg_artifacts_give_back pg_artifacts_lend pg_artifacts_take pg_artifacts_remove pg_deposit_begin pg_deposit_room pg_deposit_filled pg_deposit_finish pg_deposit_cancel */
 #include "codec/json.h"
 #include "host/bind.h"
 #include "host/errand.h"
 #include "host/folder.h"
 #include "host/import.h"
+#include "host/obtain.h"
 #include "host/wire.h"
 #include "net/client.h"
 #include "state/artifact.h"
@@ -41,6 +42,7 @@ static struct pg_call call;
 static char dir[64];
 static struct pg_artifact here;
 static int ncalls, ntold, nremoved, nunstaged, nadopted;
+static bool lent; /* nobody finds it */
 static struct pg_err told;
 /* A take that is under way. */
 static pg_artifact_done *taking;
@@ -163,7 +165,7 @@ __wrap_pg_artifacts_find(struct pg_artifacts *ar, struct pg_str id,
     struct pg_err *e)
 {
 	(void)ar;
-	if (pg_str_eqz(id, here.id))
+	if (pg_str_eqz(id, here.id) && !lent)
 		return &here;
 	pg_fail(e, PG_E_TRANSFER, "No artifact '%.*s'", PG_STR_ARG(id));
 	return NULL;
@@ -188,6 +190,31 @@ __wrap_pg_artifacts_take(struct pg_artifacts *ar, struct pg_str id,
 	return 0;
 }
 
+int __wrap_pg_artifacts_lend(struct pg_artifacts *ar, struct pg_str id,
+    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e);
+int
+__wrap_pg_artifacts_lend(struct pg_artifacts *ar, struct pg_str id,
+    const char *path, pg_artifact_done *done, void *arg, struct pg_err *e)
+{
+	struct pg_artifact was = here;
+
+	assert_int_equal(__wrap_pg_artifacts_take(ar, id, path, done, arg, e),
+	    0);
+	here = was;
+	lent = true;
+	return 0;
+}
+
+void __wrap_pg_artifacts_give_back(struct pg_artifacts *ar,
+    struct pg_str id);
+void
+__wrap_pg_artifacts_give_back(struct pg_artifacts *ar, struct pg_str id)
+{
+	(void)ar;
+	assert_true(lent && pg_str_eqz(id, here.id));
+	lent = false;
+}
+
 int __wrap_pg_artifacts_remove(struct pg_artifacts *ar, struct pg_str id,
     pg_artifact_done *done, void *arg, struct pg_err *e);
 int
@@ -198,6 +225,7 @@ __wrap_pg_artifacts_remove(struct pg_artifacts *ar, struct pg_str id,
 	assert_null(done);
 	assert_true(pg_str_eqz(id, here.id));
 	here.id[0] = '\0';
+	lent = false;
 	nremoved++;
 	return 0;
 }
@@ -271,6 +299,7 @@ __wrap_pg_deposit_cancel(struct pg_deposit *d)
 static void
 lies_here(const char *owner)
 {
+	lent = false;
 	here = (struct pg_artifact){ .id = "aa", .owner = pg_str(owner),
 		.size = 3 };
 	pg_sha256(PG_STR("abc"), here.sha256);
@@ -415,8 +444,41 @@ what_lies_here_is_taken(void **state)
 	pg_import_sync(import, on_done, &import);
 	wait_told();
 	assert_int_equal(told.code, PG_E_OK);
+	assert_true(lent);
+	pg_import_keep(import);
+	assert_int_equal(nremoved, 1);
 	pg_import_end(import, true);
+	assert_int_equal(nremoved, 1);
 	assert_int_equal(nunstaged, 0);
+}
+
+/* It was lent only, until the paglet is here. */
+static void
+what_fails_may_be_repeated(void **state)
+{
+	const char *json = "[" ITEM("x", "http://a:1", "aa", "") "]";
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		start(json);
+		taken();
+		assert_true(lent);
+		pg_import_end(import, i == 2);
+		assert_false(lent);
+		assert_string_equal(here.id, i == 2 ? "" : "aa");
+		assert_int_equal(system(pg_arena_printf(&arena,
+		    "rm -rf %s/.in", dir).p), 0);
+	}
+	assert_int_equal(nremoved, 1);
+	assert_int_equal(nunstaged, 2);
+	lies_here("");
+	start(json);
+	taken();
+	pg_import_keep(import);
+	pg_import_end(import, false);
+	assert_int_equal(nremoved, 2);
+	assert_int_equal(nunstaged, 3);
 }
 
 static void
@@ -467,7 +529,7 @@ what_is_wrong_leaves_nothing(void **state)
 	lies_here("");
 	fails("[" ITEM("x", "http://a:1", "aa", "") ", "
 	    ITEM("x", "http://a:1", "aa", "") "]", "two registered files");
-	assert_int_equal(nremoved, 1);
+	assert_int_equal(nremoved, 0);
 }
 
 static void
@@ -526,7 +588,7 @@ what_lies_elsewhere_is_fetched(void **state)
 	start("[" ITEM("x", FAR, "ff", ", \"size_bytes\": 3") "]");
 	assert_string_equal(call.method, "GET");
 	assert_string_equal(call.url, FAR "/artifacts/ff");
-	assert_int_equal(call.r.silence, PG_IMPORT_SILENCE);
+	assert_int_equal(call.r.silence, PG_OBTAIN_SILENCE);
 	call.r.on_data(call.arg, PG_STR("abc"));
 	answer(200, NULL);
 	deposited(NULL);
@@ -700,6 +762,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(what_lies_here_is_taken),
+		T(what_fails_may_be_repeated),
 		T(an_address_of_before_is_ours),
 		T(what_is_wrong_leaves_nothing),
 		T(one_of_them_is_missing),

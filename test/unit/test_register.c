@@ -2,7 +2,7 @@
  * which size; that a list is on disk before anybody is told; and that what is
  * refused changes nothing.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/regular os/loop os/work host/wire host/files host/errand host/register */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/float codec/value codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/regular os/loop os/work host/wire host/files host/errand host/register */
 /* wrap: pg_agent_ref pg_agent_unref pg_durable_files pg_folder_path */
 #include "host/errand.h"
 #include "host/folder.h"
@@ -232,19 +232,26 @@ a_path_has_a_length(void **state)
 }
 
 static void
-a_disk_that_fails_is_told(void **state)
-{
-	(void)state;
-	disk_fails = true;
-	assert_int_equal(registers(at("one"), ""), PG_E_SYS);
-}
-
-static void
 on_gone(void *arg, const struct pg_err *err)
 {
 	(void)err;
 	assert_ptr_equal(arg, &agent);
 	ntold++;
+}
+
+/* And the list is what it was. */
+static void
+a_disk_that_fails_is_told(void **state)
+{
+	(void)state;
+	disk_fails = true;
+	assert_int_equal(registers(at("one"), ""), PG_E_SYS);
+	assert_null(agent.files);
+	disk_fails = false;
+	assert_int_equal(registers(at("one"), ""), PG_E_OK);
+	disk_fails = true;
+	pg_unregister(&agent, PG_STR("one"), on_gone, &agent);
+	assert_non_null(pg_files_find(agent.files, PG_STR("one")));
 }
 
 static void

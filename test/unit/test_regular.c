@@ -2,7 +2,7 @@
  * link or waiting; that one is removed only while it is the one that was
  * meant; and that copies are whole or not there.
  */
-/* parts: base/err base/mem base/buf base/clock codec/sha256 os/regular */
+/* parts: base/err base/mem base/buf base/clock codec/sha256 os/file os/regular */
 #include "os/regular.h"
 
 #include <fcntl.h>

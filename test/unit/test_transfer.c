@@ -2,7 +2,7 @@
  * first answer, a question while it runs waits for it, one that comes first
  * fences what comes late; and that the table of moves has its bounds.
  */
-/* parts: base/err base/mem base/map base/clock os/loop host/transfer */
+/* parts: base/err base/mem base/buf base/map base/clock os/loop host/transfer */
 #include "host/durable.h"
 #include "host/transfer.h"
 
@@ -148,6 +148,35 @@ a_repeated_post_gets_the_first_answer(void **state)
 	fail_with(begin("other", &first), PG_E_SERIAL);
 }
 
+/* Without an id it is known by its bytes, as long as it lasts. */
+static void
+a_post_without_id_is_joined_while_it_lasts(void **state)
+{
+	uint8_t digest[32] = { 1 }, other[32] = { 2 };
+	struct told first = { 0 }, again = { 0 }, third = { 0 };
+	struct pg_transfer *t, *u;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		t = pg_transfer_begin_body(&host, digest, on_done, &first);
+		assert_non_null(t);
+		assert_null(pg_transfer_begin_body(&host, digest, on_done,
+		    &again));
+		u = pg_transfer_begin_body(&host, other, on_done, &third);
+		assert_non_null(u);
+		if (i == 0)
+			commit(t);
+		else
+			fail_with(t, PG_E_SERIAL);
+		assert_int_equal(again.calls, i + 1);
+		assert_int_equal(again.code, i == 0 ? PG_E_OK : PG_E_SERIAL);
+		commit(u);
+	}
+	assert_int_equal(first.calls + third.calls, 0);
+	assert_int_equal(written + forgotten, 0);
+}
+
 static void
 a_failed_post_may_come_again(void **state)
 {
@@ -262,6 +291,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_repeated_post_gets_the_first_answer),
+		T(a_post_without_id_is_joined_while_it_lasts),
 		T(a_failed_post_may_come_again),
 		T(a_question_fences),
 		T(a_question_makes_a_failure_final),

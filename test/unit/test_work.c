@@ -342,6 +342,48 @@ test_leaving_some_behind(void **state)
 	}
 }
 
+/* The end of a pipe whose other end is to be closed. */
+static int
+close_later(struct pg_work *w)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	pg_work_close(w, ends[1]);
+	return ends[0];
+}
+
+static void
+assert_closed(int end)
+{
+	char c;
+
+	/* Waits for as long as it takes. */
+	assert_int_equal(read(end, &c, 1), 0);
+	close(end);
+}
+
+/* Closed are they all: on a worker, without one, and when those end before
+ * they come to it. */
+static void
+test_closing(void **state)
+{
+	struct task t[PG_WORK_THREADS];
+	int i, waits;
+
+	(void)state;
+	assert_closed(close_later(NULL));
+	assert_closed(close_later(work));
+	for (i = 0; i < PG_WORK_THREADS; i++)
+		task_submit(&t[i], run_wait);
+	wait_inside(PG_WORK_THREADS);
+	waits = close_later(work);
+	open_at_join = true;
+	pg_work_free(work);
+	work = NULL;
+	assert_closed(waits);
+}
+
 #define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -355,6 +397,7 @@ main(void)
 		WORK_TEST(test_ending),
 		WORK_TEST(test_leaving),
 		WORK_TEST(test_leaving_some_behind),
+		WORK_TEST(test_closing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
