@@ -37,6 +37,7 @@ struct hub_node {
 	size_t npolls;
 	struct pg_delivery *first, **end;
 	size_t queued, in_flight;
+	size_t bytes; /* of the texts that wait */
 };
 
 /* Owner: the host. */
@@ -45,7 +46,7 @@ struct pg_hub {
 	struct pg_map nodes;   /* by name */
 	struct pg_map pending; /* deliveries, by id */
 	struct pg_hub_poll *strays; /* polls of unknown names */
-	size_t bytes;          /* of the texts that wait */
+	size_t bytes;          /* of the texts that wait, of all nodes */
 	bool closed;
 };
 
@@ -180,12 +181,15 @@ hub_set_timer(struct hub_node *n)
 	    hub_node_on_time);
 }
 
-/* It has asked something of us, or still does. */
+/* It has asked something of us, or still does; after it has said that it stops
+ * that is a remnant. */
 static void
 hub_heard(struct hub_node *n)
 {
 	bool back = !n->online;
 
+	if (n->left)
+		return;
 	n->heard = hub_now(n->hub);
 	n->seen = pg_now_wall();
 	n->online = true;
@@ -248,6 +252,7 @@ hub_dequeue(struct pg_delivery *d)
 	else
 		n->end = d->prev != NULL ? &d->prev->next : &n->first;
 	n->queued--;
+	n->bytes -= d->text.n;
 	n->hub->bytes -= d->text.n;
 }
 
@@ -303,6 +308,13 @@ hub_offline_text(const struct hub_node *n, char *out, size_t max)
 }
 
 static int
+hub_fail_closed(const struct pg_hub *hub, struct pg_err *e)
+{
+	return pg_fail(e, PG_E_BUSY, "%.*s is shutting down",
+	    PG_STR_ARG(hub->host->name));
+}
+
+static int
 hub_fail_offline(const struct hub_node *n, struct pg_err *e)
 {
 	char text[200];
@@ -339,7 +351,7 @@ hub_node_on_time(struct pg_timer *t)
 	int64_t silent = hub_now(n->hub) - n->heard;
 
 	/* A parked poll is a sign of life as good as a new one. */
-	if (n->npolls > 0) {
+	if (n->npolls > 0 && !n->left) {
 		hub_heard(n);
 		return;
 	}
@@ -423,8 +435,7 @@ hub_admit(struct pg_hub *hub, struct pg_str name, struct pg_err *e)
 	struct hub_node *n = pg_map_get(&hub->nodes, name);
 
 	if (hub->closed) {
-		pg_fail(e, PG_E_BUSY, "%.*s is shutting down",
-		    PG_STR_ARG(hub->host->name));
+		hub_fail_closed(hub, e);
 		return NULL;
 	}
 	if (n == NULL && hub->nodes.n >= PG_HUB_NODES_MAX) {
@@ -535,6 +546,8 @@ pg_hub_check(struct pg_hub *hub, struct pg_str name, const char *kind,
 {
 	struct hub_node *n = pg_map_get(&hub->nodes, name);
 
+	if (hub->closed)
+		return hub_fail_closed(hub, e);
 	if (n == NULL || !n->online) {
 		if (n == NULL)
 			pg_fail(e, PG_E_REMOTE, "Relay target '%.*s' is not "
@@ -545,7 +558,7 @@ pg_hub_check(struct pg_hub *hub, struct pg_str name, const char *kind,
 		return -1;
 	}
 	if (n->queued < hub->host->cfg.relay_queue_max &&
-	    hub->bytes < PG_HUB_BYTES_MAX)
+	    n->bytes < PG_HUB_NODE_BYTES_MAX && hub->bytes < PG_HUB_BYTES_MAX)
 		return 0;
 	pg_fail(e, PG_E_REMOTE, "Relay target '%.*s' queue is full (%zu "
 	    "deliveries)", PG_STR_ARG(name), n->queued);
@@ -573,6 +586,7 @@ pg_hub_submit(struct pg_hub *hub, struct pg_str name, struct pg_delivery *d,
 	*n->end = d;
 	n->end = &d->next;
 	n->queued++;
+	n->bytes += d->text.n;
 	hub->bytes += d->text.n;
 	pg_map_put(&hub->pending, pg_str(d->id), d);
 	pg_timer_set(hub->host->loop, &d->timer, d->timeout, hub_on_late);
@@ -606,7 +620,7 @@ hub_ack_error(const struct pg_value *ack, struct pg_err *e)
 		"PagletCrashedError", "NotHandledError", "ForbiddenError",
 		"AuthenticationError", "ServiceNotFoundError", "HostError",
 		"StorageQuotaError", "LifecycleError", "SerializationError",
-		"MailboxFullError" };
+		"MailboxFullError", "RemoteHostError" };
 	struct pg_str type = pg_value_text(pg_value_get(ack, "error_type"),
 	    PG_STR_NULL);
 	struct pg_str text = pg_value_text(pg_value_get(ack, "error"),
@@ -815,10 +829,26 @@ pg_hub_new(struct pg_host *h)
 	return hub;
 }
 
+/* No ack will come any more, for we accept no connections. */
+static void
+hub_close_delivery(struct pg_delivery *d)
+{
+	struct pg_err e = { 0 };
+
+	if (d->sent)
+		pg_fail(&e, PG_E_TIMEOUT, "Relay delivery to '%.*s' got no "
+		    "answer before the hub stopped",
+		    PG_STR_ARG(d->node->name));
+	else
+		hub_fail_closed(d->node->hub, &e);
+	hub_end(d, NULL, &e);
+}
+
 PG_FN void
 pg_hub_shutdown(struct pg_hub *hub)
 {
 	struct hub_node *n;
+	struct pg_delivery *d;
 	size_t at = 0;
 
 	hub->closed = true;
@@ -826,6 +856,8 @@ pg_hub_shutdown(struct pg_hub *hub)
 		hub_end_polls(n);
 	while (hub->strays != NULL)
 		hub_poll_end(hub->strays);
+	for (at = 0; (d = pg_map_next(&hub->pending, &at)) != NULL; at = 0)
+		hub_close_delivery(d);
 }
 
 PG_FN void

@@ -345,14 +345,19 @@ conn_read_small(struct pg_conn *c)
 }
 
 /* We wait for something else than the peer. One that has only finished sending
- * still wants its answer; what it sends meanwhile waits in the socket. */
+ * still wants its answer, unless the handler has it that it is gone; what it
+ * sends meanwhile waits in the socket. */
 static void
 conn_watch(struct pg_conn *c, uint32_t events)
 {
-	if ((events & (uint32_t)(EPOLLHUP | EPOLLERR)) != 0)
+	uint32_t want = (events & EPOLLIN) != 0 ? PG_CONN_WATCH : 0;
+
+	if (c->slot->x.watched)
+		want |= EPOLLRDHUP;
+	if ((events & (uint32_t)(EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0)
 		pg_conn_drop(c, "peer went away");
 	else
-		pg_io_want(&c->io, (events & EPOLLIN) != 0 ? PG_CONN_WATCH : 0);
+		pg_io_want(&c->io, want);
 }
 
 static void

@@ -61,6 +61,7 @@ struct pg_exchange {
 	 * exchange must still be answered. For an answer in pieces also when
 	 * the server drains: it must be ended. */
 	void (*on_gone)(struct pg_exchange *x);
+	bool watched; /* see pg_exchange_watch */
 	/* Called (if set) when all pieces so far have gone out. */
 	void (*on_room)(struct pg_exchange *x);
 	/* Set in a request that was made within this process (pg_server_ask):
@@ -79,6 +80,10 @@ struct pg_server_ops {
 	void (*on_request)(void *arg, struct pg_exchange *x);
 };
 
+/* From now on a peer that says that it will send nothing more is taken for
+ * gone: of one that has closed its connection, or has died, nothing else is
+ * heard. To be called by who sets x->on_gone, which it does not call. */
+PG_FN void pg_exchange_watch(struct pg_exchange *x);
 /* The answer will take long, and nothing of the request is needed any more
  * but what lies in x->arena: give back the memory that only a request under
  * way needs. */

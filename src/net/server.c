@@ -215,12 +215,13 @@ server_admit(struct pg_server *s, struct pg_exchange *x,
 {
 	int64_t accept = s->set.ops.on_head(s->set.arg, x, e);
 
-	if (accept < 0)
+	if (accept < 0) {
+		x->sink = NULL;
 		return -1;
-	if (x->sink != NULL) {
-		x->sink->dropped(x);
-		return pg_fail(e, PG_E_HOST, "not to be asked from within");
 	}
+	/* It is dropped with x. */
+	if (x->sink != NULL)
+		return pg_fail(e, PG_E_HOST, "not to be asked from within");
 	if (body != NULL && body->n > (uint64_t)accept)
 		return pg_fail(e, PG_E_LIMIT, "request body of %zu bytes is "
 		    "over the limit of %" PRId64, body->n, accept);
