@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "hub.h"
 #include "mesh.h"
+#include "ticket.h"
 #include "wire.h"
 
 /* What of an ack is answered, and how. */
@@ -197,6 +198,7 @@ pg_relay_poll(struct pg_api *r)
 	x->user = p;
 	x->on_gone = relay_poll_gone;
 	name = pg_arena_str(&x->arena, name); /* else it goes with the head */
+	pg_exchange_watch(x);
 	pg_exchange_park(x);
 	pg_hub_park(r->host->hub, name, time, &p->poll);
 }
@@ -382,6 +384,12 @@ pg_relay_ack(struct pg_api *r)
 
 /* ---- Requests to nodes ------------------------------------------------------------- */
 
+static int
+relay_fail_gone(struct pg_err *e)
+{
+	return pg_fail(e, PG_E_REMOTE, "the caller has gone");
+}
+
 /* Whoever asked has gone. */
 static void
 relay_gone(struct pg_exchange *x)
@@ -394,7 +402,7 @@ relay_gone(struct pg_exchange *x)
 		return; /* a worker has the payload */
 	pg_hub_give_up(w->r->host->hub, w->d);
 	relay_drop_spool(w);
-	pg_fail(&e, PG_E_REMOTE, "the caller has gone");
+	relay_fail_gone(&e);
 	pg_api_fail(w->r, &e);
 }
 
@@ -403,9 +411,9 @@ relay_submit(struct relay_wait *w)
 {
 	struct pg_err e = { 0 };
 
-	if (w->gone)
-		pg_fail(&e, PG_E_REMOTE, "the caller has gone");
-	else {
+	if (w->gone) {
+		relay_fail_gone(&e);
+	} else {
 		/* The ack may come before this returns. */
 		w->submitted = true;
 		if (pg_hub_submit(w->r->host->hub, w->name, w->d, &e) == 0)
@@ -444,6 +452,15 @@ relay_wait(struct pg_api *r, enum relay_form form)
 	return w;
 }
 
+/* Whoever asked may have gone while the request was read. */
+static int
+relay_check(struct relay_wait *w, const char *kind, struct pg_err *e)
+{
+	if (w->r->x->conn == NULL)
+		return relay_fail_gone(e);
+	return pg_hub_check(w->r->host->hub, w->name, kind, e);
+}
+
 /* Deliver payload to the node that the path names. */
 static void
 relay_deliver(struct relay_wait *w, const char *kind,
@@ -453,7 +470,7 @@ relay_deliver(struct relay_wait *w, const char *kind,
 	struct pg_err e = { 0 };
 
 	w->payload = payload;
-	if (pg_hub_check(r->host->hub, w->name, kind, &e) < 0) {
+	if (relay_check(w, kind, &e) < 0) {
 		relay_drop_spool(w);
 		pg_api_fail(r, &e);
 		return;
@@ -466,6 +483,7 @@ relay_deliver(struct relay_wait *w, const char *kind,
 	w->d->arg = w;
 	r->x->user = w;
 	r->x->on_gone = relay_gone;
+	pg_exchange_watch(r->x);
 	w->job.run = relay_payload_run;
 	w->job.done = relay_payload_done;
 	if (r->x->body == NULL || r->x->body->n <= PG_API_WORKER_MIN) {
@@ -473,6 +491,7 @@ relay_deliver(struct relay_wait *w, const char *kind,
 		relay_submit(w);
 	} else if (pg_work_submit(r->host->work, &w->job, &e) < 0) {
 		pg_delivery_free(w->d);
+		relay_drop_spool(w);
 		pg_api_fail(r, &e);
 	}
 }
@@ -550,6 +569,21 @@ pg_relay_message(struct pg_api *r)
 	    false);
 }
 
+/* A journey that a node is told to begin has the time that its ticket gives
+ * it on top. */
+static int64_t
+relay_api_time(const struct pg_api *r)
+{
+	const struct pg_value *ticket = pg_value_get(r->body, "ticket");
+	struct pg_ticket t;
+	struct pg_err e = { 0 };
+
+	if (ticket == NULL || pg_ticket_read(ticket, &t, &e) < 0)
+		return PG_HUB_API_TIME;
+	return PG_MIN(PG_HUB_API_TIME + t.timeout * (t.retries + 2) +
+	    t.retry_interval * t.retries, PG_HUB_DELIVERY_TIME_MAX);
+}
+
 PG_FN void
 pg_relay_api(struct pg_api *r)
 {
@@ -567,7 +601,7 @@ pg_relay_api(struct pg_api *r)
 	pg_put(a, payload, "payload", r->body);
 	pg_buf_fini(&path);
 	relay_deliver(relay_wait(r, RELAY_WHOLE), "api", payload,
-	    PG_HUB_API_TIME, false);
+	    relay_api_time(r), false);
 }
 
 /* ---- Artifacts --------------------------------------------------------------------- */
