@@ -69,7 +69,8 @@ struct pg_node {
 	bool leaving;
 	struct node_poll polls[PG_NODE_POLLS];
 	struct node_delivery *first; /* those not over */
-	size_t ndoing;
+	size_t nopen; /* of them, */
+	size_t ndoing; /* and of those without an ack yet */
 	struct node_delivery *seen[PG_NODE_SEEN_MAX]; /* a ring */
 	size_t nseen; /* ever put into it */
 	struct pg_map ids; /* of those in the ring */
@@ -180,6 +181,7 @@ node_delivery_over(struct node_delivery *d)
 	else
 		d->node->first = d->next;
 	d->prev = d->next = NULL;
+	d->node->nopen--;
 	pg_bulk_unref(d->ack);
 	d->ack = NULL;
 	d->doing = false;
@@ -268,6 +270,7 @@ node_take(struct pg_node *n, struct pg_str id)
 	if (d->next != NULL)
 		d->next->prev = d;
 	n->first = d;
+	n->nopen++;
 	n->ndoing++;
 	node_remember(n, d);
 	return d;
@@ -409,6 +412,12 @@ node_do(struct pg_node *n, struct node_arrival *v)
 	/* None, or one that is done or being done. */
 	if (v->delivery == NULL || pg_map_get(&n->ids, v->id) != NULL)
 		return;
+	/* Of a hub that takes no acks, and sends on. */
+	if (n->nopen >= PG_NODE_OPEN_MAX) {
+		pg_log(PG_LOG_DEBUG, "node: delivery left out: %d have no "
+		    "end", PG_NODE_OPEN_MAX);
+		return;
+	}
 	d = node_take(n, v->id);
 	if (n->ndoing <= PG_NODE_DELIVERIES_MAX) {
 		node_begin(d, v);
@@ -543,7 +552,6 @@ node_on_greeted(void *arg, const struct pg_response *r)
 		pg_log(PG_LOG_INFO, "node: connected to %.*s",
 		    PG_STR_ARG(n->hub));
 	n->up = true;
-	n->pause = PG_MS;
 	node_greeted(n, v);
 	for (i = 0; i < PG_NODE_POLLS; i++)
 		node_poll(&n->polls[i]);
@@ -583,6 +591,9 @@ node_greet(struct pg_timer *t)
 {
 	struct pg_node *n = PG_CONTAINER(t, struct pg_node, timer);
 
+	/* Only now: polls may have found the hub no better than before. */
+	if (n->up)
+		n->pause = PG_MS;
 	pg_mesh_age(n->host->mesh);
 	node_send_greeting(n);
 }
@@ -688,6 +699,12 @@ pg_node_leave(struct pg_node *n)
 	node_stop_greeting(n);
 	if (n->up)
 		node_send_greeting(n);
+}
+
+PG_FN bool
+pg_node_busy(const struct pg_node *n)
+{
+	return n != NULL && n->up && (n->greeting != NULL || n->first != NULL);
 }
 
 PG_FN void
