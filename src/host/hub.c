@@ -73,6 +73,14 @@ hub_event_offline(struct pg_hub *hub, struct pg_str name, const char *kind,
 	pg_arena_fini(&a);
 }
 
+static void
+hub_event(const struct pg_delivery *d, const char *name,
+    struct pg_value *data)
+{
+	if (!d->quiet)
+		pg_host_event(d->node->hub->host, name, NULL, data, NULL);
+}
+
 static struct pg_value *
 hub_delivery_value(const struct pg_delivery *d, struct pg_arena *a)
 {
@@ -93,8 +101,7 @@ hub_event_enqueued(const struct pg_delivery *d)
 	pg_put_strz(&a, v, "stage", "relay-queue");
 	pg_put_float(&a, v, "timeout", pg_to_seconds(d->timeout));
 	pg_put_int(&a, v, "queue_depth", (int64_t)d->node->queued);
-	pg_host_event(d->node->hub->host, "relay-delivery-enqueued", NULL, v,
-	    NULL);
+	hub_event(d, "relay-delivery-enqueued", v);
 	pg_arena_fini(&a);
 }
 
@@ -103,8 +110,7 @@ hub_event_dispatched(const struct pg_delivery *d)
 {
 	struct pg_arena a = { 0 };
 
-	pg_host_event(d->node->hub->host, "relay-delivery-dispatched", NULL,
-	    hub_delivery_value(d, &a), NULL);
+	hub_event(d, "relay-delivery-dispatched", hub_delivery_value(d, &a));
 	pg_arena_fini(&a);
 }
 
@@ -116,7 +122,7 @@ hub_event_ack(const struct pg_delivery *d, bool ok, struct pg_str error)
 
 	pg_put_bool(&a, v, "ok", ok);
 	pg_put_str(&a, v, "error", error);
-	pg_host_event(d->node->hub->host, "relay-delivery-ack", NULL, v, NULL);
+	hub_event(d, "relay-delivery-ack", v);
 	pg_arena_fini(&a);
 }
 

@@ -50,6 +50,7 @@ struct pg_delivery {
 	/* It is delivered even when nobody waits for it any more: a move that
 	 * is asked about (DESIGN section 3). */
 	bool keep;
+	bool quiet; /* no event tells of it, unless it is late */
 	pg_delivery_done *done;
 	void *arg;
 

@@ -32,6 +32,7 @@ struct relay_wait {
 	struct pg_str name;
 	enum relay_form form;
 	const struct pg_value *payload;
+	bool quiet;
 	struct pg_delivery *d;
 	char spool[PG_ID_LEN + 1]; /* artifact here that is removed; or "" */
 	bool submitted, gone;
@@ -479,6 +480,7 @@ relay_deliver(struct relay_wait *w, const char *kind,
 	w->d->text.max = 2 * PG_API_DECODED_MAX;
 	w->d->timeout = PG_MAX(timeout, 10 * PG_MS);
 	w->d->keep = keep;
+	w->d->quiet = w->quiet;
 	w->d->done = relay_on_ack;
 	w->d->arg = w;
 	r->x->user = w;
@@ -590,6 +592,7 @@ pg_relay_api(struct pg_api *r)
 	struct pg_arena *a = &r->x->arena;
 	struct pg_value *payload = pg_value_dict(a);
 	struct pg_buf path = PG_BUF_INIT(0);
+	struct relay_wait *w = relay_wait(r, RELAY_WHOLE);
 	size_t i;
 
 	for (i = 3; i < r->nsegments; i++)
@@ -600,8 +603,10 @@ pg_relay_api(struct pg_api *r)
 	pg_put_str(a, payload, "path", pg_arena_str(a, pg_buf_str(&path)));
 	pg_put(a, payload, "payload", r->body);
 	pg_buf_fini(&path);
-	relay_deliver(relay_wait(r, RELAY_WHOLE), "api", payload,
-	    relay_api_time(r), false);
+	/* Hosts look in on one another all the time. */
+	w->quiet = r->nsegments == 5 && pg_str_eqz(r->segments[3], "hosts") &&
+	    pg_str_eqz(r->segments[4], "join");
+	relay_deliver(w, "api", payload, relay_api_time(r), false);
 }
 
 /* ---- Artifacts --------------------------------------------------------------------- */
