@@ -105,6 +105,7 @@ node_stop_polls(struct pg_node *n)
 		if (n->polls[i].call != NULL)
 			pg_call_cancel(n->polls[i].call);
 		n->polls[i].call = NULL;
+		n->polls[i].hasty = false;
 	}
 }
 
@@ -443,25 +444,34 @@ node_arrival_done(struct pg_job *j)
 	node_arrival_free(v);
 }
 
-/* A long one is read on a worker. */
+/* A poll has brought this. First the next poll, so that no delivery waits for
+ * this one; but a hub that always has nothing, and at once, is asked when we
+ * greet it. A long one is read on a worker. */
 static void
 node_arrived(struct node_poll *p, struct pg_bulk *body, bool soon)
 {
 	struct pg_node *n = p->node;
 	struct node_arrival *v = pg_alloc(sizeof(*v));
+	bool hasty = false, before = p->hasty, long_one;
 
 	v->node = n;
 	v->body = pg_bulk_ref(body);
 	v->job.run = node_arrival_run;
 	v->job.done = node_arrival_done;
 	v->job.drop = node_arrival_drop;
-	if (body->n > PG_API_WORKER_MIN && pg_work_submit(n->host->work,
-	    &v->job, &v->err) == 0)
-		return;
-	v->err = (struct pg_err){ 0 };
-	node_arrival_run(&v->job);
-	p->hasty = soon && v->delivery == NULL;
-	node_arrival_done(&v->job);
+	long_one = body->n > PG_API_WORKER_MIN && pg_work_submit(
+	    n->host->work, &v->job, &v->err) == 0;
+	if (!long_one) {
+		v->err = (struct pg_err){ 0 };
+		node_arrival_run(&v->job);
+		hasty = soon && (v->delivery == NULL ||
+		    v->err.code != PG_E_OK);
+	}
+	p->hasty = hasty;
+	if (!hasty || !before)
+		node_poll(p);
+	if (!long_one)
+		node_arrival_done(&v->job);
 }
 
 /* ---- Polls ------------------------------------------------------------------------- */
@@ -474,17 +484,11 @@ node_on_poll(void *arg, const struct pg_response *r)
 	struct pg_arena a;
 	struct pg_value *v;
 	struct pg_err e = { 0 };
-	bool soon;
 
 	p->call = NULL;
 	if (r->status == 200 && r->body != NULL) {
-		soon = node_now(n) - p->begun < PG_NODE_HASTE_TIME;
-		/* First the next poll: no delivery waits for this one. But a
-		 * hub that always has nothing is asked when we greet it. */
-		if (!soon || !p->hasty)
-			node_poll(p);
-		p->hasty = false;
-		node_arrived(p, r->body, soon);
+		node_arrived(p, r->body, node_now(n) - p->begun <
+		    PG_NODE_HASTE_TIME);
 		return;
 	}
 	pg_arena_init(&a, PG_REMOTE_REPLY_MAX * 4);

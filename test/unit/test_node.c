@@ -545,6 +545,30 @@ a_hub_that_answers_at_once(void **state)
 	assert_true(ncalls - before < 60);
 }
 
+/* One that stops answers polls with nothing, which says nothing of the one
+ * that comes after; nor does an answer with something in it. */
+static void
+a_hub_that_stops(void **state)
+{
+	(void)state;
+	start();
+	comes_up();
+	answer(call(POLL), 200, "{\"delivery\": null}");
+	answer(call(POLL), 200, "{\"delivery\": null}");
+	answer(call(POLL), 0, NULL);
+	silence();
+	comes_up();
+	answer(call(POLL), 200, "{\"delivery\": null}");
+	answer(call(POLL), 200, "{\"delivery\": {\"delivery_id\": \"0a\", "
+	    "\"kind\": \"k0a\", \"payload\": {}}}");
+	answer(call(POLL), 200, "{\"delivery\": {\"delivery_id\": \"0b\", "
+	    "\"kind\": \"k0b\", \"payload\": {}}}");
+	assert_int_equal(open_calls(POLL), PG_NODE_POLLS);
+	assert_int_equal(nworks, 2);
+	ends(&works[0], "{}");
+	ends(&works[1], "{}");
+}
+
 static void
 asks_for_everything_when_apart(void **state)
 {
@@ -939,6 +963,7 @@ main(void)
 		TEST(a_hub_that_is_restarted), TEST(refused),
 		TEST(trouble_while_connecting),
 		TEST(a_hub_that_answers_at_once),
+		TEST(a_hub_that_stops),
 		TEST(asks_for_everything_when_apart), TEST(done_and_acked),
 		TEST(done_once), TEST(so_many_are_remembered),
 		TEST(acked_until_the_hub_has_it),
