@@ -331,6 +331,22 @@ hub_fail_offline(const struct hub_node *n, struct pg_err *e)
 	return pg_fail(e, PG_E_REMOTE, "%s", text);
 }
 
+/* Those who wait for artifacts of a node have more patience than its silence
+ * deserves. */
+static void
+hub_end_artifacts(struct hub_node *n, const struct pg_err *e)
+{
+	struct pg_delivery *d;
+	size_t at = 0;
+
+	while ((d = pg_map_next(&n->hub->pending, &at)) != NULL)
+		if (d->node == n && pg_str_starts(pg_str(d->kind),
+		    PG_STR("artifact-"))) {
+			hub_end(d, NULL, e);
+			at = 0;
+		}
+}
+
 static void
 hub_node_offline(struct hub_node *n)
 {
@@ -348,6 +364,7 @@ hub_node_offline(struct hub_node *n)
 	hub_event_offline(n->hub, n->name, NULL, "relay-preflight",
 	    hub_now(n->hub) - n->heard, &e);
 	hub_register(n);
+	hub_end_artifacts(n, &e);
 }
 
 static void
@@ -380,6 +397,10 @@ pg_hub_check_name(struct pg_str name, struct pg_err *e)
 	if (name.n == 0)
 		return pg_fail(e, PG_E_HOST,
 		    "Relay connection requires a host name");
+	/* In a path these would lead elsewhere. */
+	if (pg_str_eqz(name, ".") || pg_str_eqz(name, ".."))
+		return pg_fail(e, PG_E_HOST, "a host behind a hub can not be "
+		    "called '%.*s'", PG_STR_ARG(name));
 	if (name.n > PG_HOST_NAME_MAX || !pg_all_printable(name))
 		return pg_fail(e, PG_E_HOST, "a host name has at most %d "
 		    "bytes of printable text", PG_HOST_NAME_MAX);

@@ -536,6 +536,10 @@ errors_keep_their_names(void **state)
 	acked_with(NO("HostError"), PG_E_HOST, "why");
 	acked_with(NO("ZeroDivisionError"), PG_E_REMOTE, "why");
 	acked_with(NO("RemoteHostError"), PG_E_REMOTE, "why");
+	/* With the code that it would have without us between. */
+	acked_with("{\"ok\": false, \"error_type\": \"RemoteHostError\", "
+	    "\"code\": \"timeout\", \"error\": \"late\"}", PG_E_TIMEOUT,
+	    "late");
 	acked_with("{\"ok\": false}", PG_E_REMOTE, "Relay delivery failed");
 	acked_with("{\"ok\": false, \"error\": 5, \"error_type\": []}",
 	    PG_E_REMOTE, "Relay delivery failed");
@@ -661,6 +665,9 @@ names(void **state)
 	    PG_HOST_NAME_MAX + 1 }, &e), -1);
 	assert_int_equal(pg_hub_check_name(PG_STR(""), &e), -1);
 	assert_string_equal(e.msg, "Relay connection requires a host name");
+	assert_int_equal(pg_hub_check_name(PG_STR("."), &e), -1);
+	assert_int_equal(pg_hub_check_name(PG_STR(".."), &e), -1);
+	assert_int_equal(pg_hub_check_name(PG_STR("..."), &e), 0);
 	assert_int_equal(pg_hub_check_name(PG_STR("a\nb"), &e), -1);
 	assert_int_equal(pg_hub_check_name(PG_STR("a\0b"), &e), -1);
 	assert_int_equal(pg_hub_check_name(PG_STR("\xff"), &e), -1);
@@ -938,6 +945,47 @@ closed(void **state)
 	assert_int_equal(e.code, PG_E_BUSY);
 }
 
+/* No ack could come. What nobody has taken was certainly not done. */
+static void
+ends_what_waits(void **state)
+{
+	struct waiter w = { .ends = 0 }, *sent, *queued, kept = { .ends = 0 };
+
+	(void)state;
+	node("beta");
+	sent = ordered("beta", "1");
+	polls("beta");
+	queued = ordered("beta", "2");
+	assert_int_equal(order(&kept, "beta", "3", PG_SEC, true), 0);
+	pg_hub_shutdown(hub);
+	assert_ended(sent, PG_E_TIMEOUT);
+	assert_ended(queued, PG_E_BUSY);
+	assert_ended(&kept, PG_E_BUSY);
+	assert_int_equal(order(&w, "beta", "1", PG_SEC, false), -1);
+	assert_int_equal(w.err.code, PG_E_BUSY);
+}
+
+/* Who waits for an artifact waits for long, but not for one who is silent. */
+static void
+artifacts_of_the_silent(void **state)
+{
+	struct waiter w = { .ends = 0 }, *other;
+
+	(void)state;
+	node("beta");
+	polls_for("beta", PG_SEC);
+	w.d = pg_delivery_new("artifact-export");
+	w.d->timeout = 3600 * PG_SEC;
+	w.d->done = on_done;
+	w.d->arg = &w;
+	assert_int_equal(pg_hub_submit(hub, PG_STR("beta"), w.d, &w.err), 0);
+	turn(PG_HUB_OFFLINE_AFTER - PG_SEC);
+	other = ordered("beta", "1");
+	turn(PG_SEC + PG_MS);
+	assert_ended(&w, PG_E_REMOTE);
+	assert_int_equal(other->ends, 0);
+}
+
 /* What is under way when the hub is freed is dropped without a word. */
 static void
 freed(void **state)
@@ -967,7 +1015,9 @@ main(void)
 		TEST(errors_keep_their_names), TEST(too_late),
 		TEST(given_up), TEST(kept), TEST(holes_in_the_queue),
 		TEST(names), TEST(health), TEST(large_health),
-		TEST(so_many_nodes), TEST(offline), TEST(leaving),
+		TEST(so_many_nodes), TEST(offline),
+		TEST(artifacts_of_the_silent), TEST(ends_what_waits),
+		TEST(leaving),
 		TEST(forgotten), TEST(not_forgotten_in_flight),
 		TEST(the_mesh_is_told), TEST(offline_is_told),
 		TEST(what_happened), TEST(listed_by_name), TEST(closed),
