@@ -410,8 +410,7 @@ pg_call_run(struct pg_cli *c, struct pg_err *e)
 		{ .name = NULL }
 	};
 	static const struct pg_spec spec = {
-		"AGENT KIND [key=text|key:=json|key=@artifact:FILE|@FILE|-]"
-		"...", 2, PG_WORDS_ANY,
+		"AGENT KIND [key=text|key:=json|@FILE|-]...", 2, PG_WORDS_ANY,
 		options, "Sends a message to an agent and prints the result: "
 		"text as it is, anything else\nas JSON. The words after KIND "
 		"are its arguments:\n\n" AGENTS_MEMBERS " A text "

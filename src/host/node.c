@@ -444,9 +444,10 @@ node_arrival_done(struct pg_job *j)
 	node_arrival_free(v);
 }
 
-/* A poll has brought this. First the next poll, so that no delivery waits for
- * this one; but a hub that always has nothing, and at once, is asked when we
- * greet it. A long one is read on a worker. */
+/* A poll has brought this. It is begun before the next poll, for that delays
+ * it, and there are others; a long one is read on a worker, and the next poll
+ * does not wait for it. A hub that has nothing, and at once, time and again, is
+ * asked when we greet it. */
 static void
 node_arrived(struct node_poll *p, struct pg_bulk *body, bool soon)
 {
@@ -468,10 +469,10 @@ node_arrived(struct node_poll *p, struct pg_bulk *body, bool soon)
 		    v->err.code != PG_E_OK);
 	}
 	p->hasty = hasty;
-	if (!hasty || !before)
-		node_poll(p);
 	if (!long_one)
 		node_arrival_done(&v->job);
+	if (!hasty || !before)
+		node_poll(p);
 }
 
 /* ---- Polls ------------------------------------------------------------------------- */

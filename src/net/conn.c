@@ -345,19 +345,20 @@ conn_read_small(struct pg_conn *c)
 }
 
 /* We wait for something else than the peer. One that has only finished sending
- * still wants its answer, unless the handler has it that it is gone; what it
- * sends meanwhile waits in the socket. */
+ * still wants its answer, unless the handler knows better; what it sends
+ * meanwhile waits in the socket. */
 static void
 conn_watch(struct pg_conn *c, uint32_t events)
 {
-	uint32_t want = (events & EPOLLIN) != 0 ? PG_CONN_WATCH : 0;
+	bool leaves = c->phase == PG_CONN_HANDLE && c->slot->x.leaves;
+	uint32_t gone = EPOLLHUP | EPOLLERR | (leaves ? EPOLLRDHUP : 0);
 
-	if (c->slot->x.watched)
-		want |= EPOLLRDHUP;
-	if ((events & (uint32_t)(EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0)
+	if ((events & gone) != 0)
 		pg_conn_drop(c, "peer went away");
+	else if ((events & EPOLLIN) != 0)
+		pg_io_want(&c->io, leaves ? EPOLLRDHUP : PG_CONN_WATCH);
 	else
-		pg_io_want(&c->io, want);
+		pg_io_want(&c->io, 0);
 }
 
 static void

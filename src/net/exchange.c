@@ -41,7 +41,8 @@ pg_slot_new(struct pg_slot_pool *p)
 		w->pool = p;
 	}
 	if (w->in == NULL)
-		w->in = slot_input_new();
+		w->in = p->ninputs > 0 ? p->inputs[--p->ninputs] :
+		    slot_input_new();
 	w->prev = w->next = NULL;
 	w->at = w->n = w->scan = 0;
 	return w;
@@ -85,6 +86,8 @@ pg_slot_pool_fini(struct pg_slot_pool *p)
 		p->spare = w->next;
 		slot_destroy(w);
 	}
+	while (p->ninputs > 0)
+		pg_bulk_unref(p->inputs[--p->ninputs]);
 	*p = (struct pg_slot_pool){ 0 };
 }
 
@@ -218,7 +221,10 @@ pg_exchange_park(struct pg_exchange *x)
 	    PG_STR("HEAD") : PG_STR("GET");
 	w->head.target = PG_STR_NULL;
 	w->head.nfields = 0;
-	pg_bulk_unref(w->in);
+	if (w->pool->ninputs < PG_SLOT_INPUTS_MAX && w->in->refs == 1)
+		w->pool->inputs[w->pool->ninputs++] = w->in;
+	else
+		pg_bulk_unref(w->in);
 	w->in = NULL;
 	w->at = w->n = 0;
 }

@@ -18,6 +18,7 @@
 #define PG_SLOT_PIPE_MIN (256 * 1024)
 /* Slots kept for reuse. */
 #define PG_SLOT_SPARE_MAX 64
+#define PG_SLOT_INPUTS_MAX 8 /* buffers of parked ones, kept for the next */
 
 struct pg_conn;
 struct pg_exchange;
@@ -61,7 +62,9 @@ struct pg_exchange {
 	 * exchange must still be answered. For an answer in pieces also when
 	 * the server drains: it must be ended. */
 	void (*on_gone)(struct pg_exchange *x);
-	bool watched; /* see pg_exchange_watch */
+	/* Set by pg_exchange_watch: a peer that has finished sending counts as
+	 * gone, not as one that still wants its answer. */
+	bool leaves;
 	/* Called (if set) when all pieces so far have gone out. */
 	void (*on_room)(struct pg_exchange *x);
 	/* Set in a request that was made within this process (pg_server_ask):
@@ -97,6 +100,8 @@ struct pg_slot;
 struct pg_slot_pool {
 	struct pg_slot *spare;
 	size_t nspare;
+	struct pg_bulk *inputs[PG_SLOT_INPUTS_MAX];
+	size_t ninputs;
 	struct pg_slot *orphans; /* at the handler, their peer has gone */
 	size_t open; /* exchanges not yet answered and written out */
 };

@@ -126,7 +126,7 @@ filesend_look_ahead(struct pg_filesend *f)
 	uint64_t left = f->end - f->warm, n;
 
 	if (left == 0 || f->job != NULL ||
-	    f->warm - f->at >= PG_FILESEND_BURST)
+	    f->warm - f->at >= PG_FILESEND_AHEAD)
 		return;
 	n = PG_MIN(left, (uint64_t)PG_FILESEND_BURST);
 	if (f->work == NULL)

@@ -6,8 +6,9 @@
 
 #include "../os/work.h"
 
-/* So many bytes go out before others have their turn. */
-#define PG_FILESEND_BURST (1024 * 1024)
+/* So many bytes go out before others have their turn: a fraction of a
+ * millisecond on loopback, where we do the receiver's work too. */
+#define PG_FILESEND_BURST (512 * 1024)
 /* So many a worker brings into memory at a time, ahead of what is sent. */
 #define PG_FILESEND_AHEAD (4 * 1024 * 1024)
 

@@ -219,8 +219,7 @@ server_admit(struct pg_server *s, struct pg_exchange *x,
 		x->sink = NULL;
 		return -1;
 	}
-	/* It is dropped with x. */
-	if (x->sink != NULL)
+	if (x->sink != NULL) /* which is dropped with the slot */
 		return pg_fail(e, PG_E_HOST, "not to be asked from within");
 	if (body != NULL && body->n > (uint64_t)accept)
 		return pg_fail(e, PG_E_LIMIT, "request body of %zu bytes is "

@@ -4,6 +4,8 @@
  *                              STATE and MESH are filled in; what is to
  *                              survive lies in FOLDER
  *
+ * BENCH_MESH, BENCH_ARTIFACTS: these alone. BENCH_MEMORY: a folder of a tmpfs.
+ *
  * Every workload is measured in rounds, ours and its floor in turn (A B A B),
  * so that whatever else the machine does meets both. The figures are medians
  * over the rounds; the ratio is the median of the ratios within each round,
@@ -491,6 +493,27 @@ bench_hosts(const char *folder)
 	bench_disk(folder);
 }
 
+/* All, or those that are asked for. */
+static void
+bench_parts(const char *folder)
+{
+	bool mesh = getenv("BENCH_MESH") != NULL;
+	bool artifacts = getenv("BENCH_ARTIFACTS") != NULL;
+
+	if (getenv("BENCH_RELAY") != NULL) {
+		bench_relay();
+		return;
+	}
+	if (!mesh && !artifacts)
+		bench_hosts(folder);
+	if (artifacts || !mesh)
+		bench_artifacts(folder, getenv("BENCH_MEMORY"));
+	if (mesh || !artifacts)
+		bench_mesh();
+	if (!mesh && !artifacts)
+		bench_relay();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -504,9 +527,7 @@ main(int argc, char **argv)
 	pin(ANY_CPU);
 	host_setup(argv[1], argv + 2);
 	table_begin();
-	if (getenv("BENCH_MESH") == NULL) /* that alone */
-		bench_hosts(argv[1]);
-	bench_mesh();
+	bench_parts(argv[1]);
 	printf(notes, ROUNDS, KERNEL_STACK_KB, SOCKETS_KB);
 	table_end();
 	return 0;

@@ -1,10 +1,12 @@
 /* bench: what the parts of `make bench` offer each other.
  *
- * bench.c, disk.c and mesh.c run the workloads, table.c prints what came of
- * them; load.c makes requests and takes times; host.c runs the host to be measured;
- * floor.c, spawn.c, copy.c and sync.c are the floors: the least that Linux
- * needs for the same work, with nothing of ours in between. All of it is one static program, so that the
- * children of spawn.c start as cheaply as agents do.
+ * bench.c, disk.c, artifact.c and mesh.c run the workloads, table.c prints
+ * what came of them; load.c makes requests and takes times, carry.c those of
+ * large bodies; host.c runs the host to be measured; floor.c, spawn.c, copy.c,
+ * sync.c and spool.c are the floors: the least that Linux needs for the same
+ * work, with nothing of ours in between but SHA-256; peer.c runs programs of
+ * others. All of it is one static program, so that the children of spawn.c
+ * start as cheaply as agents do.
  *
  * Whatever fails here ends the run by die(): half a table is of no use.
  */
@@ -34,16 +36,26 @@ double create_floor(void);
 
 void bench_disk(const char *folder);
 
+/* ---- artifact.c: large bodies in and out ---- */
+
+/* memory: a folder of a tmpfs, or NULL. */
+void bench_artifacts(const char *folder, const char *memory);
+
 /* ---- mesh.c: many hosts that find one another ---- */
 
 void bench_mesh(void);
+
+/* ---- relay.c: by way of a hub ---- */
+
+void bench_relay(void);
 
 /* ---- table.c ---- */
 
 #define ROUNDS 11
 #define MANY_ROUNDS 3 /* of what takes long */
 
-enum aim { NO_AIM, RATIO_AT_MOST, RATIO_AT_LEAST, VALUE_AT_MOST };
+enum aim { NO_AIM, RATIO_AT_MOST, RATIO_AT_LEAST, VALUE_AT_MOST,
+	VALUE_AT_LEAST };
 
 /* One line of the table. */
 struct row {
@@ -60,6 +72,25 @@ void table_begin(void);
 void row_print(const struct row *r);
 void table_end(void); /* how many aims were missed */
 
+/* ---- carry.c: one large body at a time ---- */
+
+/* A file of bytes that are never asked for twice. */
+struct cargo {
+	const char *name;
+	uint64_t size; /* a multiple of 256 KiB */
+	int fd;
+	char sha256[65];
+};
+
+/* Make the file of that name and size in folder. */
+void cargo_make(struct cargo *c, const char *folder);
+/* Store it, and learn the id; or have a path of so many bytes: ms, from
+ * connect to the whole answer. */
+double carry_up(uint16_t port, const struct cargo *c, char id[static 33]);
+double carry_down(uint16_t port, const char *path, uint64_t size);
+/* GB/s of processor time that the hash of ours comes to, by pieces. */
+double hash_rate(size_t piece, double ms);
+
 /* ---- load.c: many requests, a closed loop on each connection ---- */
 
 struct load {
@@ -70,6 +101,17 @@ struct load {
 	const char *const *requests; /* whole, ready to send; connection i */
 	size_t nrequests;            /* sends requests[i % nrequests] */
 };
+
+/* Times that something took. */
+struct times {
+	float *ms;
+	size_t n, cap;
+};
+
+void times_add(struct times *t, double ms);
+void times_sort(struct times *t);
+/* Of those sorted; part 0.5 is the median. */
+double times_at(const struct times *t, double part);
 
 struct load_result {
 	double per_s, p50_us, p99_us; /* exact: from the sorted times of all */
@@ -85,11 +127,14 @@ struct host {
 	uint16_t port;
 	double ready_ms;   /* from fork to the first answer */
 	int fd;            /* our connection to it */
-	const char *state; /* its folder in that of all hosts, or NULL */
+	const char *state; /* its folder in that of all hosts, or wherever if
+	                    * it begins with /; or NULL */
 };
 
 /* What starts a host, and a folder for all of them. Borrowed. */
 void host_setup(const char *folder, char *const *command);
+/* The program, if it is ours, which is a client too; or NULL. */
+const char *host_program(void);
 /* The options that the word MESH stands for: --no-mesh, unless said here.
  * Borrowed; ended by NULL. */
 void host_mesh(const char *const *options);
@@ -121,6 +166,8 @@ void host_message(struct host *h, const char *id, const char *kind,
 /* Private memory of a process in kB, and that of its page tables. */
 double process_private_kb(pid_t pid);
 double process_tables_kb(pid_t pid);
+/* Whether this child has; then it is forgotten. */
+bool process_ended(pid_t pid);
 /* Its time on processors, in ticks of the kernel. */
 double process_ticks(pid_t pid);
 
@@ -145,6 +192,22 @@ double copy_run(uint16_t port, size_t n);
 /* A file in folder; sync_run appends n bytes: ms until they are on disk. */
 void sync_open(const char *folder);
 double sync_run(size_t n);
+
+/* A file in folder, of n bytes (a multiple of 1 MiB), removed again: ms until
+ * it was on disk. */
+double sync_file(const char *folder, uint64_t n);
+
+/* An HTTP server that hashes any body and keeps it in a file of folder until
+ * it has answered. */
+pid_t spool_start(const char *folder, uint16_t *port);
+
+/* ---- peer.c: programs of others ---- */
+
+/* nginx serving the files of folder, where it puts its own too; -1 if there
+ * is none. */
+pid_t nginx_start(const char *folder, int cpu, uint16_t *port);
+/* GB/s of openssl's SHA-256 by pieces; 0 if there is none. */
+double openssl_sha256(size_t piece);
 
 /* A listening socket on a free port of loopback. */
 int listen_any(uint16_t *port);

@@ -105,6 +105,12 @@ kill_and_wait(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+bool
+process_ended(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) != 0;
+}
+
 /* ---- The host ---- */
 
 void
@@ -112,6 +118,15 @@ host_setup(const char *folder, char *const *command)
 {
 	host_folder = folder;
 	host_command = command;
+}
+
+const char *
+host_program(void)
+{
+	const char *slash = strrchr(host_command[0], '/');
+
+	return strcmp(slash != NULL ? slash + 1 : host_command[0],
+	    "paglets") == 0 ? host_command[0] : NULL;
 }
 
 void
@@ -136,12 +151,13 @@ static void
 host_words(const struct host *h, char *argv[COMMAND_MAX + 1])
 {
 	char *words[3][2] = { { "PORT" }, { "NAME" }, { "STATE", "none" } };
+	bool whole = h->state != NULL && h->state[0] == '/';
 	int i, k, n = 0;
 
 	if (asprintf(&words[0][1], "%u", h->port) < 0 ||
 	    asprintf(&words[1][1], "bench-%u", h->port) < 0 ||
-	    (h->state != NULL && asprintf(&words[2][1], "%s/%s", host_folder,
-	    h->state) < 0))
+	    (h->state != NULL && asprintf(&words[2][1], "%s%s%s",
+	    whole ? "" : host_folder, whole ? "" : "/", h->state) < 0))
 		die("memory for a command");
 	for (i = 0; host_command[i] != NULL && n < COMMAND_MAX; i++) {
 		if (strcmp(host_command[i], "MESH") == 0) {
@@ -181,7 +197,7 @@ host_await(struct host *h, double began)
 	const struct timespec moment = { 0, 50 * 1000 };
 
 	while ((h->fd = connect_try(h->port)) < 0) {
-		if (waitpid(h->pid, NULL, WNOHANG) != 0)
+		if (process_ended(h->pid))
 			die("host ended at its start (BENCH_LOG=1 shows why)");
 		if (now_ms() > began + READY_TIME_MS)
 			die("host does not get ready");
@@ -236,7 +252,7 @@ host_stop(struct host *h)
 	close(h->fd);
 	kill(h->pid, SIGTERM);
 	for (ms = 0; ms < STOP_TIME_MS; ms++) {
-		if (waitpid(h->pid, NULL, WNOHANG) != 0)
+		if (process_ended(h->pid))
 			return;
 		nanosleep(&moment, NULL);
 	}

@@ -28,21 +28,18 @@ struct conn {
 	char answer[ANSWER_MAX];
 };
 
-struct times {
-	float *us;
-	size_t n, cap;
-};
+/* ---- Times ---- */
 
-static void
+void
 times_add(struct times *t, double ms)
 {
 	if (t->n == t->cap) {
 		t->cap = t->cap > 0 ? 2 * t->cap : 1 << 16;
-		t->us = realloc(t->us, t->cap * sizeof(*t->us));
-		if (t->us == NULL)
+		t->ms = realloc(t->ms, t->cap * sizeof(*t->ms));
+		if (t->ms == NULL)
 			die("memory for times");
 	}
-	t->us[t->n++] = (float)(ms * 1000);
+	t->ms[t->n++] = (float)ms;
 }
 
 static int
@@ -53,11 +50,19 @@ times_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double
+void
+times_sort(struct times *t)
+{
+	qsort(t->ms, t->n, sizeof(*t->ms), times_compare);
+}
+
+double
 times_at(const struct times *t, double part)
 {
-	return (double)t->us[(size_t)(part * (double)(t->n - 1))];
+	return (double)t->ms[(size_t)(part * (double)(t->n - 1))];
 }
+
+/* ---- Connections ---- */
 
 static void
 conn_begin(struct conn *c, int epoll, uint16_t port)
@@ -174,11 +179,11 @@ load_run(const struct load *l)
 	while (stopped < l->conns)
 		stopped += load_turn(l, epoll, began + l->ms, &t);
 	r.per_s = (double)t.n * 1000 / (now_ms() - began);
-	qsort(t.us, t.n, sizeof(*t.us), times_compare);
-	r.p50_us = times_at(&t, 0.5);
-	r.p99_us = times_at(&t, 0.99);
+	times_sort(&t);
+	r.p50_us = times_at(&t, 0.5) * 1000;
+	r.p99_us = times_at(&t, 0.99) * 1000;
 	close(epoll);
 	free(conns);
-	free(t.us);
+	free(t.ms);
 	return r;
 }

@@ -1,5 +1,5 @@
-/* sync: the least it takes to make bytes survive: append them to a file, and
- * fdatasync.
+/* sync: the least it takes to make bytes survive: append them to a file, or
+ * write a file of them, and fdatasync.
  */
 #include "bench.h"
 
@@ -7,7 +7,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#define PIECE ((size_t)1024 * 1024)
 
 static int sync_fd;
 
@@ -36,5 +39,29 @@ sync_run(size_t n)
 		die_sys("fdatasync");
 	began = now_ms() - began;
 	free(bytes);
+	return began;
+}
+
+double
+sync_file(const char *folder, uint64_t n)
+{
+	static char piece[PIECE];
+	char path[PATH_MAX];
+	double began;
+	int fd;
+
+	memset(piece, 'x', PIECE);
+	snprintf(path, sizeof(path), "%s/file", folder);
+	began = now_ms();
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		die_sys(path);
+	for (; n > 0; n -= PIECE)
+		write_all(fd, piece, PIECE);
+	if (fdatasync(fd) < 0)
+		die_sys("fdatasync");
+	began = now_ms() - began;
+	unlink(path);
+	close(fd);
 	return began;
 }

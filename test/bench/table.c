@@ -53,6 +53,9 @@ row_verdict(const struct row *r, double ours, double ratio)
 	case VALUE_AT_MOST:
 		met = ours <= r->bound;
 		break;
+	case VALUE_AT_LEAST:
+		met = ours >= r->bound;
+		break;
 	}
 	missed += !met;
 	return met ? "met" : "MISSED";
@@ -63,7 +66,8 @@ row_print(const struct row *r)
 {
 	static const char *const aims[] = { [NO_AIM] = "",
 		[RATIO_AT_MOST] = "<= %g x floor",
-		[RATIO_AT_LEAST] = ">= %g x floor", [VALUE_AT_MOST] = "<= %g %s" };
+		[RATIO_AT_LEAST] = ">= %g x floor", [VALUE_AT_MOST] = "<= %g %s",
+		[VALUE_AT_LEAST] = ">= %g %s" };
 	double ours = median(r->ours, r->n), floor = median(r->floor, r->n);
 	double ratio = floor > 0 ? row_ratio(r) : 0;
 	char floor_text[32] = "-", ratio_text[32] = "-", aim[48];

@@ -113,7 +113,7 @@ is "an ack that comes late" '{"ok": true, "duplicate": true}' "$body"
 tell slow 0.5 5
 told 5 >"$work/out"
 like "never polled" "*timed out after 0.500s*" "$(<"$work/out")"
-tell slow 30 6
+tell slow 600 6
 end "${telling[6]}"
 eventually "a caller that has gone is forgotten" queued slow 0
 poll slow

@@ -7,6 +7,8 @@
  *	host NAME ADDRESS           the address that NAME had in the recordings
  *	do NAME METHOD TARGET BODY  a request of our own, answered with 200
  *	RECORDING [except KEY...]   send DIR/RECORDING.json, compare the answer
+ *	open RECORDING [except ...] the same, but the answer is awaited only
+ *	close                       here, after what was done meanwhile
  *
  * DIR/DIFFER.tsv names the recordings where we answer something else on
  * purpose: recording, status, body ("-": any), reason.
@@ -63,6 +65,9 @@ struct replay {
 	struct replay_differ differs[REPLAY_DIFFERS_MAX];
 	size_t ndiffers;
 	char *except; /* of the present exchange; NULL: none */
+	/* A request whose answer is not awaited yet, or NULL. */
+	char *opened, *opened_except;
+	int opened_fd;
 	char path[200]; /* where in the body a comparison stands */
 	unsigned failed, done;
 };
@@ -206,11 +211,23 @@ replay_receive(int fd, struct pg_str method, struct pg_buf *in,
 	return 0;
 }
 
-static void
-replay_exchange(struct replay *r, struct pg_str address, struct pg_str request,
-    struct replay_answer *out)
+/* A host may refuse before it has read all. Whoever asks for something to be
+ * relayed, or polls, and closes its end, has left. */
+static int
+replay_send(struct pg_str address, struct pg_str request)
 {
 	int fd = replay_connect(address);
+
+	send(fd, request.p, request.n, MSG_NOSIGNAL);
+	if (memmem(request.p, request.n, "/relay/", 7) == NULL)
+		shutdown(fd, SHUT_WR);
+	return fd;
+}
+
+static void
+replay_await(struct replay *r, int fd, struct pg_str request,
+    struct replay_answer *out)
+{
 	struct pg_http1_head head = { 0 };
 	struct pg_str method = PG_STR("HEAD");
 	struct pg_buf in = { 0 }, body = { 0 };
@@ -218,9 +235,6 @@ replay_exchange(struct replay *r, struct pg_str address, struct pg_str request,
 
 	if (!pg_str_starts(request, method))
 		method = PG_STR("GET");
-	/* A host may refuse before it has read all. */
-	send(fd, request.p, request.n, MSG_NOSIGNAL);
-	shutdown(fd, SHUT_WR);
 	if (replay_receive(fd, method, &in, &head, &body, &e) < 0)
 		fprintf(stderr, "replay: %s\n", e.msg);
 	out->status = e.code == PG_E_OK ? head.status : -1;
@@ -408,6 +422,34 @@ replay_request(struct replay *r, const struct pg_value *recording,
 	return raw;
 }
 
+/* What was asked; sent, if fd is not NULL. */
+static struct pg_str
+replay_asked(struct replay *r, const struct pg_value *v, int *fd)
+{
+	struct replay_host *host = replay_host(r, pg_value_text(pg_value_get(
+	    v, "to"), PG_STR("")).p);
+	struct pg_str request = replay_request(r, v, host->address);
+
+	if (fd != NULL)
+		*fd = replay_send(host->address, request);
+	return request;
+}
+
+/* Ask, and await the answer when a line says "close". */
+static void
+replay_open(struct replay *r, char *line)
+{
+	const struct pg_value *v;
+
+	if (r->opened != NULL)
+		replay_die(line, "the one before was not closed");
+	r->opened = strsep(&line, " ");
+	r->opened_except = line;
+	v = replay_parse(r, replay_load(r, pg_arena_printf(&r->arena,
+	    "%s.json", r->opened).p));
+	replay_asked(r, v, &r->opened_fd);
+}
+
 static struct replay_differ *
 replay_differ(struct replay *r, const char *name)
 {
@@ -456,21 +498,20 @@ replay_verdict(struct replay *r, const char *name, int64_t status,
 	r->done++;
 }
 
+/* fd: the request was sent there already; or -1. */
 static void
-replay_recording(struct replay *r, const char *name)
+replay_recording(struct replay *r, const char *name, int fd)
 {
 	const struct pg_value *v = replay_parse(r, replay_load(r,
 	    pg_arena_printf(&r->arena, "%s.json", name).p)), *response;
 	const struct replay_differ *differ = replay_differ(r, name);
-	struct replay_host *host;
 	struct replay_answer got;
-	struct pg_str body;
+	struct pg_str body, request;
 	int64_t status = -1;
+	bool sent = fd >= 0;
 
-	host = replay_host(r, pg_value_text(pg_value_get(v, "to"),
-	    PG_STR("")).p);
-	replay_exchange(r, host->address, replay_request(r, v, host->address),
-	    &got);
+	request = replay_asked(r, v, sent ? NULL : &fd);
+	replay_await(r, fd, request, &got);
 	response = pg_value_get(v, "response");
 	body = pg_value_text(pg_value_get(response, "body_utf8"), PG_STR_NULL);
 	if (differ != NULL) {
@@ -497,7 +538,7 @@ replay_do(struct replay *r, char *line)
 	request = pg_arena_printf(&r->arena, "%s %s HTTP/1.1\r\nHost: %.*s\r\n"
 	    "Content-Length: %zu\r\nConnection: close\r\n\r\n%.*s", method,
 	    target, PG_STR_ARG(host->address), body.n, PG_STR_ARG(body));
-	replay_exchange(r, host->address, request, &got);
+	replay_await(r, replay_send(host->address, request), request, &got);
 	replay_verdict(r, target, 200, PG_STR_NULL, &got);
 }
 
@@ -513,9 +554,15 @@ replay_line(struct replay *r, char *line)
 		replay_swap(r, pg_str(line), replay_host(r, word)->address);
 	} else if (strcmp(word, "do") == 0) {
 		replay_do(r, line);
+	} else if (strcmp(word, "open") == 0) {
+		replay_open(r, line);
+	} else if (strcmp(word, "close") == 0 && r->opened != NULL) {
+		r->except = r->opened_except;
+		replay_recording(r, r->opened, r->opened_fd);
+		r->except = r->opened = NULL;
 	} else {
 		r->except = line;
-		replay_recording(r, word);
+		replay_recording(r, word, -1);
 		r->except = NULL;
 	}
 }

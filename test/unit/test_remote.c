@@ -213,6 +213,46 @@ hints_at_what_a_key_would_do(void **state)
 	    "environment variable containing a Paglets bearer API key");
 }
 
+/* Whether the host itself has refused, or somebody between gave up. */
+static void
+who_has_decided(void **state)
+{
+	static const struct { int status; const char *body; bool own; } rows[]
+	    = {
+		{ 400, "{\"error_type\": \"TransferError\", \"error\": "
+		    "\"no\"}", true },
+		{ 404, "{\"error_type\": \"HostError\"}", true },
+		{ 400, "{\"error_type\": \"RemoteHostError\", \"error\": "
+		    "\"Relay target 'x' queue is full\"}", true },
+		{ 400, "{\"error_type\": \"RemoteHostError\", \"error\": "
+		    "\"x\", \"code\": \"timeout\"}", false },
+		{ 400, "{\"error_type\": \"RemoteHostError\", \"error\": "
+		    "\"x\", \"code\": \"unreachable\"}", false },
+		{ 400, "{\"error_type\": \"RemoteHostError\", \"error\": "
+		    "\"Relay delivery to 'x' timed out after 1.000s\"}",
+		    false },
+		{ 400, "{\"error_type\": \"HostError\", \"error\": "
+		    "\"Relay delivery to 'x' timed out after 1.000s\"}",
+		    true },
+		{ 400, "{\"error_type\": \"RemoteHostError\", \"error\": "
+		    "5, \"code\": []}", true },
+		{ 502, "<html>", false }, { 400, "{}", false },
+		{ 400, "", false }, { 0, NULL, false }, { 200, "{}", false }
+	};
+	struct pg_response r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(rows); i++) {
+		r = (struct pg_response){ .status = rows[i].status };
+		if (rows[i].body != NULL)
+			r.body = pg_bulk_copy(pg_str(rows[i].body), NULL);
+		if (pg_remote_decided(&r) != rows[i].own)
+			fail_msg("%d %s", rows[i].status, rows[i].body);
+		pg_bulk_unref(r.body);
+	}
+}
+
 int
 main(void)
 {
@@ -222,7 +262,7 @@ main(void)
 		T(posts),
 		T(keeps_the_key_from_strangers),
 		T(reads_answers),
-		T(hints_at_what_a_key_would_do),
+		T(hints_at_what_a_key_would_do), T(who_has_decided),
 	};
 #undef T
 

@@ -572,9 +572,9 @@ test_counter_messages(void **state)
 	    "argument 'n' must be from 0 to 1073741824");
 	lab_tell(t, "sleep", "{\"seconds\": -1}");
 	lab_refused(t, "HostError", "sleep length must be non-negative");
-	lab_tell(t, "register", "{\"path\": \"x\"}");
+	lab_tell(t, "enlist", "{\"path\": \"x\"}");
 	lab_refused(t, "NotHandledError",
-	    "CounterPaglet did not handle 'register'");
+	    "CounterPaglet did not handle 'enlist'");
 }
 
 static void
