@@ -248,11 +248,13 @@ hosts_on_event(void *arg, int64_t event_id, const struct paglets_value *v)
 	return rc;
 }
 
-/* Whether that host has never heard of streams. */
+/* Whether that host has never heard of streams, or none leads to it: an answer
+ * through a hub has an end. */
 static bool
 hosts_no_route(const struct pg_err *e)
 {
-	return pg_str_starts(pg_str(e->msg), PG_STR("No route"));
+	return pg_str_starts(pg_str(e->msg), PG_STR("No route")) ||
+	    pg_str_starts(pg_str(e->msg), PG_STR("No relay route"));
 }
 
 static int

@@ -225,16 +225,32 @@ proxy_mend(struct paglets_proxy *p, const struct paglets_future *f)
 	return 0;
 }
 
+/* A hub between has to know how long the answer of its node is waited for. */
+static void
+proxy_tell_time(struct paglets_proxy *p, struct pg_value *message,
+    int64_t timeout)
+{
+	struct paglets_client *c = p->client;
+
+	if (timeout <= 0)
+		timeout = c->timeout;
+	if (memmem(p->url.p, p->url.n, "/relay/hosts/", 13) != NULL)
+		pg_value_set(&c->arena, message, PG_STR("timeout"),
+		    pg_value_float(&c->arena, pg_to_seconds(timeout)));
+}
+
 /* Start, wait, keep, and once more if it is not there. The id as given goes
  * first: a message to an agent that has moved on is forwarded by the host
- * that no longer lists it. */
+ * that no longer lists it. message: the body, if it is that of one; or NULL. */
 static struct paglets_future *
 proxy_run(struct paglets_proxy *p, const char *method, const char *tail,
-    const struct pg_value *body, int64_t timeout)
+    const struct pg_value *body, struct pg_value *message, int64_t timeout)
 {
 	struct paglets_future *f;
 
 	do {
+		if (message != NULL)
+			proxy_tell_time(p, message, timeout);
 		f = proxy_start(p, method, tail, body, timeout);
 		pg_session_keep(f);
 		pg_session_wait(f, PG_NEVER);
@@ -246,7 +262,8 @@ PG_FN struct pg_value *
 pg_proxy_ask(struct paglets_proxy *p, const char *method, const char *tail,
     const struct pg_value *body, int64_t timeout)
 {
-	struct paglets_future *f = proxy_run(p, method, tail, body, timeout);
+	struct paglets_future *f = proxy_run(p, method, tail, body, NULL,
+	    timeout);
 
 	return f->err.code == PG_E_OK ? f->reply : NULL;
 }
@@ -360,8 +377,9 @@ PG_API const struct paglets_value *
 paglets_proxy_send_message(struct paglets_proxy *p,
     const struct paglets_outgoing *m)
 {
-	struct paglets_future *f = proxy_run(p, "POST", "/messages",
-	    proxy_message(p->client, m), pg_session_ns(m->timeout));
+	struct pg_value *body = proxy_message(p->client, m);
+	struct paglets_future *f = proxy_run(p, "POST", "/messages", body,
+	    body, pg_session_ns(m->timeout));
 
 	/* The client's error is that of the search for it, if there was one:
 	 * it says more than the host's. */
@@ -377,6 +395,7 @@ paglets_proxy_future_message(struct paglets_proxy *p,
 {
 	struct paglets_client *c = p->client;
 	struct paglets_future *mark = c->kept, *f;
+	struct pg_value *body;
 	bool known;
 
 	/* Find out who is meant: that can not be done later. One that is not
@@ -386,7 +405,9 @@ paglets_proxy_future_message(struct paglets_proxy *p,
 	pg_session_forget(c, mark);
 	if (!known)
 		return pg_session_failed(c, p->url);
-	f = proxy_start(p, "POST", "/messages", proxy_message(c, m),
+	body = proxy_message(c, m);
+	proxy_tell_time(p, body, pg_session_ns(m->timeout));
+	f = proxy_start(p, "POST", "/messages", body,
 	    pg_session_ns(m->timeout));
 	proxy_expect(p, f);
 	return f;

@@ -163,10 +163,11 @@ artifacts_tag(struct pg_api *r, const struct pg_artifact *a)
 
 /* 412 and 416: an error with more in its head than others have. */
 static void
-artifacts_refuse(struct pg_api *r, const struct pg_artifact *a, int status,
-    const char *why)
+artifacts_refuse(struct pg_api *r, const struct pg_artifact *a, bool once,
+    int status, const char *why)
 {
 	struct pg_buf body = PG_BUF_INIT(0);
+	struct pg_str head;
 	struct pg_err e = { 0 };
 	char part[80] = "";
 
@@ -175,7 +176,11 @@ artifacts_refuse(struct pg_api *r, const struct pg_artifact *a, int status,
 		    "\r\n", a->size);
 	pg_fail(&e, PG_E_TRANSFER, "%s", why);
 	pg_exchange_put_error(&body, &e);
-	pg_exchange_reply(r->x, status, artifacts_head(r, a, part), &body);
+	head = artifacts_head(r, a, part);
+	if (once)
+		pg_artifacts_remove(r->host->artifacts, pg_str(a->id), NULL,
+		    NULL, NULL);
+	pg_exchange_reply(r->x, status, head, &body);
 	pg_buf_fini(&body);
 }
 
@@ -271,12 +276,12 @@ pg_artifacts_serve(struct pg_api *r, struct pg_str id, bool once)
 		artifacts_start(r, a, once, 304, from, n);
 		break;
 	case PG_RANGE_OTHER:
-		artifacts_refuse(r, a, 412, "artifact is not the one that "
-		    "If-Match names");
+		artifacts_refuse(r, a, once, 412, "artifact is not the one "
+		    "that If-Match names");
 		break;
 	case PG_RANGE_IMPOSSIBLE:
-		artifacts_refuse(r, a, 416, "artifact ends before the range "
-		    "that is asked for");
+		artifacts_refuse(r, a, once, 416, "artifact ends before the "
+		    "range that is asked for");
 		break;
 	}
 }

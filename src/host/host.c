@@ -302,7 +302,8 @@ host_check_stopped(struct pg_timer *t)
 {
 	struct pg_host *h = PG_CONTAINER(t, struct pg_host, stop_timer);
 
-	if (h->asleep && h->nchildren == 0 && pg_server_open(h->server) == 0) {
+	if (h->asleep && h->nchildren == 0 && pg_server_open(h->server) == 0 &&
+	    !pg_node_busy(h->node)) {
 		pg_loop_stop(h->loop);
 		return;
 	}

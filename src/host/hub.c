@@ -37,6 +37,7 @@ struct hub_node {
 	size_t npolls;
 	struct pg_delivery *first, **end;
 	size_t queued, in_flight;
+	size_t bytes; /* of the texts that wait */
 };
 
 /* Owner: the host. */
@@ -45,7 +46,7 @@ struct pg_hub {
 	struct pg_map nodes;   /* by name */
 	struct pg_map pending; /* deliveries, by id */
 	struct pg_hub_poll *strays; /* polls of unknown names */
-	size_t bytes;          /* of the texts that wait */
+	size_t bytes;          /* of the texts that wait, of all nodes */
 	bool closed;
 };
 
@@ -72,6 +73,14 @@ hub_event_offline(struct pg_hub *hub, struct pg_str name, const char *kind,
 	pg_arena_fini(&a);
 }
 
+static void
+hub_event(const struct pg_delivery *d, const char *name,
+    struct pg_value *data)
+{
+	if (!d->quiet)
+		pg_host_event(d->node->hub->host, name, NULL, data, NULL);
+}
+
 static struct pg_value *
 hub_delivery_value(const struct pg_delivery *d, struct pg_arena *a)
 {
@@ -92,8 +101,7 @@ hub_event_enqueued(const struct pg_delivery *d)
 	pg_put_strz(&a, v, "stage", "relay-queue");
 	pg_put_float(&a, v, "timeout", pg_to_seconds(d->timeout));
 	pg_put_int(&a, v, "queue_depth", (int64_t)d->node->queued);
-	pg_host_event(d->node->hub->host, "relay-delivery-enqueued", NULL, v,
-	    NULL);
+	hub_event(d, "relay-delivery-enqueued", v);
 	pg_arena_fini(&a);
 }
 
@@ -102,8 +110,7 @@ hub_event_dispatched(const struct pg_delivery *d)
 {
 	struct pg_arena a = { 0 };
 
-	pg_host_event(d->node->hub->host, "relay-delivery-dispatched", NULL,
-	    hub_delivery_value(d, &a), NULL);
+	hub_event(d, "relay-delivery-dispatched", hub_delivery_value(d, &a));
 	pg_arena_fini(&a);
 }
 
@@ -115,7 +122,7 @@ hub_event_ack(const struct pg_delivery *d, bool ok, struct pg_str error)
 
 	pg_put_bool(&a, v, "ok", ok);
 	pg_put_str(&a, v, "error", error);
-	pg_host_event(d->node->hub->host, "relay-delivery-ack", NULL, v, NULL);
+	hub_event(d, "relay-delivery-ack", v);
 	pg_arena_fini(&a);
 }
 
@@ -180,12 +187,15 @@ hub_set_timer(struct hub_node *n)
 	    hub_node_on_time);
 }
 
-/* It has asked something of us, or still does. */
+/* It has asked something of us, or still does; after it has said that it stops
+ * that is a remnant. */
 static void
 hub_heard(struct hub_node *n)
 {
 	bool back = !n->online;
 
+	if (n->left)
+		return;
 	n->heard = hub_now(n->hub);
 	n->seen = pg_now_wall();
 	n->online = true;
@@ -248,6 +258,7 @@ hub_dequeue(struct pg_delivery *d)
 	else
 		n->end = d->prev != NULL ? &d->prev->next : &n->first;
 	n->queued--;
+	n->bytes -= d->text.n;
 	n->hub->bytes -= d->text.n;
 }
 
@@ -303,6 +314,13 @@ hub_offline_text(const struct hub_node *n, char *out, size_t max)
 }
 
 static int
+hub_fail_closed(const struct pg_hub *hub, struct pg_err *e)
+{
+	return pg_fail(e, PG_E_BUSY, "%.*s is shutting down",
+	    PG_STR_ARG(hub->host->name));
+}
+
+static int
 hub_fail_offline(const struct hub_node *n, struct pg_err *e)
 {
 	char text[200];
@@ -311,6 +329,22 @@ hub_fail_offline(const struct hub_node *n, struct pg_err *e)
 		return pg_fail(e, PG_E_REMOTE, "%s", n->error);
 	hub_offline_text(n, text, sizeof(text));
 	return pg_fail(e, PG_E_REMOTE, "%s", text);
+}
+
+/* Those who wait for artifacts of a node have more patience than its silence
+ * deserves. */
+static void
+hub_end_artifacts(struct hub_node *n, const struct pg_err *e)
+{
+	struct pg_delivery *d;
+	size_t at = 0;
+
+	while ((d = pg_map_next(&n->hub->pending, &at)) != NULL)
+		if (d->node == n && pg_str_starts(pg_str(d->kind),
+		    PG_STR("artifact-"))) {
+			hub_end(d, NULL, e);
+			at = 0;
+		}
 }
 
 static void
@@ -330,6 +364,7 @@ hub_node_offline(struct hub_node *n)
 	hub_event_offline(n->hub, n->name, NULL, "relay-preflight",
 	    hub_now(n->hub) - n->heard, &e);
 	hub_register(n);
+	hub_end_artifacts(n, &e);
 }
 
 static void
@@ -341,7 +376,7 @@ hub_node_on_time(struct pg_timer *t)
 	/* A parked poll is a sign of life as good as a new one, though it may
 	 * be that of somebody who was cut off. Who greets does so all the
 	 * time. */
-	if (n->npolls > 0 && !n->greets) {
+	if (n->npolls > 0 && !n->greets && !n->left) {
 		hub_heard(n);
 		return;
 	}
@@ -364,6 +399,10 @@ pg_hub_check_name(struct pg_str name, struct pg_err *e)
 	if (name.n == 0)
 		return pg_fail(e, PG_E_HOST,
 		    "Relay connection requires a host name");
+	/* In a path these would lead elsewhere. */
+	if (pg_str_eqz(name, ".") || pg_str_eqz(name, ".."))
+		return pg_fail(e, PG_E_HOST, "a host behind a hub can not be "
+		    "called '%.*s'", PG_STR_ARG(name));
 	if (name.n > PG_HOST_NAME_MAX || !pg_all_printable(name))
 		return pg_fail(e, PG_E_HOST, "a host name has at most %d "
 		    "bytes of printable text", PG_HOST_NAME_MAX);
@@ -425,8 +464,7 @@ hub_admit(struct pg_hub *hub, struct pg_str name, struct pg_err *e)
 	struct hub_node *n = pg_map_get(&hub->nodes, name);
 
 	if (hub->closed) {
-		pg_fail(e, PG_E_BUSY, "%.*s is shutting down",
-		    PG_STR_ARG(hub->host->name));
+		hub_fail_closed(hub, e);
 		return NULL;
 	}
 	if (n == NULL && hub->nodes.n >= PG_HUB_NODES_MAX) {
@@ -537,6 +575,8 @@ pg_hub_check(struct pg_hub *hub, struct pg_str name, const char *kind,
 {
 	struct hub_node *n = pg_map_get(&hub->nodes, name);
 
+	if (hub->closed)
+		return hub_fail_closed(hub, e);
 	if (n == NULL || !n->online) {
 		if (n == NULL)
 			pg_fail(e, PG_E_REMOTE, "Relay target '%.*s' is not "
@@ -547,7 +587,7 @@ pg_hub_check(struct pg_hub *hub, struct pg_str name, const char *kind,
 		return -1;
 	}
 	if (n->queued < hub->host->cfg.relay_queue_max &&
-	    hub->bytes < PG_HUB_BYTES_MAX)
+	    n->bytes < PG_HUB_NODE_BYTES_MAX && hub->bytes < PG_HUB_BYTES_MAX)
 		return 0;
 	pg_fail(e, PG_E_REMOTE, "Relay target '%.*s' queue is full (%zu "
 	    "deliveries)", PG_STR_ARG(name), n->queued);
@@ -575,6 +615,7 @@ pg_hub_submit(struct pg_hub *hub, struct pg_str name, struct pg_delivery *d,
 	*n->end = d;
 	n->end = &d->next;
 	n->queued++;
+	n->bytes += d->text.n;
 	hub->bytes += d->text.n;
 	pg_map_put(&hub->pending, pg_str(d->id), d);
 	pg_timer_set(hub->host->loop, &d->timer, d->timeout, hub_on_late);
@@ -608,7 +649,7 @@ hub_ack_error(const struct pg_value *ack, struct pg_err *e)
 		"PagletCrashedError", "NotHandledError", "ForbiddenError",
 		"AuthenticationError", "ServiceNotFoundError", "HostError",
 		"StorageQuotaError", "LifecycleError", "SerializationError",
-		"MailboxFullError" };
+		"MailboxFullError", "RemoteHostError" };
 	struct pg_str type = pg_value_text(pg_value_get(ack, "error_type"),
 	    PG_STR_NULL);
 	struct pg_str text = pg_value_text(pg_value_get(ack, "error"),
@@ -817,10 +858,26 @@ pg_hub_new(struct pg_host *h)
 	return hub;
 }
 
+/* No ack will come any more, for we accept no connections. */
+static void
+hub_close_delivery(struct pg_delivery *d)
+{
+	struct pg_err e = { 0 };
+
+	if (d->sent)
+		pg_fail(&e, PG_E_TIMEOUT, "Relay delivery to '%.*s' got no "
+		    "answer before the hub stopped",
+		    PG_STR_ARG(d->node->name));
+	else
+		hub_fail_closed(d->node->hub, &e);
+	hub_end(d, NULL, &e);
+}
+
 PG_FN void
 pg_hub_shutdown(struct pg_hub *hub)
 {
 	struct hub_node *n;
+	struct pg_delivery *d;
 	size_t at = 0;
 
 	hub->closed = true;
@@ -828,6 +885,8 @@ pg_hub_shutdown(struct pg_hub *hub)
 		hub_end_polls(n);
 	while (hub->strays != NULL)
 		hub_poll_end(hub->strays);
+	for (at = 0; (d = pg_map_next(&hub->pending, &at)) != NULL; at = 0)
+		hub_close_delivery(d);
 }
 
 PG_FN void

@@ -15,7 +15,9 @@
 #define PG_HUB_POLL_TIME (25 * PG_SEC)     /* default of ?timeout= */
 #define PG_HUB_POLL_TIME_MAX (60 * PG_SEC) /* and no longer than this */
 #define PG_HUB_QUEUE_MAX 1024 /* deliveries that wait for a node, default */
-#define PG_HUB_BYTES_MAX ((size_t)512 << 20) /* of all that wait, together */
+/* With so many bytes waiting for one node, and for all, no more are taken. */
+#define PG_HUB_NODE_BYTES_MAX ((size_t)64 << 20)
+#define PG_HUB_BYTES_MAX ((size_t)512 << 20)
 #define PG_HUB_OFFLINE_AFTER (30 * PG_SEC)  /* without a sign, default */
 #define PG_HUB_DELIVERY_TIME (10 * PG_SEC)  /* until the ack, default */
 #define PG_HUB_DELIVERY_TIME_MAX (3600 * PG_SEC) /* whatever callers say */
@@ -48,6 +50,7 @@ struct pg_delivery {
 	/* It is delivered even when nobody waits for it any more: a move that
 	 * is asked about (DESIGN section 3). */
 	bool keep;
+	bool quiet; /* no event tells of it, unless it is late */
 	pg_delivery_done *done;
 	void *arg;
 
@@ -72,7 +75,8 @@ struct pg_hub_poll {
 PG_FN struct pg_hub *pg_hub_new(struct pg_host *h);
 /* Polls and deliveries are dropped without a word. */
 PG_FN void pg_hub_free(struct pg_hub *hub);
-/* The host is about to stop: polls are answered, nothing is submitted. */
+/* The host is about to stop: polls are answered, what waits and what nodes
+ * have fails, nothing is submitted. */
 PG_FN void pg_hub_shutdown(struct pg_hub *hub);
 
 /* Whether a node may be called that: PG_E_HOST. */

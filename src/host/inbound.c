@@ -64,7 +64,8 @@ inbound_serves(const struct inbound_request *r)
 
 	if (query != NULL)
 		rest.n = (size_t)(query - rest.p);
-	if (!pg_path_next(&rest, &first))
+	/* Not a whole URL, whose path we would have to find first. */
+	if (rest.n == 0 || rest.p[0] != '/' || !pg_path_next(&rest, &first))
 		return false;
 	two = pg_path_next(&rest, &second);
 	three = pg_path_next(&rest, &third);

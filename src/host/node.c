@@ -69,7 +69,8 @@ struct pg_node {
 	bool leaving;
 	struct node_poll polls[PG_NODE_POLLS];
 	struct node_delivery *first; /* those not over */
-	size_t ndoing;
+	size_t nopen; /* of them, */
+	size_t ndoing; /* and of those without an ack yet */
 	struct node_delivery *seen[PG_NODE_SEEN_MAX]; /* a ring */
 	size_t nseen; /* ever put into it */
 	struct pg_map ids; /* of those in the ring */
@@ -104,6 +105,7 @@ node_stop_polls(struct pg_node *n)
 		if (n->polls[i].call != NULL)
 			pg_call_cancel(n->polls[i].call);
 		n->polls[i].call = NULL;
+		n->polls[i].hasty = false;
 	}
 }
 
@@ -180,6 +182,7 @@ node_delivery_over(struct node_delivery *d)
 	else
 		d->node->first = d->next;
 	d->prev = d->next = NULL;
+	d->node->nopen--;
 	pg_bulk_unref(d->ack);
 	d->ack = NULL;
 	d->doing = false;
@@ -268,6 +271,7 @@ node_take(struct pg_node *n, struct pg_str id)
 	if (d->next != NULL)
 		d->next->prev = d;
 	n->first = d;
+	n->nopen++;
 	n->ndoing++;
 	node_remember(n, d);
 	return d;
@@ -409,6 +413,12 @@ node_do(struct pg_node *n, struct node_arrival *v)
 	/* None, or one that is done or being done. */
 	if (v->delivery == NULL || pg_map_get(&n->ids, v->id) != NULL)
 		return;
+	/* Of a hub that takes no acks, and sends on. */
+	if (n->nopen >= PG_NODE_OPEN_MAX) {
+		pg_log(PG_LOG_DEBUG, "node: delivery left out: %d have no "
+		    "end", PG_NODE_OPEN_MAX);
+		return;
+	}
 	d = node_take(n, v->id);
 	if (n->ndoing <= PG_NODE_DELIVERIES_MAX) {
 		node_begin(d, v);
@@ -434,25 +444,35 @@ node_arrival_done(struct pg_job *j)
 	node_arrival_free(v);
 }
 
-/* A long one is read on a worker. */
+/* A poll has brought this. It is begun before the next poll, for that delays
+ * it, and there are others; a long one is read on a worker, and the next poll
+ * does not wait for it. A hub that has nothing, and at once, time and again, is
+ * asked when we greet it. */
 static void
 node_arrived(struct node_poll *p, struct pg_bulk *body, bool soon)
 {
 	struct pg_node *n = p->node;
 	struct node_arrival *v = pg_alloc(sizeof(*v));
+	bool hasty = false, before = p->hasty, long_one;
 
 	v->node = n;
 	v->body = pg_bulk_ref(body);
 	v->job.run = node_arrival_run;
 	v->job.done = node_arrival_done;
 	v->job.drop = node_arrival_drop;
-	if (body->n > PG_API_WORKER_MIN && pg_work_submit(n->host->work,
-	    &v->job, &v->err) == 0)
-		return;
-	v->err = (struct pg_err){ 0 };
-	node_arrival_run(&v->job);
-	p->hasty = soon && v->delivery == NULL;
-	node_arrival_done(&v->job);
+	long_one = body->n > PG_API_WORKER_MIN && pg_work_submit(
+	    n->host->work, &v->job, &v->err) == 0;
+	if (!long_one) {
+		v->err = (struct pg_err){ 0 };
+		node_arrival_run(&v->job);
+		hasty = soon && (v->delivery == NULL ||
+		    v->err.code != PG_E_OK);
+	}
+	p->hasty = hasty;
+	if (!long_one)
+		node_arrival_done(&v->job);
+	if (!hasty || !before)
+		node_poll(p);
 }
 
 /* ---- Polls ------------------------------------------------------------------------- */
@@ -465,19 +485,11 @@ node_on_poll(void *arg, const struct pg_response *r)
 	struct pg_arena a;
 	struct pg_value *v;
 	struct pg_err e = { 0 };
-	bool soon, hasty;
 
 	p->call = NULL;
 	if (r->status == 200 && r->body != NULL) {
-		soon = node_now(n) - p->begun < PG_NODE_HASTE_TIME;
-		/* Begun before the next poll, for that delays it, and there
-		 * are others; but that waits for nothing. A hub that always
-		 * has nothing is asked when we greet it. */
-		hasty = soon && p->hasty;
-		p->hasty = false;
-		node_arrived(p, r->body, soon);
-		if (!hasty)
-			node_poll(p);
+		node_arrived(p, r->body, node_now(n) - p->begun <
+		    PG_NODE_HASTE_TIME);
 		return;
 	}
 	pg_arena_init(&a, PG_REMOTE_REPLY_MAX * 4);
@@ -545,7 +557,6 @@ node_on_greeted(void *arg, const struct pg_response *r)
 		pg_log(PG_LOG_INFO, "node: connected to %.*s",
 		    PG_STR_ARG(n->hub));
 	n->up = true;
-	n->pause = PG_MS;
 	node_greeted(n, v);
 	for (i = 0; i < PG_NODE_POLLS; i++)
 		node_poll(&n->polls[i]);
@@ -585,6 +596,9 @@ node_greet(struct pg_timer *t)
 {
 	struct pg_node *n = PG_CONTAINER(t, struct pg_node, timer);
 
+	/* Only now: polls may have found the hub no better than before. */
+	if (n->up)
+		n->pause = PG_MS;
 	pg_mesh_age(n->host->mesh);
 	node_send_greeting(n);
 }
@@ -690,6 +704,12 @@ pg_node_leave(struct pg_node *n)
 	node_stop_greeting(n);
 	if (n->up)
 		node_send_greeting(n);
+}
+
+PG_FN bool
+pg_node_busy(const struct pg_node *n)
+{
+	return n != NULL && n->up && (n->greeting != NULL || n->first != NULL);
 }
 
 PG_FN void

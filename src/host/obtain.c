@@ -1,4 +1,4 @@
-/* fetch: see fetch.h. What finds no room while the disk is busy waits in
+/* obtain: see obtain.h. What finds no room while the disk is busy waits in
  * `rest`, and the connection stands still until it has gone.
  */
 

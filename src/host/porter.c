@@ -4,6 +4,7 @@
 
 #include "porter.h"
 
+#include "../codec/json.h"
 #include "../codec/url.h"
 #include "../net/client.h"
 #include "artifacts.h"
@@ -185,8 +186,9 @@ porter_on_sent(void *arg, const struct pg_response *r)
 	if (pg_remote_reply(p->host, p->hub, r, &a, &v, &err) < 0) {
 		porter_fail(p, &err);
 	} else {
-		pg_buf_putz(&ack, "{\"ok\": true, ");
-		pg_buf_puts(&ack, pg_str_skip(pg_bulk_str(r->body), 1));
+		pg_buf_putz(&ack, "{\"ok\": true, \"artifact\": ");
+		pg_json_write(&ack, pg_value_get(v, "artifact"), NULL);
+		pg_buf_putc(&ack, '}');
 		porter_end(p, &ack);
 	}
 	pg_arena_fini(&a);

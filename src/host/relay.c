@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "hub.h"
 #include "mesh.h"
+#include "ticket.h"
 #include "wire.h"
 
 /* What of an ack is answered, and how. */
@@ -31,6 +32,7 @@ struct relay_wait {
 	struct pg_str name;
 	enum relay_form form;
 	const struct pg_value *payload;
+	bool quiet;
 	struct pg_delivery *d;
 	char spool[PG_ID_LEN + 1]; /* artifact here that is removed; or "" */
 	bool submitted, gone;
@@ -196,8 +198,8 @@ pg_relay_poll(struct pg_api *r)
 	p->poll.answer = relay_on_poll;
 	x->user = p;
 	x->on_gone = relay_poll_gone;
-	x->leaves = true;
 	name = pg_arena_str(&x->arena, name); /* else it goes with the head */
+	pg_exchange_watch(x);
 	pg_exchange_park(x);
 	pg_hub_park(r->host->hub, name, time, &p->poll);
 }
@@ -383,6 +385,12 @@ pg_relay_ack(struct pg_api *r)
 
 /* ---- Requests to nodes ------------------------------------------------------------- */
 
+static int
+relay_fail_gone(struct pg_err *e)
+{
+	return pg_fail(e, PG_E_REMOTE, "the caller has gone");
+}
+
 /* Whoever asked has gone. */
 static void
 relay_gone(struct pg_exchange *x)
@@ -395,7 +403,7 @@ relay_gone(struct pg_exchange *x)
 		return; /* a worker has the payload */
 	pg_hub_give_up(w->r->host->hub, w->d);
 	relay_drop_spool(w);
-	pg_fail(&e, PG_E_REMOTE, "the caller has gone");
+	relay_fail_gone(&e);
 	pg_api_fail(w->r, &e);
 }
 
@@ -404,9 +412,9 @@ relay_submit(struct relay_wait *w)
 {
 	struct pg_err e = { 0 };
 
-	if (w->gone)
-		pg_fail(&e, PG_E_REMOTE, "the caller has gone");
-	else {
+	if (w->gone) {
+		relay_fail_gone(&e);
+	} else {
 		/* The ack may come before this returns. */
 		w->submitted = true;
 		if (pg_hub_submit(w->r->host->hub, w->name, w->d, &e) == 0)
@@ -445,6 +453,15 @@ relay_wait(struct pg_api *r, enum relay_form form)
 	return w;
 }
 
+/* Whoever asked may have gone while the request was read. */
+static int
+relay_check(struct relay_wait *w, const char *kind, struct pg_err *e)
+{
+	if (w->r->x->conn == NULL)
+		return relay_fail_gone(e);
+	return pg_hub_check(w->r->host->hub, w->name, kind, e);
+}
+
 /* Deliver payload to the node that the path names. */
 static void
 relay_deliver(struct relay_wait *w, const char *kind,
@@ -454,7 +471,7 @@ relay_deliver(struct relay_wait *w, const char *kind,
 	struct pg_err e = { 0 };
 
 	w->payload = payload;
-	if (pg_hub_check(r->host->hub, w->name, kind, &e) < 0) {
+	if (relay_check(w, kind, &e) < 0) {
 		relay_drop_spool(w);
 		pg_api_fail(r, &e);
 		return;
@@ -463,11 +480,12 @@ relay_deliver(struct relay_wait *w, const char *kind,
 	w->d->text.max = 2 * PG_API_DECODED_MAX;
 	w->d->timeout = PG_MAX(timeout, 10 * PG_MS);
 	w->d->keep = keep;
+	w->d->quiet = w->quiet;
 	w->d->done = relay_on_ack;
 	w->d->arg = w;
 	r->x->user = w;
 	r->x->on_gone = relay_gone;
-	r->x->leaves = true;
+	pg_exchange_watch(r->x);
 	w->job.run = relay_payload_run;
 	w->job.done = relay_payload_done;
 	if (r->x->body == NULL || r->x->body->n <= PG_API_WORKER_MIN) {
@@ -553,12 +571,28 @@ pg_relay_message(struct pg_api *r)
 	    false);
 }
 
+/* A journey that a node is told to begin has the time that its ticket gives
+ * it on top. */
+static int64_t
+relay_api_time(const struct pg_api *r)
+{
+	const struct pg_value *ticket = pg_value_get(r->body, "ticket");
+	struct pg_ticket t;
+	struct pg_err e = { 0 };
+
+	if (ticket == NULL || pg_ticket_read(ticket, &t, &e) < 0)
+		return PG_HUB_API_TIME;
+	return PG_MIN(PG_HUB_API_TIME + t.timeout * (t.retries + 2) +
+	    t.retry_interval * t.retries, PG_HUB_DELIVERY_TIME_MAX);
+}
+
 PG_FN void
 pg_relay_api(struct pg_api *r)
 {
 	struct pg_arena *a = &r->x->arena;
 	struct pg_value *payload = pg_value_dict(a);
 	struct pg_buf path = PG_BUF_INIT(0);
+	struct relay_wait *w = relay_wait(r, RELAY_WHOLE);
 	size_t i;
 
 	for (i = 3; i < r->nsegments; i++)
@@ -569,8 +603,10 @@ pg_relay_api(struct pg_api *r)
 	pg_put_str(a, payload, "path", pg_arena_str(a, pg_buf_str(&path)));
 	pg_put(a, payload, "payload", r->body);
 	pg_buf_fini(&path);
-	relay_deliver(relay_wait(r, RELAY_WHOLE), "api", payload,
-	    PG_HUB_API_TIME, false);
+	/* Hosts look in on one another all the time. */
+	w->quiet = r->nsegments == 5 && pg_str_eqz(r->segments[3], "hosts") &&
+	    pg_str_eqz(r->segments[4], "join");
+	relay_deliver(w, "api", payload, relay_api_time(r), false);
 }
 
 /* ---- Artifacts --------------------------------------------------------------------- */

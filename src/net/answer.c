@@ -369,6 +369,15 @@ pg_exchange_fail(struct pg_exchange *x, const struct pg_err *e)
 }
 
 PG_FN void
+pg_exchange_watch(struct pg_exchange *x)
+{
+	x->leaves = true;
+	/* While it is still looked for input, that will tell. */
+	if (x->conn != NULL && x->conn->io.events != EPOLLIN)
+		pg_io_want(&x->conn->io, EPOLLRDHUP);
+}
+
+PG_FN void
 pg_exchange_resume(struct pg_exchange *x)
 {
 	struct pg_conn *c = x->conn;

@@ -62,8 +62,8 @@ struct pg_exchange {
 	 * exchange must still be answered. For an answer in pieces also when
 	 * the server drains: it must be ended. */
 	void (*on_gone)(struct pg_exchange *x);
-	/* Set by the handler: a peer that has finished sending counts as gone,
-	 * not as one that still wants its answer. */
+	/* Set by pg_exchange_watch: a peer that has finished sending counts as
+	 * gone, not as one that still wants its answer. */
 	bool leaves;
 	/* Called (if set) when all pieces so far have gone out. */
 	void (*on_room)(struct pg_exchange *x);
@@ -83,6 +83,10 @@ struct pg_server_ops {
 	void (*on_request)(void *arg, struct pg_exchange *x);
 };
 
+/* From now on a peer that says that it will send nothing more is taken for
+ * gone: of one that has closed its connection, or has died, nothing else is
+ * heard. To be called by who sets x->on_gone, which it does not call. */
+PG_FN void pg_exchange_watch(struct pg_exchange *x);
 /* The answer will take long, and nothing of the request is needed any more
  * but what lies in x->arena: give back the memory that only a request under
  * way needs. */

@@ -215,8 +215,10 @@ server_admit(struct pg_server *s, struct pg_exchange *x,
 {
 	int64_t accept = s->set.ops.on_head(s->set.arg, x, e);
 
-	if (accept < 0)
+	if (accept < 0) {
+		x->sink = NULL;
 		return -1;
+	}
 	if (x->sink != NULL) /* which is dropped with the slot */
 		return pg_fail(e, PG_E_HOST, "not to be asked from within");
 	if (body != NULL && body->n > (uint64_t)accept)

@@ -393,35 +393,63 @@ the_queue_is_full(void **state)
 	assert_int_equal(order(&w, "beta", "1", PG_SEC, false), -1);
 }
 
+/* A delivery of so many bytes, which nobody looks at. */
+static void
+bulky(struct waiter *w, const char *name, size_t n)
+{
+	struct pg_delivery *d = w->d = pg_delivery_new("message");
+
+	d->timeout = PG_SEC;
+	d->done = on_done;
+	d->arg = w;
+	assert_non_null(pg_buf_room(&d->text, n));
+	d->text.n += n;
+	assert_int_equal(pg_hub_submit(hub, pg_str(name), d, &w->err), 0);
+}
+
 static void
 so_many_bytes(void **state)
 {
-	struct waiter w[4] = { { .ends = 0 } };
-	const size_t piece = PG_HUB_BYTES_MAX / 2;
-	struct pg_delivery *d;
+	struct waiter w[5] = { { .ends = 0 } };
 	struct poller *p;
 	int i;
 
 	(void)state;
 	node("beta");
-	for (i = 0; i < 2; i++) {
-		d = w[i].d = pg_delivery_new("message");
-		d->timeout = PG_SEC;
-		d->done = on_done;
-		d->arg = &w[i];
-		memset(pg_buf_room(&d->text, piece), '1', piece);
-		d->text.n += piece;
-		assert_int_equal(pg_hub_submit(hub, PG_STR("beta"), d,
-		    &w[i].err), 0);
-	}
+	node("gamma");
+	for (i = 0; i < 2; i++)
+		bulky(&w[i], "beta", PG_HUB_NODE_BYTES_MAX / 2);
 	assert_int_equal(order(&w[2], "beta", "1", PG_SEC, false), -1);
 	assert_int_equal(w[2].err.code, PG_E_REMOTE);
-	turn(PG_SEC); /* both are too late */
+	/* Others are not kept from theirs. */
+	assert_int_equal(order(&w[3], "gamma", "1", PG_SEC, false), 0);
+	turn(PG_SEC); /* all are too late */
 	assert_ended(&w[0], PG_E_TIMEOUT);
 	assert_ended(&w[1], PG_E_TIMEOUT);
-	assert_int_equal(order(&w[3], "beta", "1", PG_SEC, false), 0);
+	assert_int_equal(order(&w[4], "beta", "1", PG_SEC, false), 0);
 	p = polls("beta");
-	assert_got(p, &w[3]);
+	assert_got(p, &w[4]);
+}
+
+static void
+so_many_bytes_of_all(void **state)
+{
+	struct waiter w[10] = { { .ends = 0 } };
+	char name[8] = "node-0";
+	int i;
+
+	(void)state;
+	assert_int_equal(PG_HUB_BYTES_MAX, 8 * PG_HUB_NODE_BYTES_MAX);
+	for (i = 0; i < 9; i++) {
+		name[5] = (char)('0' + i);
+		node(name);
+		if (i < 8)
+			bulky(&w[i], name, PG_HUB_NODE_BYTES_MAX);
+	}
+	assert_int_equal(order(&w[8], name, "1", PG_SEC, false), -1);
+	assert_int_equal(w[8].err.code, PG_E_REMOTE);
+	turn(PG_SEC);
+	assert_int_equal(order(&w[9], name, "1", PG_SEC, false), 0);
 }
 
 static void
@@ -508,6 +536,10 @@ errors_keep_their_names(void **state)
 	acked_with(NO("HostError"), PG_E_HOST, "why");
 	acked_with(NO("ZeroDivisionError"), PG_E_REMOTE, "why");
 	acked_with(NO("RemoteHostError"), PG_E_REMOTE, "why");
+	/* With the code that it would have without us between. */
+	acked_with("{\"ok\": false, \"error_type\": \"RemoteHostError\", "
+	    "\"code\": \"timeout\", \"error\": \"late\"}", PG_E_TIMEOUT,
+	    "late");
 	acked_with("{\"ok\": false}", PG_E_REMOTE, "Relay delivery failed");
 	acked_with("{\"ok\": false, \"error\": 5, \"error_type\": []}",
 	    PG_E_REMOTE, "Relay delivery failed");
@@ -633,6 +665,9 @@ names(void **state)
 	    PG_HOST_NAME_MAX + 1 }, &e), -1);
 	assert_int_equal(pg_hub_check_name(PG_STR(""), &e), -1);
 	assert_string_equal(e.msg, "Relay connection requires a host name");
+	assert_int_equal(pg_hub_check_name(PG_STR("."), &e), -1);
+	assert_int_equal(pg_hub_check_name(PG_STR(".."), &e), -1);
+	assert_int_equal(pg_hub_check_name(PG_STR("..."), &e), 0);
 	assert_int_equal(pg_hub_check_name(PG_STR("a\nb"), &e), -1);
 	assert_int_equal(pg_hub_check_name(PG_STR("a\0b"), &e), -1);
 	assert_int_equal(pg_hub_check_name(PG_STR("\xff"), &e), -1);
@@ -910,6 +945,47 @@ closed(void **state)
 	assert_int_equal(e.code, PG_E_BUSY);
 }
 
+/* No ack could come. What nobody has taken was certainly not done. */
+static void
+ends_what_waits(void **state)
+{
+	struct waiter w = { .ends = 0 }, *sent, *queued, kept = { .ends = 0 };
+
+	(void)state;
+	node("beta");
+	sent = ordered("beta", "1");
+	polls("beta");
+	queued = ordered("beta", "2");
+	assert_int_equal(order(&kept, "beta", "3", PG_SEC, true), 0);
+	pg_hub_shutdown(hub);
+	assert_ended(sent, PG_E_TIMEOUT);
+	assert_ended(queued, PG_E_BUSY);
+	assert_ended(&kept, PG_E_BUSY);
+	assert_int_equal(order(&w, "beta", "1", PG_SEC, false), -1);
+	assert_int_equal(w.err.code, PG_E_BUSY);
+}
+
+/* Who waits for an artifact waits for long, but not for one who is silent. */
+static void
+artifacts_of_the_silent(void **state)
+{
+	struct waiter w = { .ends = 0 }, *other;
+
+	(void)state;
+	node("beta");
+	polls_for("beta", PG_SEC);
+	w.d = pg_delivery_new("artifact-export");
+	w.d->timeout = 3600 * PG_SEC;
+	w.d->done = on_done;
+	w.d->arg = &w;
+	assert_int_equal(pg_hub_submit(hub, PG_STR("beta"), w.d, &w.err), 0);
+	turn(PG_HUB_OFFLINE_AFTER - PG_SEC);
+	other = ordered("beta", "1");
+	turn(PG_SEC + PG_MS);
+	assert_ended(&w, PG_E_REMOTE);
+	assert_int_equal(other->ends, 0);
+}
+
 /* What is under way when the hub is freed is dropped without a word. */
 static void
 freed(void **state)
@@ -935,10 +1011,13 @@ main(void)
 		TEST(so_many_polls), TEST(a_poll_ends),
 		TEST(a_poll_of_a_stranger), TEST(the_queue_is_full),
 		TEST(so_many_bytes), TEST(a_delivery_too_large), TEST(acked),
+		TEST(so_many_bytes_of_all), TEST(a_delivery_too_large), TEST(acked),
 		TEST(errors_keep_their_names), TEST(too_late),
 		TEST(given_up), TEST(kept), TEST(holes_in_the_queue),
 		TEST(names), TEST(health), TEST(large_health),
-		TEST(so_many_nodes), TEST(offline), TEST(leaving),
+		TEST(so_many_nodes), TEST(offline),
+		TEST(artifacts_of_the_silent), TEST(ends_what_waits),
+		TEST(leaving),
 		TEST(forgotten), TEST(not_forgotten_in_flight),
 		TEST(the_mesh_is_told), TEST(offline_is_told),
 		TEST(what_happened), TEST(listed_by_name), TEST(closed),

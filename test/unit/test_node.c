@@ -445,6 +445,23 @@ pauses_grow(void **state)
 	    PG_NODE_PAUSE_MIN + 20 * PG_MS);
 }
 
+/* The hub takes connects, but no polls. */
+static void
+pauses_grow_for_polls(void **state)
+{
+	int64_t bound = PG_NODE_PAUSE_MIN;
+	int i;
+
+	(void)state;
+	start();
+	for (i = 0; i < 8; i++) {
+		comes_up();
+		answer(call(POLL), 400, "{}");
+		assert_in_range(silence(), bound / 2, bound + 20 * PG_MS);
+		bound = PG_MIN(2 * bound, PG_NODE_PAUSE_MAX);
+	}
+}
+
 static void
 a_hub_that_is_restarted(void **state)
 {
@@ -526,6 +543,30 @@ a_hub_that_answers_at_once(void **state)
 	}
 	/* In ten seconds. */
 	assert_true(ncalls - before < 60);
+}
+
+/* One that stops answers polls with nothing, which says nothing of the one
+ * that comes after; nor does an answer with something in it. */
+static void
+a_hub_that_stops(void **state)
+{
+	(void)state;
+	start();
+	comes_up();
+	answer(call(POLL), 200, "{\"delivery\": null}");
+	answer(call(POLL), 200, "{\"delivery\": null}");
+	answer(call(POLL), 0, NULL);
+	silence();
+	comes_up();
+	answer(call(POLL), 200, "{\"delivery\": null}");
+	answer(call(POLL), 200, "{\"delivery\": {\"delivery_id\": \"0a\", "
+	    "\"kind\": \"k0a\", \"payload\": {}}}");
+	answer(call(POLL), 200, "{\"delivery\": {\"delivery_id\": \"0b\", "
+	    "\"kind\": \"k0b\", \"payload\": {}}}");
+	assert_int_equal(open_calls(POLL), PG_NODE_POLLS);
+	assert_int_equal(nworks, 2);
+	ends(&works[0], "{}");
+	ends(&works[1], "{}");
 }
 
 static void
@@ -723,6 +764,32 @@ so_many_at_a_time(void **state)
 			ends(&works[i], i % 2 == 0 ? "{}" : "");
 }
 
+/* A hub that goes on without taking acks. */
+static void
+so_many_without_end(void **state)
+{
+	char id[16];
+	size_t i;
+
+	(void)state;
+	start();
+	comes_up();
+	for (i = 0; i < PG_NODE_OPEN_MAX; i++) {
+		snprintf(id, sizeof(id), "%zx", i);
+		delivers(id);
+		if (works[nworks - 1].open)
+			ends(&works[nworks - 1], "{}");
+	}
+	assert_int_equal(nworks, PG_NODE_OPEN_MAX);
+	delivers("ffff");
+	assert_int_equal(nworks, PG_NODE_OPEN_MAX);
+	answer(call(ACK), 200, "{}");
+	delivers("fffe");
+	assert_int_equal(nworks, PG_NODE_OPEN_MAX + 1);
+	assert_true(pg_node_busy(node));
+	ends(&works[PG_NODE_OPEN_MAX], "{}");
+}
+
 static void
 artifacts(void **state)
 {
@@ -892,13 +959,16 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(connects_and_polls), TEST(pauses_grow),
+		TEST(pauses_grow_for_polls),
 		TEST(a_hub_that_is_restarted), TEST(refused),
 		TEST(trouble_while_connecting),
 		TEST(a_hub_that_answers_at_once),
+		TEST(a_hub_that_stops),
 		TEST(asks_for_everything_when_apart), TEST(done_and_acked),
 		TEST(done_once), TEST(so_many_are_remembered),
 		TEST(acked_until_the_hub_has_it),
 		TEST(ill_formed_deliveries), TEST(so_many_at_a_time),
+		TEST(so_many_without_end),
 		TEST(artifacts), TEST(the_secret_is_kept),
 		TEST(a_secret_of_its_own), TEST(damaged_secrets),
 		TEST(leaves), TEST(leaves_while_connecting),

@@ -130,6 +130,12 @@ on_request(void *arg, struct pg_exchange *x)
 		f->held = x;
 		x->user = f;
 		x->on_gone = on_gone;
+	} else if (pg_str_eqz(target, "/watched")) {
+		f->held = x;
+		x->user = f;
+		x->on_gone = on_gone;
+		pg_exchange_watch(x);
+		pg_exchange_park(x);
 	} else if (pg_str_eqz(target, "/stream")) {
 		begin(f, x);
 	} else if (pg_str_eqz(target, "/big")) {
@@ -904,6 +910,69 @@ test_half_close(void **state)
 	await_close(f);
 }
 
+/* Who is watched, and closes, is gone, whatever else it has sent. */
+static void
+test_watched(void **state)
+{
+	static const char *const more[] = { "", "GET /b HT" };
+	struct fix *f = *state;
+	size_t i;
+
+	for (i = 0; i < PG_COUNT(more); i++) {
+		f->gone = 0;
+		say(f, "GET /watched HTTP/1.1\r\nHost: x\r\n\r\n");
+		turns(f, 5);
+		if (more[i][0] != '\0')
+			say(f, more[i]);
+		turns(f, 5);
+		assert_int_equal(f->gone, 0);
+		shutdown(f->fd, SHUT_WR);
+		turns(f, 5);
+		assert_int_equal(f->gone, 1);
+		answer(f->held, "to nobody");
+		assert_int_equal(pg_server_open(f->server), 0);
+		close(f->fd);
+		peer_open(f);
+	}
+}
+
+/* The next request on the same connection is not. */
+static void
+test_watched_once(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /watched HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	answer(f->held, "first");
+	await(f, "first");
+	f->held = NULL;
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(f, 5);
+	shutdown(f->fd, SHUT_WR);
+	turns(f, 5);
+	assert_int_equal(f->gone, 0);
+	answer(f->held, "second");
+	await(f, "second");
+}
+
+/* It had closed before anybody watched. */
+static void
+test_watched_late(void **state)
+{
+	struct fix *f = *state;
+
+	say(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	shutdown(f->fd, SHUT_WR);
+	turns(f, 5);
+	assert_int_equal(f->gone, 0);
+	pg_exchange_watch(f->held);
+	assert_int_equal(f->gone, 0);
+	turns(f, 5);
+	assert_int_equal(f->gone, 1);
+	answer(f->held, "to nobody");
+}
+
 static void
 reset(struct fix *f)
 {
@@ -1436,6 +1505,9 @@ main(void)
 		TEST(test_peer_that_does_not_read),
 		TEST(test_big_answer),
 		TEST(test_half_close),
+		TEST(test_watched),
+		TEST(test_watched_once),
+		TEST(test_watched_late),
 		TEST(test_orphan),
 		TEST(test_orphan_with_input_left),
 		TEST(test_server_closes),
