@@ -531,9 +531,9 @@ PG_FN int
 pg_relay_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_spec spec = { "[HUB]", 0, 1, NULL, "Lists the "
-		"hosts that are reached through a hub: when each was last "
-		"heard of, the polls that it keeps open there, and the "
-		"requests that wait for it, or that it has and has not "
+		"hosts that are reached through a hub: when each was last\n"
+		"heard of, the polls that it keeps open there, the requests "
+		"that wait for it,\nand those that it has and has not "
 		"answered." };
 
 	return pg_ask_run(c, &spec, hosts_relay, e);
