@@ -15,7 +15,7 @@ die() {
 	echo "$1" >&3
 	exit 1
 }
-rounds=${ROUNDS:-20}
+rounds=${ROUNDS:-10}
 RANDOM=${SEED:-$(date +%s)}
 declare -A other=([beta]=gamma [gamma]=beta)
 
