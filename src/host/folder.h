@@ -1,6 +1,6 @@
-/* folder: the work folder of a paglet, DIR/work/ID: files of its own that are
- * kept as long as it lives here, asleep or crashed as well, and that are gone
- * when it has been disposed of or has moved away.
+/* folder: the work folder of a paglet, work/ID in the state folder: files of
+ * its own that are kept as long as it lives here, asleep or crashed as well,
+ * and that are gone when it has been disposed of or has moved away.
  *
  * The loop thread makes and renames folders, which is one step each; workers
  * remove what is in them.

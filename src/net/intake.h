@@ -19,7 +19,7 @@ enum pg_intake_got {
 	PG_INTAKE_EOF,
 	PG_INTAKE_LOST,  /* the connection; see errno */
 	PG_INTAKE_BAD,   /* the request; see e */
-	PG_INTAKE_PAUSED /* the sink takes nothing for now */
+	PG_INTAKE_PAUSED /* the sink has no room */
 };
 
 PG_FN void pg_intake_fini(struct pg_intake *k);

@@ -45,8 +45,8 @@ lies_only() {
 	[ "$(lies "$1")" = "${2:-}" ]
 }
 there() {
-	local name
-	is "files at $1" "$sum" "$(sha256sum <"$work/$1/work/kim/big")"
+	local name folder=$work/$1/work
+	is "files at $1" "$sum" "$(sha256sum <"$folder/kim/big")"
 	eventually "what lies at $1" lies_only "$1" \
 		"work/kim/big work/kim/small"
 	for name in beta gamma hub; do

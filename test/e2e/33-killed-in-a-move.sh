@@ -22,39 +22,6 @@ p create $counter --id kim --entry "${url[alpha]}"
 count=0 rounds=0 hits=0
 found "at first"
 
-# From $here to $1, at the wish of somebody, of itself, or of the target.
-move() {
-	local kim=${url[$here]}/agents/kim to=${url[$1]}
-	case $way in
-	dispatch) p dispatch "$kim" "$to" --timeout 2s ;;
-	go) p call "$kim" go target="$to" --timeout 500ms ;;
-	retract) p retract "$kim" --entry "$to" --timeout 2s ;;
-	esac
-}
-
-# blow ROLE THREAD CALL N: a move during which it falls. Whether it did.
-# Workers come when there is work for more of them.
-blow() {
-	local victim=$here there=${other[$here]} what="$way $*" hit=1 tids
-	[ "$1" != target ] || victim=$there
-	tids=($(threads $victim))
-	[ -n "${tids[$2]:-}" ] || return
-	rounds=$((rounds + 1))
-	strike $victim "${tids[$2]}" "$3" "$4"
-	move $there
-	if struck $victim; then
-		hit=0 hits=$((hits + 1))
-		down $victim
-		[ "$1" != both ] || down ${other[$victim]}
-		[ "$1" != both ] || up ${other[$victim]}
-		up $victim
-	else
-		is "$what: untouched, it succeeds" 0 $code
-	fi
-	found "$what"
-	return $hit
-}
-
 # All there are of a call in a move, until one more than there are.
 all_of() {
 	local n

@@ -32,6 +32,7 @@ echo two >"$work/two.txt"
 : >"$work/empty"
 head -c 3000000 /dev/urandom >"$work/big"
 sum=$(sha256sum <"$work/big")
+at_alpha=$work/alpha/work at_beta=$work/beta/work
 
 p create $counter --id kim --entry "$alpha"
 kim=$alpha/agents/kim
@@ -46,12 +47,12 @@ files "$kim"
 is "names" "one.txt ../x/two empty x_two" \
 	"$("$TOOLS/pick" files.{0,1,2,3}.name <<<"$out" | xargs)"
 is "status" available "$(pick files.0.status)"
-is "they are where their list says" "$work/beta/work/kim/x_two" \
+is "they are where their list says" "$at_beta/kim/x_two" \
 	"$(pick files.1.current_path)"
-is "a name is not used twice" "$work/beta/work/kim/x_two-2" \
+is "a name is not used twice" "$at_beta/kim/x_two-2" \
 	"$(pick files.3.current_path)"
 is "source" "$work/big" "$(pick files.3.source_path)"
-is "content" "$sum" "$(sha256sum <"$work/beta/work/kim/x_two-2")"
+is "content" "$sum" "$(sha256sum <"$at_beta/kim/x_two-2")"
 four="work/kim/empty work/kim/one.txt work/kim/x_two work/kim/x_two-2"
 left "a move" beta "$four"
 left "a move" alpha ""
@@ -68,14 +69,14 @@ two=$(grep -o 'http://[^" ]*' <<<"$out" | head -n 1) id=$(grep -o '[0-9a-f]\{32\
 files "$beta/agents/$id"
 is "a clone has them all" 4 "$(pick 'files.#')"
 left "a clone" alpha "$four"
-is "its own" "$sum" "$(sha256sum <"$work/beta/work/$id/x_two-2")"
+is "its own" "$sum" "$(sha256sum <"$at_beta/$id/x_two-2")"
 p dispose "$beta/agents/$id"
 left "its end" beta ""
 
 p clone "$kim" --json
 id=$(grep -o '[0-9a-f]\{32\}' <<<"$out" | head -n 1)
 is "a clone on this host has its own" "$sum" \
-	"$(sha256sum <"$work/alpha/work/$id/x_two-2")"
+	"$(sha256sum <"$at_alpha/$id/x_two-2")"
 p dispose "$alpha/agents/$id"
 left "its end, too" alpha "$four"
 
@@ -95,7 +96,7 @@ exits 0 dispatch "$alpha/agents/own" "$alpha" --arrival-mode inactive
 is "nor asleep" own "$(<"$work/own")"
 p activate "$alpha/agents/own"
 exits 0 dispatch "$alpha/agents/own" "$beta"
-is "and can still travel" own "$(<"$work/beta/work/own/own")"
+is "and can still travel" own "$(<"$at_beta/own/own")"
 [ ! -e "$work/own" ] || bad "mode move leaves the source, after that"
 p dispose "$beta/agents/own"
 left "its own" beta ""
@@ -126,12 +127,12 @@ stays() {
 	like "$1: an event" '*"transfer-failed"*"stage": "files"*' "$out"
 }
 
-rm "$work/beta/work/kim/x_two"
-mkfifo "$work/beta/work/kim/x_two"
+rm "$at_beta/kim/x_two"
+mkfifo "$at_beta/kim/x_two"
 stays "no file any more" "registered file '../x/two' is missing"
-rm "$work/beta/work/kim/x_two"
+rm "$at_beta/kim/x_two"
 stays "it has vanished" "registered file '../x/two' is missing"
-echo again >"$work/beta/work/kim/x_two"
+echo again >"$at_beta/kim/x_two"
 stop alpha
 host alpha --state-dir "$work/alpha" --port "${alpha##*:}" \
 	--artifact-storage-quota 2M
@@ -143,7 +144,7 @@ stop alpha
 host alpha --port "${alpha##*:}" --state-dir "$work/alpha"
 exits 0 dispatch "$kim" "$alpha"
 kim=$alpha/agents/kim
-is "what was changed meanwhile came so" again "$(<"$work/alpha/work/kim/x_two")"
+is "what was changed meanwhile came so" again "$(<"$at_alpha/kim/x_two")"
 left "in the end" beta ""
 
 p create $counter --id ten --entry "$beta"

@@ -42,35 +42,7 @@ complete() {
 	eventually "$what: no files at $there" no_files "$there"
 }
 
-move() {
-	local kim=${url[$here]}/agents/kim to=${url[$1]}
-	case $way in
-	dispatch) p dispatch "$kim" "$to" --timeout 2s ;;
-	retract) p retract "$kim" --entry "$to" --timeout 2s ;;
-	esac
-}
-
-blow() {
-	local victim=$here there=${other[$here]} what="$way $*" hit=1 tids
-	[ "$1" != target ] || victim=$there
-	tids=($(threads $victim))
-	[ -n "${tids[$2]:-}" ] || return
-	rounds=$((rounds + 1))
-	strike $victim "${tids[$2]}" "$3" "$4"
-	move $there
-	if struck $victim; then
-		hit=0 hits=$((hits + 1))
-		down $victim
-		[ "$1" != both ] || down ${other[$victim]}
-		[ "$1" != both ] || up ${other[$victim]}
-		up $victim
-	else
-		is "$what: untouched, it succeeds" 0 $code
-	fi
-	found "$what"
-	complete "$what"
-	return $hit
-}
+checks="found complete"
 
 all_of() {
 	local n

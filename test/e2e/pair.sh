@@ -108,3 +108,40 @@ struck() {
 	untrace
 	return $hit
 }
+
+# From $here to $1, at the wish of somebody, of itself, or of the target: $way.
+move() {
+	local kim=${url[$here]}/agents/kim to=${url[$1]}
+	case $way in
+	dispatch) p dispatch "$kim" "$to" --timeout 2s ;;
+	go) p call "$kim" go target="$to" --timeout 500ms ;;
+	retract) p retract "$kim" --entry "$to" --timeout 2s ;;
+	esac
+}
+
+# blow ROLE THREAD CALL N: a move during which it falls. Whether it did.
+# Workers come when there is work for more of them. Afterwards each of $checks
+# is called with what this was.
+checks=found
+blow() {
+	local victim=$here there=${other[$here]} what="$way $*" hit=1 tids check
+	[ "$1" != target ] || victim=$there
+	tids=($(threads $victim))
+	[ -n "${tids[$2]:-}" ] || return
+	rounds=$((rounds + 1))
+	strike $victim "${tids[$2]}" "$3" "$4"
+	move $there
+	if struck $victim; then
+		hit=0 hits=$((hits + 1))
+		down $victim
+		[ "$1" != both ] || down ${other[$victim]}
+		[ "$1" != both ] || up ${other[$victim]}
+		up $victim
+	else
+		is "$what: untouched, it succeeds" 0 $code
+	fi
+	for check in $checks; do
+		$check "$what"
+	done
+	return $hit
+}
