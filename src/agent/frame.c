@@ -171,6 +171,37 @@ pg_frame_next(struct pg_frame_reader *r, struct pg_frame *f,
 	return 1;
 }
 
+/* Bytes of the frame at `at`, header included; 0 if not all are there, or
+ * they can be none. */
+static size_t
+frame_whole(const struct pg_frame_reader *r, size_t at)
+{
+	size_t have = r->buf.n - at;
+	size_t n;
+
+	if (have < PG_FRAME_HEADER)
+		return 0;
+	n = PG_FRAME_HEADER + (size_t)frame_length(r->buf.p + at);
+	return n <= have && n <= PG_FRAME_HEADER + PG_FRAME_MAX ? n : 0;
+}
+
+PG_FN bool
+pg_frame_ready(const struct pg_frame_reader *r)
+{
+	return frame_whole(r, r->at) > 0;
+}
+
+PG_FN bool
+pg_frame_has(const struct pg_frame_reader *r, enum pg_frame_type type)
+{
+	size_t at, n;
+
+	for (at = r->at; (n = frame_whole(r, at)) > 0; at += n)
+		if ((unsigned char)r->buf.p[at + 4] == (unsigned)type)
+			return true;
+	return false;
+}
+
 PG_FN void
 pg_frame_keep(struct pg_frame_reader *r, struct pg_buf *kept)
 {

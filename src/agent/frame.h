@@ -15,9 +15,10 @@
  *            host_name T, host_address T, event T or null (the hook to run:
  *            creation, arrival, clone, activation), init? value}; body: the
  *            state (a dict; missing fields take their defaults)
- *   MESSAGE  head {timeout F?, host_address T?}: what is left for synchronous
- *            sends made while it is handled, and the host's address if it has
- *            changed; body: the Message (PROTOCOL section 4)
+ *   MESSAGE  head {deadline I?, host_address T?}: the end of synchronous sends
+ *            made while it is handled, in ns of the monotonic clock, and the
+ *            host's address if it has changed; body: the Message (PROTOCOL
+ *            section 4)
  *   HOOK     head {name T, hold? B}: hold stops the steps of run from now on,
  *            whatever the hook says to it, so that the state stays what the
  *            host is about to take. They go on after a HOOK named
@@ -25,6 +26,7 @@
  *            class: its REPLY is null. Under the id of a CALL hold says
  *            nothing new: the paglet waits for the RESULT anyway
  *   SNAPSHOT
+ *   RECALL   each MESSAGE that the child has not begun is dropped
  *   STOP     the child exits with status 0
  *   RESULT   answer to CALL; head empty for success, else {error_type T,
  *            error T, code? T}; body: the result
@@ -49,14 +51,20 @@
  *            storage_list {path T?: a prefix}: [{path T, size I}];
  *            storage_status {}: {root T, used_bytes I, quota_bytes I?,
  *            available_bytes I?, file_count I}
+ *   RECALLED answer to RECALL, after the REPLY to all that was begun before,
+ *            but for one that is in a CALL; under the id of the first MESSAGE
+ *            that was dropped, 0 if none was
  *   LOG      head {level T, text T}
  *   RUN_DONE head empty, or {error T}: run will not be called again
  * Anything else, and anything malformed, ends the child.
  *
  * The host has at most one of START, MESSAGE, HOOK, SNAPSHOT outstanding,
- * but for HOOK and SNAPSHOT that carry the id of the CALL being answered. A
- * command may cross a CALL made by a step of run, of which the host does not
- * know beforehand: the child then serves it after that step.
+ * but for HOOK and SNAPSHOT that carry the id of the CALL being answered, and
+ * for a few MESSAGEs sent ahead, behind the one outstanding: the child begins
+ * with them in order, each after a look for a RECALL, so that what waits can
+ * be put in another order at any time before. A command may cross a CALL made
+ * by a step of run, of which the host does not know beforehand: the child then
+ * serves it after that step.
  */
 #ifndef PG_FRAME_H
 #define PG_FRAME_H
@@ -64,11 +72,12 @@
 #include "../base/buf.h"
 #include "../os/file.h"
 
-#define PG_FRAME_PROTO 1
+#define PG_FRAME_PROTO 2
 #define PG_FRAME_HEADER 9
 #define PG_FRAME_MAX (1024 * 1024)       /* payload of one frame */
 #define PG_FRAME_INLINE_MAX (64 * 1024)  /* body within the frame */
 #define PG_FRAME_FDS_MAX 4               /* descriptors waiting for frames */
+#define PG_FRAME_AHEAD_MAX 16            /* MESSAGEs behind the outstanding one */
 #define PG_FRAME_CALL_ID 0x80000000u     /* top bit of ids the child chooses */
 
 enum pg_frame_type {
@@ -76,10 +85,12 @@ enum pg_frame_type {
 	PG_FRAME_MESSAGE,
 	PG_FRAME_HOOK,
 	PG_FRAME_SNAPSHOT,
+	PG_FRAME_RECALL,
 	PG_FRAME_STOP,
 	PG_FRAME_RESULT,
 	PG_FRAME_REPLY,
 	PG_FRAME_CALL,
+	PG_FRAME_RECALLED,
 	PG_FRAME_LOG,
 	PG_FRAME_RUN_DONE,
 	PG_FRAME_TYPES /* one past the last */
@@ -113,6 +124,11 @@ PG_FN ssize_t pg_frame_fill(struct pg_frame_reader *r, int sock);
  * more bytes are needed, -1 for a violation of the protocol (PG_E_HOST). */
 PG_FN int pg_frame_next(struct pg_frame_reader *r, struct pg_frame *f,
     struct pg_err *e);
+/* Whether a whole frame is there to be taken, and whether one of this type
+ * is. */
+PG_FN bool pg_frame_ready(const struct pg_frame_reader *r);
+PG_FN bool pg_frame_has(const struct pg_frame_reader *r,
+    enum pg_frame_type type);
 /* Give the bytes that the frame last taken borrows (not its bulk) to the
  * caller, who frees kept: the frame then outlives further calls on r. */
 PG_FN void pg_frame_keep(struct pg_frame_reader *r, struct pg_buf *kept);

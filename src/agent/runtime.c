@@ -525,15 +525,14 @@ runtime_start(struct paglets_call *c, const struct pg_frame *f)
 static void
 runtime_open_head(struct paglets_call *c, struct pg_str bytes)
 {
-	const struct pg_value *head;
-	double timeout;
+	const struct pg_value *head, *deadline;
 
 	if (bytes.n == 0)
 		return;
 	head = runtime_decode(c, bytes);
-	if (pg_value_number(pg_value_get(head, "timeout"), &timeout))
-		c->deadline = pg_now() + pg_from_seconds(PG_MAX(0.0,
-		    PG_MIN(timeout, 1e9)));
+	deadline = pg_value_get(head, "deadline");
+	if (pg_value_is(deadline, PG_T_INT))
+		c->deadline = deadline->u.i;
 	if (pg_value_get(head, "host_address") != NULL)
 		c->self->host_address = runtime_name(c->self, head,
 		    "host_address");
@@ -660,10 +659,12 @@ runtime_serve(struct pg_self *self, const struct pg_frame *f)
 	case PG_FRAME_SNAPSHOT:
 		runtime_snapshot(&c, f);
 		break;
+	case PG_FRAME_RECALL:
 	case PG_FRAME_STOP:
 	case PG_FRAME_RESULT:
 	case PG_FRAME_REPLY:
 	case PG_FRAME_CALL:
+	case PG_FRAME_RECALLED:
 	case PG_FRAME_LOG:
 	case PG_FRAME_RUN_DONE:
 	case PG_FRAME_TYPES:
@@ -687,7 +688,7 @@ runtime_loop(struct pg_self *self)
 
 	for (;;) {
 		rc = pg_upline_next(&self->line, runtime_next_step(self), &f);
-		if (rc < 0 || (rc > 0 && f.type == PG_FRAME_STOP))
+		if (rc < 0)
 			return;
 		if (rc > 0)
 			runtime_serve(self, &f);

@@ -29,8 +29,6 @@ upcall_meanwhile(struct paglets_call *c, const struct pg_frame *f,
 	bool command = f->type == PG_FRAME_HOOK ||
 	    f->type == PG_FRAME_SNAPSHOT;
 
-	if (f->type == PG_FRAME_STOP)
-		exit(0);
 	if (command && f->id == id && kind != PG_UPCALL_ASKS)
 		c->self->serve(c->self, f);
 	/* A look at the state that has crossed a step's wish to leave: nothing
@@ -38,9 +36,9 @@ upcall_meanwhile(struct paglets_call *c, const struct pg_frame *f,
 	else if (f->type == PG_FRAME_SNAPSHOT && kind != PG_UPCALL_ASKS &&
 	    c->purpose == PG_CALL_STEP && (f->id & PG_FRAME_CALL_ID) == 0)
 		c->self->serve(c->self, f);
-	else if ((command || f->type == PG_FRAME_MESSAGE) &&
-	    c->purpose == PG_CALL_STEP &&
-	    (f->id & PG_FRAME_CALL_ID) == 0)
+	else if ((f->id & PG_FRAME_CALL_ID) == 0 &&
+	    (f->type == PG_FRAME_MESSAGE ? c->purpose != PG_CALL_HOOK :
+	    command && c->purpose == PG_CALL_STEP))
 		pg_upline_defer(&c->self->line, f);
 	else
 		pg_upline_broken("a frame that answers no call");

@@ -25,20 +25,44 @@ pg_upline_broken(const char *why)
 PG_FN void
 pg_upline_init(struct pg_upline *l, int fd)
 {
-	*l = (struct pg_upline){ .fd = fd };
+	*l = (struct pg_upline){ .fd = fd, .later_end = &l->later };
 	l->body.spill = pg_spool_spill;
 	l->body.arg = &l->spool;
+}
+
+static void
+upline_free_later(struct pg_upline_later *k)
+{
+	if (k != NULL)
+		pg_bulk_unref(k->frame.bulk);
+	free(k);
+}
+
+/* The first of the frames put off, off the list; or NULL. */
+static struct pg_upline_later *
+upline_pop(struct pg_upline *l)
+{
+	struct pg_upline_later *k = l->later;
+
+	if (k == NULL)
+		return NULL;
+	l->later = k->next;
+	if (l->later == NULL)
+		l->later_end = &l->later;
+	l->nlater--;
+	return k;
 }
 
 PG_FN void
 pg_upline_fini(struct pg_upline *l)
 {
+	while (l->later != NULL)
+		upline_free_later(upline_pop(l));
+	upline_free_later(l->given);
 	pg_frame_reader_fini(&l->in);
 	pg_frame_out_fini(&l->out);
 	pg_buf_fini(&l->body.buf);
 	pg_spool_fini(&l->spool);
-	pg_buf_fini(&l->later_bytes);
-	pg_bulk_unref(l->later_bulk);
 }
 
 /* Wait for fd; false when `until` has come first. */
@@ -100,42 +124,119 @@ upline_next_new(struct pg_upline *l, int64_t until, struct pg_frame *f)
 	}
 }
 
+/* Take in what has come meanwhile, without waiting. -1: the host is gone. */
+static int
+upline_catch_up(struct pg_upline *l)
+{
+	ssize_t n;
+
+	do {
+		n = pg_frame_fill(&l->in, l->fd);
+	} while (n > 0);
+	if (n == 0 || errno == ECONNRESET)
+		return -1;
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		pg_upline_broken(strerror(errno));
+	return 0;
+}
+
+/* RECALL: drop the messages put off, which are all that were sent. */
+static void
+upline_give_back(struct pg_upline *l)
+{
+	struct pg_upline_later *k;
+	uint32_t first = 0;
+
+	while ((k = upline_pop(l)) != NULL) {
+		if (k->frame.type != PG_FRAME_MESSAGE)
+			pg_upline_broken("a recall of what is no message");
+		if (first == 0)
+			first = k->frame.id;
+		upline_free_later(k);
+	}
+	pg_upline_body(l);
+	pg_upline_send(l, PG_FRAME_RECALLED, first, PG_STR_NULL, 0, NULL);
+}
+
+/* The messages before a RECALL that has come have not been begun. */
+static void
+upline_recall(struct pg_upline *l)
+{
+	struct pg_frame f;
+
+	while (upline_next_new(l, PG_NEVER, &f) > 0 &&
+	    f.type != PG_FRAME_RECALL)
+		pg_upline_defer(l, &f);
+	upline_give_back(l);
+}
+
+/* Whether frames lie here, which the host may have thought better of. */
+static bool
+upline_has_old(const struct pg_upline *l)
+{
+	return l->later != NULL || pg_frame_ready(&l->in);
+}
+
 PG_FN int
 pg_upline_next(struct pg_upline *l, int64_t until, struct pg_frame *f)
 {
-	if (l->has_later) {
-		l->has_later = false;
-		*f = l->later;
+	int rc;
+
+	upline_free_later(l->given);
+	l->given = NULL;
+	if (upline_has_old(l)) {
+		if (upline_catch_up(l) < 0 ||
+		    pg_frame_has(&l->in, PG_FRAME_STOP))
+			return -1;
+		if (pg_frame_has(&l->in, PG_FRAME_RECALL))
+			upline_recall(l);
+	}
+	if ((l->given = upline_pop(l)) != NULL) {
+		*f = l->given->frame;
 		return 1;
 	}
-	return upline_next_new(l, until, f);
+	while ((rc = upline_next_new(l, until, f)) > 0 &&
+	    f->type == PG_FRAME_RECALL)
+		upline_give_back(l);
+	return rc > 0 && f->type == PG_FRAME_STOP ? -1 : rc;
 }
 
 PG_FN void
 pg_upline_recv(struct pg_upline *l, struct pg_frame *f)
 {
-	if (upline_next_new(l, PG_NEVER, f) < 0)
-		exit(0);
+	while (upline_next_new(l, PG_NEVER, f) > 0) {
+		if (f->type == PG_FRAME_STOP)
+			break;
+		if (f->type != PG_FRAME_RECALL)
+			return;
+		upline_give_back(l);
+	}
+	exit(0);
 }
 
 PG_FN void
 pg_upline_defer(struct pg_upline *l, const struct pg_frame *f)
 {
-	if (l->has_later)
-		pg_upline_broken("two commands at once");
-	pg_buf_reset(&l->later_bytes);
-	pg_bulk_unref(l->later_bulk);
-	l->later = *f;
-	l->later_bulk = f->bulk != NULL ? pg_bulk_ref(f->bulk) : NULL;
-	pg_buf_puts(&l->later_bytes, f->head);
-	if (f->bulk == NULL)
-		pg_buf_puts(&l->later_bytes, f->body);
-	if (l->later_bytes.failed)
-		pg_upline_broken("no memory for its frame");
-	l->later.head.p = l->later_bytes.p;
-	if (f->bulk == NULL)
-		l->later.body.p = l->later_bytes.p + f->head.n;
-	l->has_later = true;
+	size_t inline_n = f->head.n + (f->bulk == NULL ? f->body.n : 0);
+	struct pg_upline_later *k;
+
+	if (l->nlater > PG_FRAME_AHEAD_MAX)
+		pg_upline_broken("too many commands at once");
+	k = pg_alloc(sizeof(*k) + inline_n);
+	k->frame = *f;
+	if (f->head.n > 0)
+		memcpy(k->bytes, f->head.p, f->head.n);
+	k->frame.head.p = k->bytes;
+	if (f->bulk != NULL) {
+		pg_bulk_ref(f->bulk);
+	} else {
+		if (f->body.n > 0)
+			memcpy(k->bytes + f->head.n, f->body.p, f->body.n);
+		k->frame.body.p = k->bytes + f->head.n;
+	}
+	*l->later_end = k;
+	l->later_end = &k->next;
+	l->nlater++;
 }
 
 /* ---- Sending ---- */

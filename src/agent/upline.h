@@ -10,6 +10,13 @@
 /* The exit status of a child whose host broke the protocol (EX_SOFTWARE). */
 #define PG_UPLINE_BROKEN 70
 
+/* A frame put off. Owner: the line. */
+struct pg_upline_later {
+	struct pg_upline_later *next;
+	struct pg_frame frame; /* what it borrows: bytes, or a bulk of its own */
+	char bytes[];
+};
+
 /* Owner: the process's main. */
 struct pg_upline {
 	int fd;
@@ -17,24 +24,25 @@ struct pg_upline {
 	struct pg_frame_out out;
 	struct pg_out body;     /* what is being encoded; large: in the spool */
 	struct pg_spool spool;
-	struct pg_frame later;  /* put off by _defer; in later_bytes */
-	struct pg_buf later_bytes;
-	struct pg_bulk *later_bulk;
-	bool has_later;
+	struct pg_upline_later *later, **later_end; /* first to last */
+	struct pg_upline_later *given; /* that the last frame was */
+	size_t nlater;
 };
 
 PG_FN void pg_upline_init(struct pg_upline *l, int fd);
 PG_FN void pg_upline_fini(struct pg_upline *l);
 
 /* The next frame: 1 and *f, valid until the next call; 0 if there is none by
- * `until` (pg_now() time, PG_NEVER waits); -1 when the host is gone. What
- * breaks the protocol ends the process. */
+ * `until` (pg_now() time, PG_NEVER waits); -1 when the host is gone or has
+ * said STOP. A RECALL is looked for before a frame is given that has lain
+ * here, and answered. What breaks the protocol ends the process. */
 PG_FN int pg_upline_next(struct pg_upline *l, int64_t until,
     struct pg_frame *f);
 /* The same in the midst of a call to the host: frames put off are not looked
- * at, and the host's end ends the process. */
+ * at, and the host's end, or STOP, ends the process. */
 PG_FN void pg_upline_recv(struct pg_upline *l, struct pg_frame *f);
-/* Put a frame off: pg_upline_next gives it first. One at a time. */
+/* Put a frame off: pg_upline_next gives what was put off first, in this
+ * order. One and PG_FRAME_AHEAD_MAX at a time. */
 PG_FN void pg_upline_defer(struct pg_upline *l, const struct pg_frame *f);
 
 /* Where to write the body of the next frame; empty. */

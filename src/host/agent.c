@@ -223,12 +223,22 @@ agent_refuse_message(struct pg_agent *a, struct pg_msg *m,
 	pg_msg_end(m, &o);
 }
 
-static void
-agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
+/* The running message is off its process, and the next one's turn has come
+ * if that has it already. The caller's, or NULL. */
+static struct pg_msg *
+agent_take_running(struct pg_agent *a)
 {
 	struct pg_msg *m = a->running;
 
-	a->running = NULL;
+	a->running = pg_mailbox_claim(&a->box);
+	return m;
+}
+
+static void
+agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
+{
+	struct pg_msg *m = agent_take_running(a);
+
 	if (m != NULL)
 		pg_agent_end_message(a, m, o);
 }
@@ -238,6 +248,7 @@ pg_agent_end_running(struct pg_agent *a, const struct pg_outcome *o)
 {
 	struct pg_msg *m = a->running;
 
+	assert(a->box.nlent == 0);
 	if (m != NULL && a->call_in_step) {
 		a->running = NULL;
 		m->priority = 0;
@@ -349,6 +360,7 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	if (!a->hidden)
 		agent_unlink(a);
 	a->call_id = 0;
+	pg_mailbox_return(&a->box);
 	agent_end_commands(a, &(struct pg_outcome){ .err = err });
 	agent_end_message(a, &(struct pg_outcome){ .err = err });
 	agent_fail_holds(a, err);
@@ -406,6 +418,7 @@ agent_crashed(struct pg_agent *a, int status)
 	    PG_STR_ARG(a->id), a->error);
 	a->exitcode = status;
 	a->call_id = 0;
+	pg_mailbox_return(&a->box);
 	if (!starting)
 		agent_mark_crashed(a, status);
 	pg_agent_ref(a);
@@ -518,7 +531,7 @@ agent_handled(struct pg_agent *a, const struct pg_outcome *o)
 		agent_end_message(a, o);
 		return;
 	}
-	a->running = NULL;
+	agent_take_running(a);
 	a->host->up.checkpoint_message(a, m, o);
 }
 
@@ -561,12 +574,35 @@ agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 	} else if (a->in_call.id != 0 && f->id == a->in_call.id) {
 		if (agent_commanded(a, &a->in_call, f, &o, e) < 0)
 			return -1;
-	} else if (a->running != NULL && f->id == a->running_id &&
+	} else if (a->running != NULL && f->id == a->running->frame &&
 	    a->call_id == 0) {
 		agent_handled(a, &o);
 	} else {
 		return pg_fail(e, PG_E_HOST, "reply to nothing (id %u)",
 		    (unsigned)f->id);
+	}
+	agent_pump(a);
+	return 0;
+}
+
+/* It has given back what it had not begun: all that is lent, and the running
+ * one too if that was to be next. */
+static int
+agent_on_recalled(struct pg_agent *a, uint32_t first, struct pg_err *e)
+{
+	const struct pg_msg *lent = a->box.lent;
+	struct pg_msg *m = a->running;
+	bool all = m != NULL && first == m->frame;
+
+	if (!a->recalling || (!all && first != (lent != NULL ? lent->frame :
+	    0)))
+		return pg_fail(e, PG_E_HOST, "gives back what it has not got "
+		    "(id %u)", (unsigned)first);
+	a->recalling = false;
+	pg_mailbox_return(&a->box);
+	if (all) {
+		a->running = NULL;
+		pg_mailbox_put_back(&a->box, m);
 	}
 	agent_pump(a);
 	return 0;
@@ -614,6 +650,9 @@ agent_on_frame(struct pg_child *c, const struct pg_frame *f, struct pg_err *e)
 	case PG_FRAME_CALL:
 		rc = agent_on_host_call(a, f, e);
 		break;
+	case PG_FRAME_RECALLED:
+		rc = agent_on_recalled(a, f->id, e);
+		break;
 	case PG_FRAME_LOG:
 		rc = pg_head_read_log(f->head, a->id, e);
 		break;
@@ -625,6 +664,7 @@ agent_on_frame(struct pg_child *c, const struct pg_frame *f, struct pg_err *e)
 	case PG_FRAME_MESSAGE:
 	case PG_FRAME_HOOK:
 	case PG_FRAME_SNAPSHOT:
+	case PG_FRAME_RECALL:
 	case PG_FRAME_STOP:
 	case PG_FRAME_RESULT:
 	case PG_FRAME_TYPES:
@@ -724,7 +764,7 @@ pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
 	} else {
 		agent_keep_state(a, state->text, NULL);
 	}
-	a->state_fresh = a->run_held = false;
+	a->state_fresh = a->run_held = a->recalling = false;
 out:
 	pg_buf_fini(&head);
 	return rc;
@@ -850,7 +890,8 @@ PG_FN bool
 pg_agent_idle(const struct pg_agent *a)
 {
 	return a->phase == PG_AGENT_ACTIVE && a->running == NULL &&
-	    a->own.id == 0 && a->holder == NULL && a->call_id == 0;
+	    !a->recalling && a->own.id == 0 && a->holder == NULL &&
+	    a->call_id == 0;
 }
 
 PG_FN bool
@@ -958,31 +999,38 @@ pg_agent_release(struct pg_hold *h)
 	pg_agent_unref(a);
 }
 
+/* Queue m for its process. */
+static int
+agent_put_message(struct pg_agent *a, struct pg_msg *m, struct pg_err *e)
+{
+	struct pg_buf head = PG_BUF_INIT(PG_FRAME_MAX / 2);
+	struct pg_str address = a->host->address;
+	int rc;
+
+	m->frame = agent_next_id(a);
+	a->state_fresh = false;
+	if (pg_str_eq(address, a->told_address))
+		address = PG_STR_NULL;
+	if (m->deadline != PG_NEVER || address.n > 0)
+		pg_head_message(m->deadline, address, &head);
+	a->told_address = a->host->address;
+	rc = pg_child_put(&a->child, PG_FRAME_MESSAGE, m->frame,
+	    pg_buf_str(&head), m->body, NULL, 0, 0, e);
+	pg_buf_fini(&head);
+	return rc;
+}
+
 /* Hand the message to the idle process. */
 static void
 agent_deliver(struct pg_agent *a, struct pg_msg *m)
 {
-	struct pg_buf head = PG_BUF_INIT(PG_FRAME_MAX / 2);
-	struct pg_str address = a->host->address;
-	int64_t left = PG_NEVER;
 	struct pg_err err = { 0 };
-	int rc;
 
 	a->running = m;
-	a->running_id = agent_next_id(a);
-	a->state_fresh = false;
-	if (m->deadline != PG_NEVER)
-		left = m->deadline - pg_loop_now(a->host->loop);
-	if (pg_str_eq(address, a->told_address))
-		address = PG_STR_NULL;
-	if (left != PG_NEVER || address.n > 0)
-		pg_head_message(left, address, &head);
-	a->told_address = a->host->address;
-	rc = pg_child_send(&a->child, PG_FRAME_MESSAGE, a->running_id,
-	    pg_buf_str(&head), m->body, NULL, 0, 0, &err);
-	pg_buf_fini(&head);
-	if (rc < 0)
+	if (agent_put_message(a, m, &err) < 0)
 		agent_end_message(a, &(struct pg_outcome){ .err = &err });
+	else
+		pg_child_flush(&a->child);
 }
 
 /* Whether the first of those who wait for a turn may have it now. One in a
@@ -990,11 +1038,67 @@ agent_deliver(struct pg_agent *a, struct pg_msg *m)
 static bool
 agent_may_hold(const struct pg_agent *a)
 {
-	if (a->holds == NULL || a->holder != NULL ||
-	    a->phase != PG_AGENT_ACTIVE)
+	if (a->holds == NULL || a->holder != NULL || a->recalling ||
+	    a->box.nlent > 0 || a->phase != PG_AGENT_ACTIVE)
 		return false;
 	return a->holds->in_call ? a->call_id != 0 :
 	    a->running == NULL && a->own.id == 0 && a->call_id == 0;
+}
+
+/* Whether messages may go to its process now. */
+static bool
+agent_may_send(const struct pg_agent *a)
+{
+	return a->phase == PG_AGENT_ACTIVE && a->own.id == 0 &&
+	    a->holder == NULL && a->holds == NULL && !a->recalling;
+}
+
+/* Whether it gains by having the next ones early: not while it waits for the
+ * host anyway, nor where each message is followed by a look at the state. */
+static bool
+agent_may_lend(const struct pg_agent *a)
+{
+	return agent_may_send(a) && a->running != NULL && a->drain == NULL &&
+	    a->call_id == 0 && a->box.n > 0 &&
+	    a->box.nlent < PG_MAILBOX_LENT_MAX &&
+	    a->host->up.checkpoint_message == NULL;
+}
+
+static void
+agent_lend(struct pg_task *t)
+{
+	struct pg_agent *a = PG_CONTAINER(t, struct pg_agent, lend_task);
+	struct pg_msg *m;
+
+	while (agent_may_lend(a) && (m = pg_mailbox_lend(&a->box)) != NULL)
+		if (agent_put_message(a, m, NULL) < 0)
+			pg_child_kill(&a->child);
+	pg_child_flush(&a->child);
+	pg_agent_unref(a);
+}
+
+static void
+agent_recall(struct pg_agent *a)
+{
+	a->recalling = true;
+	if (pg_child_send(&a->child, PG_FRAME_RECALL, agent_next_id(a),
+	    PG_STR_NULL, PG_STR_NULL, NULL, 0, 0, NULL) < 0)
+		pg_child_kill(&a->child);
+}
+
+/* What its process has, beside the message it is busy with: less if somebody
+ * is to come before that, otherwise more. */
+static void
+agent_look_ahead(struct pg_agent *a)
+{
+	if (a->box.nlent > 0 && !a->recalling && (a->holds != NULL ||
+	    pg_mailbox_overtakes(&a->box))) {
+		agent_recall(a);
+	} else if (agent_may_lend(a) && !a->lend_task.queued) {
+		/* All that have come in this turn go at once. */
+		pg_agent_ref(a);
+		pg_loop_defer(a->host->loop, &a->lend_task, agent_lend);
+	}
 }
 
 static void
@@ -1008,12 +1112,12 @@ agent_pump(struct pg_agent *a)
 			a->holder->granted(a->holder, NULL);
 			continue;
 		}
-		if (a->phase != PG_AGENT_ACTIVE || a->running != NULL ||
-		    a->own.id != 0 || a->holder != NULL || a->holds != NULL ||
+		if (!agent_may_send(a) || a->running != NULL ||
 		    (m = agent_take(a)) == NULL)
-			return;
+			break;
 		agent_deliver(a, m);
 	}
+	agent_look_ahead(a);
 }
 
 PG_FN void

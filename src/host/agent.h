@@ -93,8 +93,11 @@ struct pg_agent {
 	bool rousing; /* being started out of its sleep */
 	bool waking; /* activated, but not all that was kept is delivered */
 	const char *wake_event; /* the hook to wake it with, if not activation */
-	struct pg_msg *running; /* the message its process has */
-	uint32_t running_id, next_id;
+	struct pg_msg *running; /* the message its process is to answer next;
+	                         * those lent by the mailbox stand behind it */
+	bool recalling; /* what is lent has been asked back */
+	struct pg_task lend_task;
+	uint32_t next_id;
 	int64_t delivered, failed;
 
 	struct pg_order own; /* ordered by the host */

@@ -141,7 +141,7 @@ pg_child_running(const struct pg_child *c)
 }
 
 PG_FN int
-pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
+pg_child_put(struct pg_child *c, enum pg_frame_type type, uint32_t id,
     struct pg_str head, struct pg_str text, struct pg_bulk *bulk, size_t off,
     size_t len, struct pg_err *e)
 {
@@ -152,11 +152,26 @@ pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
 		return pg_fail(e, PG_E_CRASHED, "agent process does not "
 		    "read");
 	}
-	if (pg_frame_put(&c->out, type, id, head, text, bulk, off, len, e) < 0)
-		return -1;
+	return pg_frame_put(&c->out, type, id, head, text, bulk, off, len, e);
+}
+
+PG_FN void
+pg_child_flush(struct pg_child *c)
+{
 	/* A broken socket shows itself by the child's end. */
-	if (pg_frame_flush(&c->out, c->sock) == 0 && c->sock_io.loop != NULL)
+	if (c->proc.pid != 0 && pg_frame_flush(&c->out, c->sock) == 0 &&
+	    c->sock_io.loop != NULL)
 		pg_io_want(&c->sock_io, EPOLLIN | EPOLLOUT);
+}
+
+PG_FN int
+pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
+    struct pg_str head, struct pg_str text, struct pg_bulk *bulk, size_t off,
+    size_t len, struct pg_err *e)
+{
+	if (pg_child_put(c, type, id, head, text, bulk, off, len, e) < 0)
+		return -1;
+	pg_child_flush(c);
 	return 0;
 }
 

@@ -53,6 +53,11 @@ PG_FN bool pg_child_running(const struct pg_child *c);
 PG_FN int pg_child_send(struct pg_child *c, enum pg_frame_type type,
     uint32_t id, struct pg_str head, struct pg_str text, struct pg_bulk *bulk,
     size_t off, size_t len, struct pg_err *e);
+/* The same in two steps: a frame or more queued, then sent. */
+PG_FN int pg_child_put(struct pg_child *c, enum pg_frame_type type,
+    uint32_t id, struct pg_str head, struct pg_str text, struct pg_bulk *bulk,
+    size_t off, size_t len, struct pg_err *e);
+PG_FN void pg_child_flush(struct pg_child *c);
 /* Ask it to end, kill it after PG_CHILD_STOP_TIME. */
 PG_FN void pg_child_stop(struct pg_child *c);
 PG_FN void pg_child_kill(struct pg_child *c);

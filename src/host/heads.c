@@ -49,14 +49,14 @@ pg_head_hook(const char *name, bool hold, struct pg_buf *b)
 }
 
 PG_FN void
-pg_head_message(int64_t timeout, struct pg_str host_address,
+pg_head_message(int64_t deadline, struct pg_str host_address,
     struct pg_buf *b)
 {
 	struct pg_arena arena = { 0 };
 	struct pg_value *d = pg_value_dict(&arena);
 
-	if (timeout != PG_NEVER)
-		pg_put_float(&arena, d, "timeout", pg_to_seconds(timeout));
+	if (deadline != PG_NEVER)
+		pg_put_int(&arena, d, "deadline", deadline);
 	if (host_address.n > 0)
 		pg_put_str(&arena, d, "host_address", host_address);
 	pg_wire_bare(b, d, NULL);

@@ -22,8 +22,9 @@ struct pg_head_start {
 PG_FN int pg_head_start(const struct pg_head_start *h, struct pg_buf *b,
     struct pg_err *e);
 PG_FN void pg_head_hook(const char *name, bool hold, struct pg_buf *b);
-/* timeout: ns left, or PG_NEVER; host_address: empty: what the child knows. */
-PG_FN void pg_head_message(int64_t timeout, struct pg_str host_address,
+/* deadline: pg_now() time or PG_NEVER; host_address: empty: what the child
+ * knows. */
+PG_FN void pg_head_message(int64_t deadline, struct pg_str host_address,
     struct pg_buf *b);
 PG_FN void pg_head_error(const struct pg_err *err, struct pg_buf *b);
 

@@ -139,33 +139,57 @@ mailbox_down(struct pg_mailbox *b, size_t i)
 PG_FN void
 pg_mailbox_fini(struct pg_mailbox *b)
 {
-	assert(b->n == 0);
+	assert(b->n == 0 && b->lent == NULL);
 	free(b->heap);
 	*b = (struct pg_mailbox){ 0 };
 }
 
-PG_FN void
-pg_mailbox_put_anyway(struct pg_mailbox *b, struct pg_msg *m)
+static void
+mailbox_push(struct pg_mailbox *b, struct pg_msg *m)
 {
 	if (b->n == b->cap) {
 		b->cap = b->cap == 0 ? 4 : b->cap * 2;
 		b->heap = pg_realloc(b->heap, b->cap * sizeof(*b->heap));
 	}
-	m->seq = b->seq++;
-	b->bytes += m->body.n;
 	b->heap[b->n++] = m;
 	mailbox_up(b, b->n - 1);
+}
+
+static struct pg_msg *
+mailbox_pop(struct pg_mailbox *b)
+{
+	struct pg_msg *m = b->heap[0];
+
+	b->heap[0] = b->heap[--b->n];
+	mailbox_down(b, 0);
+	return m;
+}
+
+PG_FN void
+pg_mailbox_put_anyway(struct pg_mailbox *b, struct pg_msg *m)
+{
+	m->seq = b->seq++;
+	pg_mailbox_put_back(b, m);
 }
 
 PG_FN int
 pg_mailbox_put(struct pg_mailbox *b, struct pg_msg *m, struct pg_err *e)
 {
-	if (b->n >= PG_MAILBOX_COUNT_MAX || b->bytes > PG_MAILBOX_BYTES_MAX ||
+	size_t n = pg_mailbox_waiting(b);
+
+	if (n >= PG_MAILBOX_COUNT_MAX || b->bytes > PG_MAILBOX_BYTES_MAX ||
 	    m->body.n > PG_MAILBOX_BYTES_MAX - b->bytes)
 		return pg_fail(e, PG_E_MAILBOX_FULL, "mailbox is full "
-		    "(%zu messages, %zu bytes wait)", b->n, b->bytes);
+		    "(%zu messages, %zu bytes wait)", n, b->bytes);
 	pg_mailbox_put_anyway(b, m);
 	return 0;
+}
+
+PG_FN void
+pg_mailbox_put_back(struct pg_mailbox *b, struct pg_msg *m)
+{
+	b->bytes += m->body.n;
+	mailbox_push(b, m);
 }
 
 PG_FN struct pg_msg *
@@ -173,11 +197,79 @@ pg_mailbox_take(struct pg_mailbox *b)
 {
 	struct pg_msg *m;
 
+	assert(b->lent == NULL);
 	if (b->n == 0)
 		return NULL;
-	m = b->heap[0];
-	b->heap[0] = b->heap[--b->n];
-	mailbox_down(b, 0);
+	m = mailbox_pop(b);
 	b->bytes -= m->body.n;
 	return m;
+}
+
+PG_FN size_t
+pg_mailbox_waiting(const struct pg_mailbox *b)
+{
+	return b->n + b->nlent;
+}
+
+/* ---- Lent ones ---------------------------------------------------------- */
+
+PG_FN struct pg_msg *
+pg_mailbox_lend(struct pg_mailbox *b)
+{
+	struct pg_msg *m = b->n > 0 ? b->heap[0] : NULL;
+
+	if (m == NULL || b->nlent == PG_MAILBOX_LENT_MAX ||
+	    m->body.n > PG_MAILBOX_LENT_BYTES_MAX - b->lent_bytes)
+		return NULL;
+	mailbox_pop(b);
+	m->next = NULL;
+	if (b->lent == NULL)
+		b->lent = m;
+	else
+		b->last_lent->next = m;
+	b->last_lent = m;
+	b->nlent++;
+	b->lent_bytes += m->body.n;
+	return m;
+}
+
+/* The first one lent is lent no longer, but is still counted. */
+static struct pg_msg *
+mailbox_unlend(struct pg_mailbox *b)
+{
+	struct pg_msg *m = b->lent;
+
+	if (m == NULL)
+		return NULL;
+	b->lent = m->next;
+	m->next = NULL;
+	b->nlent--;
+	b->lent_bytes -= m->body.n;
+	return m;
+}
+
+PG_FN struct pg_msg *
+pg_mailbox_claim(struct pg_mailbox *b)
+{
+	struct pg_msg *m = mailbox_unlend(b);
+
+	if (m != NULL)
+		b->bytes -= m->body.n;
+	return m;
+}
+
+PG_FN void
+pg_mailbox_return(struct pg_mailbox *b)
+{
+	struct pg_msg *m;
+
+	while ((m = mailbox_unlend(b)) != NULL)
+		mailbox_push(b, m);
+}
+
+PG_FN bool
+pg_mailbox_overtakes(const struct pg_mailbox *b)
+{
+	return b->lent != NULL && b->n > 0 &&
+	    mailbox_before(b->heap[0], b->last_lent);
 }

@@ -5,6 +5,7 @@
 #ifndef PG_MAILBOX_H
 #define PG_MAILBOX_H
 
+#include "../agent/frame.h"
 #include "../base/buf.h"
 #include "../base/mem.h"
 #include "../os/file.h"
@@ -13,6 +14,9 @@
 #define PG_MAILBOX_COUNT_MAX 1000
 #define PG_MAILBOX_BYTES_MAX (64u * 1024 * 1024)
 #define PG_CALL_PATH_MAX 16 /* agents in a chain of synchronous sends */
+/* What a process may have of the messages that wait. */
+#define PG_MAILBOX_LENT_MAX PG_FRAME_AHEAD_MAX
+#define PG_MAILBOX_LENT_BYTES_MAX (32u * 1024)
 
 /* How a message or a command ended. err NULL: success, and body is the bare
  * pickle of the result (empty: null), maybe within bulk. Borrowed. */
@@ -46,6 +50,7 @@ struct pg_msg {
 	bool pending; /* though oneway, it is not taken until it has ended */
 	bool expired; /* the sender was told; the result goes nowhere */
 	unsigned hops; /* hosts that have forwarded it */
+	uint32_t frame; /* under which its agent's process has it */
 	struct pg_timer timer;
 	struct pg_msg *next; /* of whoever queues it */
 };
@@ -62,10 +67,15 @@ PG_FN void pg_msg_arm(struct pg_msg *m, struct pg_loop *l);
 /* Whether the agent is one of those that wait for this message's answer. */
 PG_FN bool pg_msg_waits(const struct pg_msg *m, struct pg_str agent_id);
 
+/* Some of those that wait may be lent: the agent's process has them already,
+ * so that it need not ask for each when it is done with one before, but gives
+ * back those that it has not begun. They come before all others. */
 struct pg_mailbox {
 	struct pg_msg **heap;
-	size_t n, cap, bytes;
+	size_t n, cap, bytes; /* bytes: of those lent, too */
 	uint64_t seq;
+	struct pg_msg *lent, *last_lent; /* in the order of delivery */
+	size_t nlent, lent_bytes;
 };
 
 PG_FN void pg_mailbox_fini(struct pg_mailbox *b); /* must be empty */
@@ -75,7 +85,20 @@ PG_FN int pg_mailbox_put(struct pg_mailbox *b, struct pg_msg *m,
     struct pg_err *e);
 /* The same without limits, for what was accepted before. */
 PG_FN void pg_mailbox_put_anyway(struct pg_mailbox *b, struct pg_msg *m);
-/* The next message, or NULL; the caller owns it. */
+/* Put back one that was taken, in its old place. */
+PG_FN void pg_mailbox_put_back(struct pg_mailbox *b, struct pg_msg *m);
+/* The next message, or NULL; the caller owns it. None may be lent. */
 PG_FN struct pg_msg *pg_mailbox_take(struct pg_mailbox *b);
+PG_FN size_t pg_mailbox_waiting(const struct pg_mailbox *b);
+
+/* Lend the next message; the mailbox keeps it. NULL: there is none, or too
+ * many are lent, or too many bytes. */
+PG_FN struct pg_msg *pg_mailbox_lend(struct pg_mailbox *b);
+/* The turn of the first one lent has come: the caller owns it. Or NULL. */
+PG_FN struct pg_msg *pg_mailbox_claim(struct pg_mailbox *b);
+/* All that are lent are back. */
+PG_FN void pg_mailbox_return(struct pg_mailbox *b);
+/* Whether one that is not lent should come before one that is. */
+PG_FN bool pg_mailbox_overtakes(const struct pg_mailbox *b);
 
 #endif

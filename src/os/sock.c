@@ -223,18 +223,9 @@ pg_sock_error(int fd)
 PG_FN int
 pg_sock_pair(int fds[2], struct pg_err *e)
 {
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	    fds) < 0)
 		return pg_fail_sys(e, "socketpair");
-	/* The other end is a child's, which waits in its reads. */
-	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0) {
-		pg_fail_sys(e, "socketpair");
-		close(pair[0]);
-		close(pair[1]);
-		return -1;
-	}
-	memcpy(fds, pair, sizeof(pair));
 	return 0;
 }
 
