@@ -171,8 +171,8 @@ pg_frame_next(struct pg_frame_reader *r, struct pg_frame *f,
 	return 1;
 }
 
-/* Bytes of the frame at `at`, header included; 0 if not all are there, or
- * they can be none. */
+/* Bytes of the frame at `at`, header included, as far as they are there if it
+ * is none that is allowed; 0 if more must come. */
 static size_t
 frame_whole(const struct pg_frame_reader *r, size_t at)
 {
@@ -181,14 +181,20 @@ frame_whole(const struct pg_frame_reader *r, size_t at)
 
 	if (have < PG_FRAME_HEADER)
 		return 0;
-	n = PG_FRAME_HEADER + (size_t)frame_length(r->buf.p + at);
-	return n <= have && n <= PG_FRAME_HEADER + PG_FRAME_MAX ? n : 0;
+	n = frame_length(r->buf.p + at);
+	if (n > PG_FRAME_MAX)
+		return have;
+	return PG_FRAME_HEADER + n <= have ? PG_FRAME_HEADER + n : 0;
 }
 
-PG_FN bool
+PG_FN int
 pg_frame_ready(const struct pg_frame_reader *r)
 {
-	return frame_whole(r, r->at) > 0;
+	size_t n = frame_whole(r, r->at);
+
+	if (n == 0)
+		return 0;
+	return r->at + n == r->buf.n ? 1 : 2;
 }
 
 PG_FN bool

@@ -124,9 +124,10 @@ PG_FN ssize_t pg_frame_fill(struct pg_frame_reader *r, int sock);
  * more bytes are needed, -1 for a violation of the protocol (PG_E_HOST). */
 PG_FN int pg_frame_next(struct pg_frame_reader *r, struct pg_frame *f,
     struct pg_err *e);
-/* Whether a whole frame is there to be taken, and whether one of this type
- * is. */
-PG_FN bool pg_frame_ready(const struct pg_frame_reader *r);
+/* 0: pg_frame_next would find no whole frame, 1: one, and no byte behind it,
+ * 2: more. */
+PG_FN int pg_frame_ready(const struct pg_frame_reader *r);
+/* Whether a whole frame of this type is there. */
 PG_FN bool pg_frame_has(const struct pg_frame_reader *r,
     enum pg_frame_type type);
 /* Give the bytes that the frame last taken borrows (not its bulk) to the

@@ -170,11 +170,21 @@ upline_recall(struct pg_upline *l)
 	upline_give_back(l);
 }
 
-/* Whether frames lie here, which the host may have thought better of. */
-static bool
-upline_has_old(const struct pg_upline *l)
+/* Wait until there is something to be given, and take in all that has come if
+ * that is more than one frame, or has lain here: the host may have thought
+ * better of it since. As upline_fill. */
+static int
+upline_await(struct pg_upline *l, int64_t until)
 {
-	return l->later != NULL || pg_frame_ready(&l->in);
+	bool old = l->later != NULL || pg_frame_ready(&l->in) > 0;
+	int rc;
+
+	while (l->later == NULL && pg_frame_ready(&l->in) == 0)
+		if ((rc = upline_fill(l, until)) <= 0)
+			return rc;
+	if ((old || pg_frame_ready(&l->in) > 1) && upline_catch_up(l) < 0)
+		return -1;
+	return 1;
 }
 
 PG_FN int
@@ -184,21 +194,18 @@ pg_upline_next(struct pg_upline *l, int64_t until, struct pg_frame *f)
 
 	upline_free_later(l->given);
 	l->given = NULL;
-	if (upline_has_old(l)) {
-		if (upline_catch_up(l) < 0 ||
-		    pg_frame_has(&l->in, PG_FRAME_STOP))
-			return -1;
-		if (pg_frame_has(&l->in, PG_FRAME_RECALL))
-			upline_recall(l);
-	}
-	if ((l->given = upline_pop(l)) != NULL) {
-		*f = l->given->frame;
-		return 1;
-	}
-	while ((rc = upline_next_new(l, until, f)) > 0 &&
-	    f->type == PG_FRAME_RECALL)
-		upline_give_back(l);
-	return rc > 0 && f->type == PG_FRAME_STOP ? -1 : rc;
+	while ((rc = upline_await(l, until)) > 0 &&
+	    pg_frame_has(&l->in, PG_FRAME_RECALL))
+		upline_recall(l);
+	if (rc <= 0)
+		return rc;
+	if (pg_frame_has(&l->in, PG_FRAME_STOP))
+		return -1;
+	l->given = upline_pop(l);
+	if (l->given == NULL)
+		return upline_next_new(l, until, f);
+	*f = l->given->frame;
+	return 1;
 }
 
 PG_FN void

@@ -1054,12 +1054,13 @@ agent_may_send(const struct pg_agent *a)
 }
 
 /* Whether it gains by having the next ones early: not while it waits for the
- * host anyway, nor where each message is followed by a look at the state. */
+ * host anyway, nor where each message is followed by a look at the state, nor
+ * before what was kept for it is done with. */
 static bool
 agent_may_lend(const struct pg_agent *a)
 {
 	return agent_may_send(a) && a->running != NULL && a->drain == NULL &&
-	    a->call_id == 0 && a->box.n > 0 &&
+	    !a->waking && a->call_id == 0 && a->box.n > 0 &&
 	    a->box.nlent < PG_MAILBOX_LENT_MAX &&
 	    a->host->up.checkpoint_message == NULL;
 }

@@ -43,7 +43,7 @@ PG_FN int pg_sock_connect(const struct pg_addr *a, bool *pending,
     struct pg_err *e);
 /* SO_ERROR. */
 PG_FN int pg_sock_error(int fd);
-/* AF_UNIX stream pair, both ends close-on-exec; [0] is non-blocking. */
+/* AF_UNIX stream pair, both ends close-on-exec and non-blocking. */
 PG_FN int pg_sock_pair(int fds[2], struct pg_err *e);
 
 /* sendmsg with at most one descriptor (-1: none), MSG_NOSIGNAL. Bytes sent,

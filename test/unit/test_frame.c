@@ -402,6 +402,44 @@ test_end_of_stream(void **state)
 	ends_close(&w);
 }
 
+/* What lies in the reader can be known before it is taken. */
+static void
+test_has(void **state)
+{
+	struct ends w;
+	struct pg_frame f;
+	size_t i, one, two;
+
+	(void)state;
+	ends_open(&w);
+	assert_int_equal(pg_frame_ready(&w.in), 0);
+	put_text(&w, PG_FRAME_MESSAGE, 1, PG_STR_NULL, PG_STR("\x08"));
+	one = w.out.buf.n;
+	put_text(&w, PG_FRAME_RECALL, 2, PG_STR_NULL, PG_STR_NULL);
+	two = w.out.buf.n;
+	for (i = 0; i < two; i++) {
+		assert_int_equal(pg_frame_ready(&w.in), i < one ? 0 :
+		    i == one ? 1 : 2);
+		assert_false(pg_frame_has(&w.in, PG_FRAME_RECALL));
+		ends_arrive(&w, w.out.buf.p + i, 1);
+	}
+	assert_true(pg_frame_has(&w.in, PG_FRAME_MESSAGE));
+	assert_true(pg_frame_has(&w.in, PG_FRAME_RECALL));
+	assert_false(pg_frame_has(&w.in, PG_FRAME_STOP));
+	assert_int_equal(pg_frame_next(&w.in, &f, &w.e), 1);
+	assert_false(pg_frame_has(&w.in, PG_FRAME_MESSAGE));
+	assert_true(pg_frame_has(&w.in, PG_FRAME_RECALL));
+	assert_int_equal(pg_frame_next(&w.in, &f, &w.e), 1);
+	assert_int_equal(f.type, PG_FRAME_RECALL);
+	assert_int_equal(pg_frame_ready(&w.in), 0);
+	/* What is wrong need not be waited for. */
+	ends_arrive(&w, "\xff\xff\xff\xff\x02zzzzyyyyyyyy", 17);
+	assert_int_equal(pg_frame_ready(&w.in), 1);
+	assert_false(pg_frame_has(&w.in, PG_FRAME_RECALL));
+	assert_int_equal(pg_frame_next(&w.in, &f, &w.e), -1);
+	ends_close(&w);
+}
+
 int
 main(void)
 {
@@ -417,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_hostile_memfds),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_end_of_stream),
+		cmocka_unit_test(test_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,16 +156,17 @@ hooks_are_named(void **state)
 }
 
 static void
-messages_say_how_long_they_may_take_and_where(void **state)
+messages_say_until_when_and_where(void **state)
 {
 	(void)state;
 	pg_head_message(1500 * PG_MS, PG_STR_NULL, &head);
-	assert_true(pg_value_get(written(), "timeout")->u.f == 1.5);
+	assert_int_equal(pg_value_get(written(), "deadline")->u.i,
+	    1500 * PG_MS);
 	assert_null(pg_value_get(written(), "host_address"));
 	pg_buf_reset(&head);
 	pg_head_message(PG_NEVER, PG_STR("http://h:2"), &head);
 	assert_text(written(), "host_address", "http://h:2");
-	assert_null(pg_value_get(written(), "timeout"));
+	assert_null(pg_value_get(written(), "deadline"));
 }
 
 static void
@@ -302,7 +303,7 @@ main(void)
 		T(start_says_what_is_to_run),
 		T(start_carries_the_init_of_a_creation),
 		T(hooks_are_named),
-		T(messages_say_how_long_they_may_take_and_where),
+		T(messages_say_until_when_and_where),
 		T(errors_are_read_as_they_were_written),
 		T(hostile_errors),
 		T(logs_what_an_agent_says),

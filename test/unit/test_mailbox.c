@@ -1,6 +1,7 @@
 /* test_mailbox: shows that messages leave in order of priority, then arrival,
  * those of priority 0 first; that a full mailbox refuses and keeps what it
- * has; that a message ends once; and who waits for its answer.
+ * has; that those lent still wait, in their order; that a message ends once;
+ * and who waits for its answer.
  */
 /* parts: base/err base/mem base/clock os/loop host/mailbox */
 #include "host/mailbox.h"
@@ -15,6 +16,7 @@ teardown(void **state)
 	struct pg_mailbox *box = *state;
 	struct pg_msg *m;
 
+	pg_mailbox_return(box);
 	while ((m = pg_mailbox_take(box)) != NULL)
 		pg_msg_end(m, &(struct pg_outcome){ 0 });
 	assert_int_equal(box->bytes, 0);
@@ -186,6 +188,135 @@ knows_who_waits(void **state)
 	pg_msg_end(m, &(struct pg_outcome){ 0 });
 }
 
+static void
+put(struct pg_mailbox *box, int64_t priority, size_t bytes)
+{
+	assert_int_equal(pg_mailbox_put(box, message(priority, bytes), NULL),
+	    0);
+}
+
+static void
+ends(struct pg_msg *m, uint64_t seq)
+{
+	assert_non_null(m);
+	assert_int_equal(m->seq, seq);
+	pg_msg_end(m, &(struct pg_outcome){ 0 });
+}
+
+static void
+lends_in_order(void **state)
+{
+	struct pg_mailbox *box = *state;
+
+	put(box, 5, 10);
+	put(box, 7, 10);
+	put(box, 5, 10);
+	assert_null(pg_mailbox_claim(box));
+	assert_int_equal(pg_mailbox_lend(box)->seq, 1);
+	assert_int_equal(pg_mailbox_lend(box)->seq, 0);
+	assert_int_equal(pg_mailbox_waiting(box), 3);
+	assert_int_equal(box->bytes, 30);
+	ends(pg_mailbox_claim(box), 1);
+	assert_int_equal(pg_mailbox_waiting(box), 2);
+	assert_int_equal(box->bytes, 20);
+	/* What comes back stands where it stood. */
+	pg_mailbox_return(box);
+	assert_int_equal(box->lent_bytes, 0);
+	assert_null(pg_mailbox_claim(box));
+	ends(pg_mailbox_take(box), 0);
+	ends(pg_mailbox_take(box), 2);
+	assert_null(pg_mailbox_lend(box));
+}
+
+static void
+knows_who_overtakes(void **state)
+{
+	struct pg_mailbox *box = *state;
+
+	assert_false(pg_mailbox_overtakes(box));
+	put(box, 5, 1);
+	assert_false(pg_mailbox_overtakes(box));
+	pg_mailbox_lend(box);
+	assert_false(pg_mailbox_overtakes(box));
+	put(box, 5, 1);
+	assert_false(pg_mailbox_overtakes(box));
+	put(box, 6, 1);
+	assert_true(pg_mailbox_overtakes(box));
+	ends(pg_mailbox_claim(box), 0);
+	assert_false(pg_mailbox_overtakes(box));
+	pg_mailbox_lend(box);
+	assert_false(pg_mailbox_overtakes(box));
+	put(box, 0, 1);
+	assert_true(pg_mailbox_overtakes(box));
+}
+
+static void
+puts_back_where_it_stood(void **state)
+{
+	struct pg_mailbox *box = *state;
+	struct pg_msg *m;
+
+	put(box, 5, 3);
+	put(box, 5, 4);
+	m = pg_mailbox_take(box);
+	assert_int_equal(box->bytes, 4);
+	pg_mailbox_put_back(box, m);
+	assert_int_equal(box->bytes, 7);
+	ends(pg_mailbox_take(box), 0);
+}
+
+static void
+lends_so_many(void **state)
+{
+	struct pg_mailbox *box = *state;
+	size_t i;
+
+	for (i = 0; i <= PG_MAILBOX_LENT_MAX; i++)
+		put(box, 5, 1);
+	for (i = 0; i < PG_MAILBOX_LENT_MAX; i++)
+		assert_non_null(pg_mailbox_lend(box));
+	assert_null(pg_mailbox_lend(box));
+	ends(pg_mailbox_claim(box), 0);
+	assert_non_null(pg_mailbox_lend(box));
+}
+
+static void
+lends_so_many_bytes(void **state)
+{
+	struct pg_mailbox *box = *state;
+
+	put(box, 9, PG_MAILBOX_LENT_BYTES_MAX + 1);
+	assert_null(pg_mailbox_lend(box));
+	ends(pg_mailbox_take(box), 0);
+	put(box, 5, PG_MAILBOX_LENT_BYTES_MAX - 1);
+	put(box, 5, 2);
+	assert_non_null(pg_mailbox_lend(box));
+	assert_null(pg_mailbox_lend(box));
+	put(box, 6, 1);
+	assert_non_null(pg_mailbox_lend(box));
+	assert_null(pg_mailbox_lend(box));
+	ends(pg_mailbox_claim(box), 1);
+	assert_non_null(pg_mailbox_lend(box));
+}
+
+/* A full mailbox is full whoever has its messages. */
+static void
+counts_those_lent(void **state)
+{
+	struct pg_mailbox *box = *state;
+	struct pg_msg *over = message(5, 1);
+	struct pg_err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < PG_MAILBOX_COUNT_MAX; i++)
+		put(box, 5, 1);
+	pg_mailbox_lend(box);
+	assert_int_equal(pg_mailbox_put(box, over, &e), -1);
+	assert_int_equal(e.code, PG_E_MAILBOX_FULL);
+	ends(pg_mailbox_claim(box), 0);
+	assert_int_equal(pg_mailbox_put(box, over, &e), 0);
+}
+
 int
 main(void)
 {
@@ -195,6 +326,12 @@ main(void)
 		T(keeps_order_while_in_use),
 		T(limits_the_count),
 		T(limits_the_bytes),
+		T(lends_in_order),
+		T(knows_who_overtakes),
+		T(puts_back_where_it_stood),
+		T(lends_so_many),
+		T(lends_so_many_bytes),
+		T(counts_those_lent),
 		T(a_message_ends_once),
 		T(knows_who_waits),
 	};

@@ -7,6 +7,7 @@
 
 #include "agent/class/counter.h"
 #include "agent/invoke.h"
+#include "base/clock.h"
 #include "codec/json.h"
 #include "os/proc.h"
 #include "os/sock.h"
@@ -816,9 +817,12 @@ test_send(void **state)
 	struct pg_value *v;
 	uint32_t call;
 	double timeout;
+	char head[64];
 
 	lab_start(t, BUSY);
-	lab_say(t, PG_FRAME_MESSAGE, 5, "{\"timeout\": 1000.5}",
+	snprintf(head, sizeof(head), "{\"deadline\": %" PRId64 "}",
+	    pg_now() + 1000 * PG_SEC);
+	lab_say(t, PG_FRAME_MESSAGE, 5, head,
 	    "{\"kind\": \"send\", \"args\": {\"to\": \"b-1\", \"with\": "
 	    "{\"n\": 1}}}");
 	assert_true(lab_hear(t));
@@ -826,7 +830,7 @@ test_send(void **state)
 	assert_int_equal(pg_pickle_read_value(t->f.body, &t->a, 0, &v, &t->e),
 	    0);
 	assert_true(pg_value_number(pg_value_get(v, "timeout"), &timeout));
-	assert_true(timeout > 900 && timeout <= 1000.5);
+	assert_true(timeout > 900 && timeout <= 1000);
 	assert_true(pg_str_eqz(pg_value_text(pg_value_get(v, "agent_id"),
 	    PG_STR_NULL), "b-1"));
 	assert_null(pg_value_get(v, "host_url"));
@@ -836,7 +840,7 @@ test_send(void **state)
 	lab_say(t, PG_FRAME_RESULT, call, "", "[\"answer\"]");
 	lab_expect(t, PG_FRAME_REPLY, 5, "", "[\"answer\"]");
 
-	lab_say(t, PG_FRAME_MESSAGE, 6, "{\"timeout\": 0}",
+	lab_say(t, PG_FRAME_MESSAGE, 6, "{\"deadline\": 1}",
 	    "{\"kind\": \"send\"}");
 	lab_expect(t, PG_FRAME_REPLY, 6, "{\"error_type\": "
 	    "\"RemoteHostError\", \"error\": \"no time is left to send "
@@ -1309,18 +1313,6 @@ test_bad_pickle(void **state)
 }
 
 static void
-test_message_during_a_call(void **state)
-{
-	struct lab *t = *state;
-
-	lab_start(t, COUNTER);
-	lab_tell(t, "fork", "{}");
-	lab_expect_call(t, "clone", "{}");
-	lab_tell(t, "ping", "{}");
-	broken(t);
-}
-
-static void
 test_hook_of_another_call(void **state)
 {
 	struct lab *t = *state;
@@ -1360,6 +1352,176 @@ test_result_of_nothing(void **state)
 	lab_start(*state, COUNTER);
 	lab_say(*state, PG_FRAME_RESULT, 5, "", "null");
 	broken(*state);
+}
+
+/* ---- Messages sent ahead ---- */
+
+static void
+lab_put(struct lab *t, enum pg_frame_type type, uint32_t id, const char *body)
+{
+	assert_int_equal(pg_frame_put(&t->out, type, id, PG_STR_NULL,
+	    lab_pickle(t, body), NULL, 0, 0, &t->e), 0);
+}
+
+/* So many pings under ids from first on, not yet sent. */
+static void
+lab_put_pings(struct lab *t, uint32_t first, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		lab_put(t, PG_FRAME_MESSAGE, first + i,
+		    "{\"kind\": \"ping\"}");
+}
+
+static void
+lab_expect_pongs(struct lab *t, uint32_t first, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		lab_expect(t, PG_FRAME_REPLY, first + i, "", "\"pong\"");
+}
+
+static void
+lab_send(struct lab *t)
+{
+	assert_int_equal(pg_frame_flush(&t->out, t->sock), 1);
+}
+
+static void
+test_ahead_in_order(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, COUNTER);
+	lab_put_pings(t, 100, 1 + PG_FRAME_AHEAD_MAX);
+	lab_send(t);
+	lab_expect_pongs(t, 100, 1 + PG_FRAME_AHEAD_MAX);
+}
+
+/* What came in one piece with the recall is not begun at all. */
+static void
+test_recall_of_all(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, COUNTER);
+	lab_put_pings(t, 100, 3);
+	lab_put(t, PG_FRAME_RECALL, 200, "");
+	lab_send(t);
+	lab_expect(t, PG_FRAME_RECALLED, 100, "", "");
+	lab_ask(t, "ping", "{}", "\"pong\"");
+}
+
+/* Whether the recall finds the child busy or with a read behind it. */
+static void
+recall_behind(struct lab *t, bool in_one_piece)
+{
+	lab_put(t, PG_FRAME_MESSAGE, 100, "{\"kind\": \"sleep\", \"args\": "
+	    "{\"seconds\": 0.5}}");
+	if (!in_one_piece)
+		lab_send(t);
+	lab_put_pings(t, 101, 3);
+	lab_send(t);
+	/* It has begun by then, or these are recalled with it. */
+	poll(NULL, 0, 100);
+	lab_say(t, PG_FRAME_RECALL, 200, "", "");
+	assert_true(lab_hear(t));
+	if (t->f.type == PG_FRAME_REPLY) {
+		assert_int_equal(t->f.id, 100);
+		lab_expect(t, PG_FRAME_RECALLED, 101, "", "");
+	} else {
+		assert_int_equal(t->f.type, PG_FRAME_RECALLED);
+		assert_int_equal(t->f.id, 100);
+	}
+	lab_ask(t, "ping", "{}", "\"pong\"");
+}
+
+static void
+test_recall_of_what_waits(void **state)
+{
+	lab_start(*state, COUNTER);
+	recall_behind(*state, false);
+	recall_behind(*state, true);
+}
+
+static void
+test_recall_of_nothing(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, COUNTER);
+	lab_put_pings(t, 100, 2);
+	lab_send(t);
+	lab_expect_pongs(t, 100, 2);
+	lab_say(t, PG_FRAME_RECALL, 200, "", "");
+	lab_expect(t, PG_FRAME_RECALLED, 0, "", "");
+	lab_ask(t, "ping", "{}", "\"pong\"");
+}
+
+/* The handler waits for the host, which need not wait for the handler. */
+static void
+test_recall_during_a_call(void **state)
+{
+	struct lab *t = *state;
+	uint32_t call;
+
+	lab_start(t, COUNTER);
+	lab_tell(t, "fork", "{}");
+	call = lab_expect_call(t, "clone", "{}");
+	lab_put_pings(t, 100, 2);
+	lab_put(t, PG_FRAME_RECALL, 200, "");
+	lab_send(t);
+	lab_expect(t, PG_FRAME_RECALLED, 100, "", "");
+	lab_say(t, PG_FRAME_RECALL, 201, "", "");
+	lab_expect(t, PG_FRAME_RECALLED, 0, "", "");
+	lab_say(t, PG_FRAME_RESULT, call, "", "[]");
+	lab_expect(t, PG_FRAME_REPLY, t->id, "", "[]");
+	lab_ask(t, "ping", "{}", "\"pong\"");
+}
+
+static void
+test_ahead_during_a_call(void **state)
+{
+	struct lab *t = *state;
+	uint32_t call;
+
+	lab_start(t, COUNTER);
+	lab_tell(t, "fork", "{}");
+	call = lab_expect_call(t, "clone", "{}");
+	lab_put_pings(t, 100, 1 + PG_FRAME_AHEAD_MAX);
+	lab_send(t);
+	lab_say(t, PG_FRAME_RESULT, call, "", "[]");
+	lab_expect(t, PG_FRAME_REPLY, t->id, "", "[]");
+	lab_expect_pongs(t, 100, 1 + PG_FRAME_AHEAD_MAX);
+}
+
+static void
+test_too_many_ahead(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, COUNTER);
+	lab_tell(t, "fork", "{}");
+	lab_expect_call(t, "clone", "{}");
+	lab_put_pings(t, 100, 2 + PG_FRAME_AHEAD_MAX);
+	lab_send(t);
+	broken(t);
+}
+
+/* Who is to stop begins nothing more: nobody waits for the answer. */
+static void
+test_stop_behind_messages(void **state)
+{
+	struct lab *t = *state;
+
+	lab_start(t, COUNTER);
+	lab_put_pings(t, 100, 3);
+	lab_put(t, PG_FRAME_STOP, 0, "");
+	lab_send(t);
+	assert_false(lab_hear(t));
+	assert_int_equal(lab_ended(t), 0);
 }
 
 /* ---- Classes ---- */
@@ -1476,7 +1638,14 @@ main(void)
 		T(test_second_start),
 		T(test_other_abi),
 		T(test_bad_pickle),
-		T(test_message_during_a_call),
+		T(test_ahead_in_order),
+		T(test_recall_of_all),
+		T(test_recall_of_what_waits),
+		T(test_recall_of_nothing),
+		T(test_recall_during_a_call),
+		T(test_ahead_during_a_call),
+		T(test_too_many_ahead),
+		T(test_stop_behind_messages),
 		T(test_hook_of_another_call),
 		T(test_hook_during_a_send),
 		T(test_hold_of_another_type),
