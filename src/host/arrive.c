@@ -277,7 +277,9 @@ arrive_on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		pg_checkpoint(a, NULL, NULL);
 		arrive_on_checkpoint(r, NULL);
 	} else {
-		pg_checkpoint(a, arrive_on_checkpoint, r);
+		/* Whoever stood aside could come back: this one handles
+		 * nothing, and goes nowhere, before that is over. */
+		pg_checkpoint_first(a, arrive_on_checkpoint, r);
 	}
 }
 

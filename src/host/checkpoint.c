@@ -34,9 +34,9 @@ checkpoint_end(struct checkpointing *k, const struct pg_err *err)
 			pg_dedupe_forget(k->agent->window, k->msg->once, &o);
 		pg_agent_end_message(k->agent, k->msg, &o);
 	}
-	pg_agent_release(&k->hold);
 	if (k->done != NULL)
 		k->done(k->arg, err);
+	pg_agent_release(&k->hold);
 	pg_bulk_unref(k->body);
 	pg_agent_unref(k->agent);
 	free(k);
@@ -84,23 +84,50 @@ checkpoint_new(struct pg_agent *a, pg_durable_done *done, void *arg)
 	return k;
 }
 
+/* Whether what is to be written is at hand. */
+static bool
+checkpoint_is_known(const struct pg_agent *a)
+{
+	return a->host->cfg.durability == PG_DURABILITY_NONE ||
+	    (a->state_fresh && !a->has_run);
+}
+
+static void
+checkpoint_write(struct pg_agent *a, pg_durable_done *done, void *arg)
+{
+	if (a->host->cfg.durability == PG_DURABILITY_NONE && !a->by_move)
+		/* What was on disk is no longer true. */
+		pg_durable_forget(a, done, arg);
+	else
+		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, done, arg);
+}
+
 PG_FN void
 pg_checkpoint(struct pg_agent *a, pg_durable_done *done, void *arg)
 {
-	if (a->host->store == NULL) {
-		if (done != NULL)
-			done(arg, NULL);
-	} else if (a->host->cfg.durability == PG_DURABILITY_NONE &&
-	    a->by_move) {
-		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, done, arg);
-	} else if (a->host->cfg.durability == PG_DURABILITY_NONE) {
-		/* What was on disk is no longer true. */
-		pg_durable_forget(a, done, arg);
-	} else if (a->state_fresh && !a->has_run) {
-		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, done, arg);
-	} else {
+	if (a->host->store != NULL && checkpoint_is_known(a))
+		checkpoint_write(a, done, arg);
+	else if (a->host->store != NULL)
 		pg_agent_hold(a, &checkpoint_new(a, done, arg)->hold);
+	else if (done != NULL)
+		done(arg, NULL);
+}
+
+PG_FN void
+pg_checkpoint_first(struct pg_agent *a, pg_durable_done *done, void *arg)
+{
+	struct checkpointing *k;
+
+	if (a->host->store == NULL) {
+		done(arg, NULL);
+		return;
 	}
+	k = checkpoint_new(a, done, arg);
+	pg_agent_hold_first(a, &k->hold);
+	if (checkpoint_is_known(a))
+		checkpoint_write(a, checkpoint_on_saved, k);
+	else
+		checkpoint_on_granted(&k->hold, NULL);
 }
 
 /* The running message has been handled: what it did to the state is on disk

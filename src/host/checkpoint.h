@@ -11,6 +11,10 @@
  * true is removed instead, but for that of a paglet that came by a move. */
 PG_FN void pg_checkpoint(struct pg_agent *a, pg_durable_done *done,
     void *arg);
+/* The same for one whose process has just become idle, and at once: until done
+ * has been called it handles nothing and nobody else has it in hand. */
+PG_FN void pg_checkpoint_first(struct pg_agent *a, pg_durable_done *done,
+    void *arg);
 /* Install host->checkpoint_message: PG_DURABILITY_MESSAGE. */
 PG_FN void pg_checkpoint_init(struct pg_host *h);
 
