@@ -91,4 +91,19 @@ counted() {
 }
 eventually "three were counted on the way" counted
 is "and it is in one place" 1 "$(places ball)"
+# Sent to where it is already, by many and at the same time, and away from
+# there: whoever stands aside for the new one does not come back when that has
+# gone on before its own record was written, which takes a while.
+exits 0 create $counter --id crab
+exits 0 call crab fill n:=1000000
+sent=()
+for i in {1..12}; do
+	sent+=("dispatch crab ${url[alpha]}")
+done
+for i in {1..6}; do
+	at_once "${sent[@]}" "call crab increment" "dispatch crab ${url[beta]}"
+	is "it is in one place" 1 "$(places crab)"
+	p dispatch crab "${url[alpha]}"
+	is "and is back" 1 "$(places crab)"
+done
 finish
