@@ -1,11 +1,12 @@
 /* test_agent: shows that turns on an agent are had one after the other, in
  * order, that so many may be asked for and no more, and that every one of
- * them is told when the agent goes; and how many messages may wait meanwhile.
+ * them is told when the agent goes; how many messages may wait meanwhile; and
+ * that those sent ahead come back when others are to come before them.
  *
- * Its process is a pretended one, which never answers.
+ * Its process is a pretended one, which says what the test wants.
  */
 /* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent */
-/* wrap: pg_child_kill pg_child_running pg_child_send pg_child_start pg_child_stop pg_event_add pg_runtime_abi */
+/* wrap: pg_child_flush pg_child_kill pg_child_put pg_child_running pg_child_send pg_child_start pg_child_stop pg_event_add pg_runtime_abi */
 #include "host/agent.h"
 
 #include <setjmp.h>
@@ -14,6 +15,10 @@
 
 void __wrap_pg_child_kill(struct pg_child *c);
 bool __wrap_pg_child_running(const struct pg_child *c);
+void __wrap_pg_child_flush(struct pg_child *c);
+int __wrap_pg_child_put(struct pg_child *c, enum pg_frame_type type,
+    uint32_t id, struct pg_str head, struct pg_str text, struct pg_bulk *bulk,
+    size_t off, size_t len, struct pg_err *e);
 int __wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type,
     uint32_t id, struct pg_str head, struct pg_str text, struct pg_bulk *bulk,
     size_t off, size_t len, struct pg_err *e);
@@ -34,7 +39,9 @@ struct asker {
 static struct pg_host host;
 static struct pg_agent *agent;
 static struct asker askers[PG_AGENT_HOLDS_MAX + 3];
-static int nsent, nended;
+static int nsent, nended, nkilled;
+static struct { enum pg_frame_type type; uint32_t id; } sent[2000];
+static const struct pg_child_ops *ops_of_child;
 static enum pg_code last;
 static struct pg_buf said; /* the head of the last frame */
 
@@ -42,6 +49,7 @@ void
 __wrap_pg_child_kill(struct pg_child *c)
 {
 	(void)c;
+	nkilled++;
 }
 
 bool
@@ -52,13 +60,11 @@ __wrap_pg_child_running(const struct pg_child *c)
 }
 
 int
-__wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
+__wrap_pg_child_put(struct pg_child *c, enum pg_frame_type type, uint32_t id,
     struct pg_str head, struct pg_str text, struct pg_bulk *bulk, size_t off,
     size_t len, struct pg_err *e)
 {
 	(void)c;
-	(void)type;
-	(void)id;
 	(void)text;
 	(void)bulk;
 	(void)off;
@@ -66,8 +72,24 @@ __wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
 	(void)e;
 	pg_buf_reset(&said);
 	pg_buf_puts(&said, head);
-	nsent++;
+	sent[nsent].type = type;
+	sent[nsent++].id = id;
 	return 0;
+}
+
+int
+__wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
+    struct pg_str head, struct pg_str text, struct pg_bulk *bulk, size_t off,
+    size_t len, struct pg_err *e)
+{
+	return __wrap_pg_child_put(c, type, id, head, text, bulk, off, len,
+	    e);
+}
+
+void
+__wrap_pg_child_flush(struct pg_child *c)
+{
+	(void)c;
 }
 
 int
@@ -77,10 +99,9 @@ __wrap_pg_child_start(struct pg_child *c, struct pg_loop *l, int exe,
 	(void)c;
 	(void)l;
 	(void)exe;
-	(void)ops;
 	(void)e;
-	fail_msg("no process is to be started");
-	return -1;
+	ops_of_child = ops;
+	return 0;
 }
 
 void
@@ -123,7 +144,7 @@ setup(void **state)
 	(void)state;
 	memset(&host, 0, sizeof(host));
 	memset(askers, 0, sizeof(askers));
-	nsent = nended = 0;
+	nsent = nended = nkilled = 0;
 	host.loop = pg_loop_new(NULL);
 	pg_map_init(&host.agents, host.seed);
 	agent = pg_agent_new(&host, PG_STR("a-1"), PG_STR("m:C"),
@@ -336,6 +357,221 @@ so_many_messages_may_wait(void **state)
 	assert_int_equal(last, PG_E_INVALID_AGENT);
 }
 
+/* ---- messages sent ahead ---------------------------------------------- */
+
+static int
+says(enum pg_frame_type type, uint32_t id)
+{
+	struct pg_frame f = { .type = type, .id = id };
+	struct pg_err e = { 0 };
+
+	if (type == PG_FRAME_REPLY)
+		f.body = PG_STR("}"); /* {} */
+	return ops_of_child->on_frame(&agent->child, &f, &e);
+}
+
+static void
+on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	(void)arg;
+	(void)a;
+	assert_null(o->err);
+}
+
+/* Its process is there, and what it is sent is counted from here on. */
+static void
+begin(void)
+{
+	pg_agent_set_phase(agent, PG_AGENT_STARTING);
+	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	    &(struct pg_span){ .text = PG_STR("}") }, on_started, NULL,
+	    NULL), 0);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
+	nsent = 0;
+}
+
+static void
+post_as(int64_t priority)
+{
+	struct pg_msg *m = pg_msg_new();
+
+	m->on_done = on_end;
+	m->priority = priority;
+	m->body = PG_STR("N");
+	pg_agent_post(agent, m);
+}
+
+static void
+turn(void)
+{
+	pg_loop_turn(host.loop, 0, NULL);
+}
+
+static void
+what_waits_goes_ahead(void **state)
+{
+	int i;
+
+	(void)state;
+	begin();
+	for (i = 0; i < 3; i++)
+		post_as(5);
+	assert_int_equal(nsent, 1);
+	turn();
+	assert_int_equal(nsent, 3);
+	assert_int_equal(pg_mailbox_waiting(&agent->box), 2);
+	assert_ptr_not_equal(agent->running, NULL);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(says(PG_FRAME_REPLY, sent[i].id), 0);
+		assert_int_equal(nended, i + 1);
+	}
+	assert_true(pg_agent_idle(agent));
+	assert_int_equal(nsent, 3);
+	assert_int_equal(agent->delivered, 3);
+}
+
+/* They are answered in order or not at all. */
+static void
+none_is_answered_out_of_turn(void **state)
+{
+	(void)state;
+	begin();
+	post_as(5);
+	post_as(5);
+	turn();
+	assert_int_equal(says(PG_FRAME_REPLY, sent[1].id), -1);
+	assert_int_equal(says(PG_FRAME_RECALLED, sent[1].id), -1);
+	assert_int_equal(nended, 0);
+}
+
+static void
+the_urgent_one_comes_first(void **state)
+{
+	(void)state;
+	begin();
+	post_as(5);
+	post_as(5);
+	turn();
+	post_as(5);
+	turn();
+	assert_int_equal(nsent, 3);
+	post_as(9);
+	assert_int_equal(nsent, 4);
+	assert_int_equal(sent[3].type, PG_FRAME_RECALL);
+	post_as(0);
+	turn();
+	assert_int_equal(nsent, 4);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
+	assert_int_equal(says(PG_FRAME_RECALLED, sent[0].id), -1);
+	assert_int_equal(says(PG_FRAME_RECALLED, 0), -1);
+	assert_int_equal(nsent, 4);
+	assert_int_equal(says(PG_FRAME_RECALLED, sent[1].id), 0);
+	turn();
+	/* Priority 0, 9, then those that were called back. */
+	assert_int_equal(nsent, 8);
+	assert_int_equal(agent->running->priority, 0);
+	assert_int_equal(agent->box.lent->priority, 9);
+	assert_int_equal(pg_mailbox_waiting(&agent->box), 3);
+	assert_int_equal(nended, 1);
+	assert_int_equal(says(PG_FRAME_RECALLED, 0), -1);
+}
+
+/* Not even the running one was begun. */
+static void
+all_of_them_come_back(void **state)
+{
+	(void)state;
+	begin();
+	post_as(5);
+	post_as(5);
+	turn();
+	post_as(9);
+	assert_int_equal(says(PG_FRAME_RECALLED, sent[0].id), 0);
+	assert_int_equal(agent->running->priority, 9);
+	assert_int_equal(pg_mailbox_waiting(&agent->box), 2);
+	assert_int_equal(nended, 0);
+}
+
+static void
+a_turn_calls_them_back(void **state)
+{
+	(void)state;
+	begin();
+	post_as(5);
+	post_as(5);
+	turn();
+	ask(&askers[0]);
+	assert_int_equal(sent[2].type, PG_FRAME_RECALL);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
+	assert_told(&askers[0], 0, PG_E_OK);
+	assert_int_equal(says(PG_FRAME_RECALLED, sent[1].id), 0);
+	assert_told(&askers[0], 1, PG_E_OK);
+	assert_int_equal(nsent, 3);
+	assert_int_equal(pg_mailbox_waiting(&agent->box), 1);
+	pg_agent_release(&askers[0].hold);
+	assert_int_equal(nsent, 4);
+}
+
+/* It was done with all of them before the recall came. */
+static void
+a_recall_may_come_too_late(void **state)
+{
+	(void)state;
+	begin();
+	post_as(5);
+	post_as(5);
+	turn();
+	ask(&askers[0]);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[1].id), 0);
+	assert_told(&askers[0], 0, PG_E_OK);
+	assert_false(pg_agent_idle(agent));
+	assert_int_equal(says(PG_FRAME_RECALLED, 0), 0);
+	assert_told(&askers[0], 1, PG_E_OK);
+	pg_agent_release(&askers[0].hold);
+}
+
+static void
+so_many_go_ahead(void **state)
+{
+	int i;
+
+	(void)state;
+	begin();
+	for (i = 0; i < PG_MAILBOX_LENT_MAX + 3; i++)
+		post_as(5);
+	turn();
+	assert_int_equal(nsent, 1 + PG_MAILBOX_LENT_MAX);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
+	turn();
+	assert_int_equal(nsent, 2 + PG_MAILBOX_LENT_MAX);
+}
+
+static void
+crashed(struct pg_agent *a)
+{
+	assert_ptr_equal(a, agent);
+}
+
+/* With its process goes the message that was running; the others have never
+ * been begun. */
+static void
+a_crash_returns_them(void **state)
+{
+	(void)state;
+	host.up.crashed = crashed;
+	begin();
+	post_as(5);
+	post_as(5);
+	post_as(5);
+	turn();
+	ops_of_child->on_exit(&agent->child, 3);
+	assert_int_equal(agent->phase, PG_AGENT_CRASHED);
+	assert_int_equal(nended, 3);
+	assert_int_equal(last, PG_E_CRASHED);
+	assert_int_equal(pg_mailbox_waiting(&agent->box), 0);
+}
+
 int
 main(void)
 {
@@ -347,6 +583,14 @@ main(void)
 		T(the_queue_keeps_its_end),
 		T(the_end_is_told_to_all_who_wait),
 		T(so_many_messages_may_wait),
+		T(what_waits_goes_ahead),
+		T(none_is_answered_out_of_turn),
+		T(the_urgent_one_comes_first),
+		T(all_of_them_come_back),
+		T(a_turn_calls_them_back),
+		T(a_recall_may_come_too_late),
+		T(so_many_go_ahead),
+		T(a_crash_returns_them),
 	};
 #undef T
 
