@@ -42,6 +42,7 @@ all: paglets
 
 # Product
 build/musl/paglets.o: paglets.c | $(MBEDTLS)
+	@command -v $(MUSL_CC) >/dev/null || { echo "There is no $(MUSL_CC): run scripts/setup" >&2; exit 1; }
 	$(Q)$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) -c -o $@ $<
 paglets: build/musl/paglets.o build/musl/libmbedcrypto.a
 	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $^
