@@ -5,7 +5,7 @@
 #   make dist  dist/paglets.c, self-contained  make fuzz   libFuzzer, FUZZ_SECONDS each
 #   make demo  two hosts and an agent, told    make bench  figures beside their floors
 #
-# V=1 shows the commands. What is built lies in build/.
+# V=1 shows the commands, -j1 runs one at a time. What is built lies in build/.
 
 CC = gcc
 CLANG = clang
@@ -13,11 +13,12 @@ MUSL_CC = musl-gcc
 FUZZ_SECONDS = 30
 export CC MBEDTLS_TARBALL
 Q = $(if $(V),,@echo "  $@";)
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules $(if $(MAKELEVEL:0=),,-j$(shell nproc))
 
-STD = -std=gnu11 -D_GNU_SOURCE -Isrc -I. -Ithird_party -isystem build/mbedtls-src/include \
-	-DMBEDTLS_CONFIG_FILE='<paglets_mbedtls_config.h>' -MMD -MP
-WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+LANG_C = -std=gnu11 -D_GNU_SOURCE -Ithird_party -isystem build/mbedtls-src/include \
+	-DMBEDTLS_CONFIG_FILE='<paglets_mbedtls_config.h>'
+STD = $(LANG_C) -Isrc -I. -MMD -MP
+WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR)
 CFLAGS = -O2 -fno-pie -fstack-protector-strong -fno-asynchronous-unwind-tables \
 	-ffunction-sections -fdata-sections
 # Every agent is a process of this binary: few segments and nothing to
@@ -27,13 +28,12 @@ SAN = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The parts in layer order: what paglets.c includes.
 PARTS := $(shell sed -n 's,^.include "src/\(.*\)\.c"$$,\1,p' paglets.c)
-PARTS := $(foreach p,$(PARTS),$(if $(wildcard src/$p.c),$p))
 TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
-E2E := $(wildcard test/e2e/[0-9][0-9]-*.sh)
+E2E := $(wildcard test/e2e/[0-9]*-*.sh)
 TOOLS := $(patsubst test/%.c,build/%,$(wildcard test/tools/*.c))
 MBEDTLS = build/mbedtls-src/include
-$(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) build/musl build/one build/tools \
+$(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) build/musl build/one build/tools build/portable \
 	$(FUZZERS:fuzz_%=build/fuzz/corpus_%))
 
 .PHONY: all lib dist test check unit check-one e2e layers symbols portable fuzz demo sim bench clean
@@ -41,20 +41,19 @@ $(shell mkdir -p $(patsubst src/%,build/unit/%,$(wildcard src/* src/*/*/.)) buil
 all: paglets
 
 # Product
-build/musl/paglets.o build/musl/libpaglets.o: build/musl/%.o: paglets.c | $(MBEDTLS)
-	$(Q)$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) $(if $(filter lib%,$*),-DPAGLETS_LIB) -c -o $@ $<
+build/musl/paglets.o: paglets.c | $(MBEDTLS)
+	@command -v $(MUSL_CC) >/dev/null || { echo "There is no $(MUSL_CC): run scripts/setup" >&2; exit 1; }
+	$(Q)$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) -c -o $@ $<
 paglets: build/musl/paglets.o build/musl/libmbedcrypto.a
 	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $^
-
 lib: libpaglets.a
-libpaglets.a: build/musl/libpaglets.o build/musl/libmbedcrypto.a
+libpaglets.a: build/musl/paglets.o build/musl/libmbedcrypto.a
 	$(Q)ld -r -o build/musl/joined.o $^
 	@objcopy -w --keep-global-symbol='paglets_*' build/musl/joined.o
 	@rm -f $@ && ar rcs $@ build/musl/joined.o
-
-dist: | $(MBEDTLS)
+dist: dist/paglets.c
+dist/paglets.c: paglets.c paglets.h $(wildcard src/*/*.[ch] src/*/*/*.[ch]) scripts/dist
 	@scripts/dist dist
-	$(Q)$(MUSL_CC) $(STD) $(WARN) $(CFLAGS) -c -MF build/dist.d -o build/dist.o dist/paglets.c
 $(MBEDTLS):
 	$(Q)third_party/mbedtls.sh source
 build/%/libmbedcrypto.a: third_party/mbedtls.sh third_party/paglets_mbedtls_config.h | $(MBEDTLS)
@@ -97,18 +96,15 @@ test:
 	@$(MAKE) --no-print-directory check
 check: layers symbols portable dist paglets $(TOOLS) $(UNIT) $(FUZZERS:%=build/unit/%)
 	@test/run $(UNIT) $(REPLAY) $(E2E)
-unit: $(UNIT)
-	@test/run $(UNIT)
-e2e: paglets $(TOOLS)
-	@test/run $(E2E)
+unit: $(UNIT) ; @test/run $(UNIT)
+e2e: paglets $(TOOLS) ; @test/run $(E2E)
 check-one: $(foreach t,$(TESTS),$(if $(call line,wrap,test/unit/$t.c),,build/one/$t))
 	@test/run $^
-layers: $(PARTS:%=build/unit/%.o)
-	@scripts/layers $(PARTS)
-symbols: build/musl/paglets.o libpaglets.a
-	@scripts/symbols $^
-portable: | $(MBEDTLS)
-	$(Q)for c in $(CC) $(CLANG); do $$c $(STD) $(WARN) -Werror -O2 -c -o build/portable.o paglets.c || exit; done
+layers: $(PARTS:%=build/unit/%.o) ; @scripts/layers $(PARTS)
+symbols: build/musl/paglets.o libpaglets.a ; @scripts/symbols $^
+portable: build/portable/gcc.o build/portable/clang.o
+build/portable/%.o: dist/paglets.c | $(MBEDTLS)
+	$(Q)$(if $(filter gcc,$*),$(CC),$(CLANG)) $(LANG_C) $(WARN) -Werror -O2 -c -o $@ $<
 fuzz: $(FUZZERS:%=build/fuzz/%)
 	for f in $(FUZZERS:fuzz_%=%); do build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 		-rss_limit_mb=512 -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f $$(ls -d test/data/$$f) || exit 1; done
@@ -116,10 +112,8 @@ demo:
 	@scripts/setup build
 	@$(MAKE) --no-print-directory paglets
 	scripts/demo
-sim: build/tools/mesh_sim
-	$<
-bench: paglets
-	test/bench/run
+sim: build/tools/mesh_sim ; $<
+bench: paglets ; test/bench/run
 clean:
 	rm -rf build/[!m]* build/musl dist paglets libpaglets.a
 -include $(shell find build/musl build/unit build/one build/fuzz build/tools -name '*.d' 2>/dev/null)

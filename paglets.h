@@ -40,14 +40,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Functions are external for programs that link or include the library, and
- * private to the one unit in the program that stands alone. */
 #ifndef PG_API
-#if defined(PG_BASE_H) && !defined(PAGLETS_LIB) && !defined(PG_TEST)
-#define PG_API static __attribute__((unused))
-#else
 #define PG_API extern
-#endif
 #endif
 
 #ifdef __GNUC__

@@ -23,7 +23,7 @@ fail() {
 	mbedTLS 3.6 is needed to build paglets. Either let apt reach a Debian
 	mirror, or fetch a release of mbedTLS 3.6 yourself and name it:
 	    make MBEDTLS_TARBALL=/path/to/mbedtls-3.6.x.tar.bz2
-	or unpack it as $src.
+	or unpack it as $src, if nothing is there.
 	END
 	exit 1
 }
@@ -34,12 +34,14 @@ check_version() {
 	    "$1/include/mbedtls/build_info.h" 2>/dev/null
 }
 
+# unpack TARBALL: all of it is in its place, or nothing.
 unpack() {
+	trap 'rm -rf "$src.new"' EXIT
 	rm -rf "$src.new" && mkdir -p "$src.new"
 	tar -xf "$1" -C "$src.new" --strip-components=1 ||
 		fail "cannot unpack $1"
 	check_version "$src.new" || fail "$1 is not mbedTLS 3.6"
-	rm -rf "$src" && mv "$src.new" "$src"
+	mv "$src.new" "$src"
 }
 
 # Repositories that apt is configured with, whatever the format of its
@@ -57,7 +59,7 @@ servers() {
 fetch() {
 	rm -rf build/apt
 	mkdir -p build/apt/lists/partial build/apt/archives/partial
-	echo "deb-src [signed-by=$keyring] $1 $2 main" >build/apt/sources.list
+	echo "deb-src [signed-by=$keyring] $1 $2 $section" >build/apt/sources.list
 	: >build/apt/status
 	(
 		cd build/apt
@@ -72,6 +74,8 @@ fetch() {
 
 get_source() {
 	check_version "$src" && return
+	# What lies there has been put there by somebody: it is not ours to remove.
+	[ ! -e "$src" ] || fail "$src is there, but is not mbedTLS 3.6"
 	if [ -n "${MBEDTLS_TARBALL:-}" ]; then
 		unpack "$MBEDTLS_TARBALL"
 		return
@@ -81,7 +85,9 @@ get_source() {
 	suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	keyring=/usr/share/keyrings/$distro-archive-keyring.gpg
 	[ -e "$keyring" ] || fail "there is no $keyring to verify with"
-	for s in trixie $suite; do
+	suites="trixie $suite" section=main
+	[ "$distro" != ubuntu ] || suites=$suite section=universe
+	for s in $suites; do
 		for server in $(servers); do
 			fetch "$server" "$s" || continue
 			unpack build/apt/mbedtls_3.6.*.orig.tar.*
@@ -107,8 +113,9 @@ build() {
 		    -DMBEDTLS_CONFIG_FILE='<paglets_mbedtls_config.h>' \
 		    -c "$src/library/$p.c" -o "$out/mbedtls/$p.o"
 	done
-	rm -f "$out/libmbedcrypto.a"
-	ar rcs "$out/libmbedcrypto.a" "$out"/mbedtls/*.o
+	# In its place once it is whole: make goes by its time alone.
+	ar rcs "$out/mbedtls/whole.a" "$out"/mbedtls/*.o
+	mv "$out/mbedtls/whole.a" "$out/libmbedcrypto.a"
 }
 
 case ${1:-} in

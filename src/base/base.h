@@ -26,10 +26,14 @@
 #include <strings.h>
 #include <sys/types.h>
 
+/* PG_FN_TEST: a door that only tests come in by. Any other that nobody uses is
+ * an unused function to the compiler. */
 #ifdef PG_TEST
 #define PG_FN
+#define PG_FN_TEST
 #else
-#define PG_FN static __attribute__((unused)) /* a door may wait for users */
+#define PG_FN static
+#define PG_FN_TEST static __attribute__((unused))
 #endif
 
 #define PG_COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -530,7 +530,7 @@ pg_http1_field(const struct pg_http1_head *h, const char *name)
 	return PG_STR_NULL;
 }
 
-PG_FN bool
+PG_FN_TEST bool
 pg_http1_has_token(struct pg_str value, const char *token)
 {
 	struct pg_str item, want = pg_str(token);

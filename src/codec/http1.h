@@ -66,7 +66,7 @@ PG_FN int pg_http1_response_parse(struct pg_str head,
 PG_FN struct pg_str pg_http1_field(const struct pg_http1_head *h,
     const char *name);
 /* Whether a comma-separated list field holds the token, any case. */
-PG_FN bool pg_http1_has_token(struct pg_str value, const char *token);
+PG_FN_TEST bool pg_http1_has_token(struct pg_str value, const char *token);
 
 enum pg_http1_body_kind {
 	PG_BODY_NONE,

@@ -42,7 +42,7 @@ PG_FN void pg_pickle_bytes_open(struct pg_out *o, size_t n);
 /* Write v as a whole pickle: PROTO 5, one value without frames and memo,
  * STOP. Tuples and sets are written as lists. Byte 2 up to the last byte is
  * thus a value that can be embedded in another pickle. */
-PG_FN int pg_pickle_write(struct pg_out *o, const struct pg_value *v,
+PG_FN_TEST int pg_pickle_write(struct pg_out *o, const struct pg_value *v,
     struct pg_err *e);
 #define PG_PICKLE_HEAD 2 /* bytes before the value of such a pickle */
 #define PG_PICKLE_TAIL 1 /* and after it */

@@ -191,7 +191,7 @@ pg_pickle_value(struct pg_out *o, const struct pg_value *v, struct pg_err *e)
 	return 0;
 }
 
-PG_FN int
+PG_FN_TEST int
 pg_pickle_write(struct pg_out *o, const struct pg_value *v, struct pg_err *e)
 {
 	pg_pickle_start(o);

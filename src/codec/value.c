@@ -821,7 +821,7 @@ eq_step(struct eq_walk *w)
 	return b != NULL && eq_enter(w, a, b);
 }
 
-PG_FN bool
+PG_FN_TEST bool
 pg_value_eq(const struct pg_value *a, const struct pg_value *b)
 {
 	struct eq_walk w;

@@ -128,7 +128,7 @@ PG_FN int pg_value_copy(struct pg_arena *a, const struct pg_value *v,
 /* Equal in type and content, with dicts sealed; their order does not matter,
  * NaN equals NaN, 0.0 and -0.0 differ. false for what is deeper than
  * PG_VALUE_DEPTH_MAX. */
-PG_FN bool pg_value_eq(const struct pg_value *a, const struct pg_value *b);
+PG_FN_TEST bool pg_value_eq(const struct pg_value *a, const struct pg_value *b);
 
 /* A walk over the leaves and containers of v without recursion, for encoders.
  * Owner: the caller's stack frame (16 KB; only as many levels are touched as

@@ -43,7 +43,7 @@ pg_sweep_dir(const struct pg_sweep *s)
 	return s->dir;
 }
 
-PG_FN bool
+PG_FN_TEST bool
 pg_sweep_busy(const struct pg_sweep *s)
 {
 	return s->busy;

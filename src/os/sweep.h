@@ -36,6 +36,6 @@ PG_FN int pg_sweep_aside(struct pg_sweep *s, int dir, const char *name,
 /* Remove all that is out of sight, from now on. On the loop thread. */
 PG_FN void pg_sweep_start(struct pg_sweep *s);
 /* Whether that goes on. */
-PG_FN bool pg_sweep_busy(const struct pg_sweep *s);
+PG_FN_TEST bool pg_sweep_busy(const struct pg_sweep *s);
 
 #endif

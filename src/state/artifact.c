@@ -234,13 +234,13 @@ pg_artifacts_each(struct pg_artifacts *ar, struct pg_str owner,
 	}
 }
 
-PG_FN uint64_t
+PG_FN_TEST uint64_t
 pg_artifacts_used(const struct pg_artifacts *ar)
 {
 	return ar->used + ar->arriving;
 }
 
-PG_FN uint64_t
+PG_FN_TEST uint64_t
 pg_artifacts_arriving(const struct pg_artifacts *ar)
 {
 	return ar->arriving;

@@ -51,8 +51,8 @@ PG_FN const struct pg_artifact *pg_artifacts_find(struct pg_artifacts *ar,
 PG_FN void pg_artifacts_each(struct pg_artifacts *ar, struct pg_str owner,
     void (*each)(void *arg, const struct pg_artifact *a), void *arg);
 /* Bytes that are stored or arriving; those that are arriving. */
-PG_FN uint64_t pg_artifacts_used(const struct pg_artifacts *ar);
-PG_FN uint64_t pg_artifacts_arriving(const struct pg_artifacts *ar);
+PG_FN_TEST uint64_t pg_artifacts_used(const struct pg_artifacts *ar);
+PG_FN_TEST uint64_t pg_artifacts_arriving(const struct pg_artifacts *ar);
 
 /* Its bytes, to be read (the caller closes it); they stay readable when the
  * artifact is removed. Blocks, and may be called on a worker while ar is open:

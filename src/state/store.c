@@ -509,7 +509,7 @@ pg_store_corrupt(const struct pg_store *s)
 	return s->corrupt;
 }
 
-PG_FN struct pg_store_stats
+PG_FN_TEST struct pg_store_stats
 pg_store_stats(const struct pg_store *s)
 {
 	return (struct pg_store_stats){ .records = s->index.map.n,

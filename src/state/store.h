@@ -63,7 +63,7 @@ struct pg_store_stats {
 	uint64_t compactions;
 	bool compacting;
 };
-PG_FN struct pg_store_stats pg_store_stats(const struct pg_store *s);
+PG_FN_TEST struct pg_store_stats pg_store_stats(const struct pg_store *s);
 
 /* Every live record; key and the JSON text of its value are borrowed for the
  * call, which may not change the store. In the order in which the keys were

@@ -46,7 +46,7 @@ done
 
 # Looked at, it comes as JSON, a third longer.
 took exits 0 state large --json
-below "its state: ms" 15000 $ms
+below "its state: ms" 60000 $ms
 frame='{"__paglets_binary__": "bytes", "base64": ""}'
 is "its state: bytes of JSON" $(((size + 2) / 3 * 4 + ${#frame})) \
 	"$("$TOOLS/pick" state.blob <"$work/p.out" | tr -d '\n' | wc -c)"
