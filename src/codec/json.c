@@ -132,28 +132,6 @@ json_hex4(const char *p, const char *end)
 	return v;
 }
 
-/* c as UTF-8, a surrogate like any other. Returns the end. */
-static char *
-json_utf8(char *to, uint32_t c)
-{
-	if (c < 0x80) {
-		*to++ = (char)c;
-		return to;
-	}
-	if (c < 0x800) {
-		*to++ = (char)(0xc0 | c >> 6);
-	} else if (c < 0x10000) {
-		*to++ = (char)(0xe0 | c >> 12);
-		*to++ = (char)(0x80 | (c >> 6 & 0x3f));
-	} else {
-		*to++ = (char)(0xf0 | c >> 18);
-		*to++ = (char)(0x80 | (c >> 12 & 0x3f));
-		*to++ = (char)(0x80 | (c >> 6 & 0x3f));
-	}
-	*to++ = (char)(0x80 | (c & 0x3f));
-	return to;
-}
-
 /* \uXXXX at p, or two that are one character (RFC 8259 7). A surrogate
  * without its other half stays as it is. Returns what follows, or NULL. */
 static const char *
@@ -175,7 +153,7 @@ json_escape_u(struct json_reader *r, const char *p, const char *end,
 			p += 6;
 		}
 	}
-	*to = json_utf8(*to, (uint32_t)c);
+	*to += pg_utf8_put(*to, (uint32_t)c);
 	return p;
 }
 

@@ -6,23 +6,7 @@
  */
 #include "pickle_text.h"
 
-/* ---- code points ------------------------------------------------------- */
-
-static size_t
-pickle_text_utf8(uint32_t c, char *out)
-{
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	size_t i;
-
-	if (n == 1) {
-		out[0] = (char)c;
-		return 1;
-	}
-	for (i = n - 1; i > 0; i--, c >>= 6)
-		out[i] = (char)(0x80 | (c & 0x3f));
-	out[0] = (char)((0xf00u >> n & 0xf0) | c);
-	return n;
-}
+/* ---- old text opcodes -------------------------------------------------- */
 
 /* The value of n hexadecimal digits at p, or -1. */
 static int64_t
@@ -43,8 +27,6 @@ pickle_text_hex(const char *p, size_t n)
 	}
 	return v;
 }
-
-/* ---- old text opcodes -------------------------------------------------- */
 
 /* The escape at s, behind its backslash. Returns the bytes it takes, or 0. */
 static size_t
@@ -114,14 +96,13 @@ pg_pickle_unraw(struct pg_str s, char *out)
 
 	while (i < s.n) {
 		if (s.p[i] != '\\' || i + 1 == s.n) {
-			n += pickle_text_utf8((unsigned char)s.p[i++], out + n);
+			n += pg_utf8_put(out + n, (unsigned char)s.p[i++]);
 			continue;
 		}
 		if (s.p[i + 1] != 'u' && s.p[i + 1] != 'U') {
 			/* An escaped backslash guards what follows it. */
 			out[n++] = '\\';
-			n += pickle_text_utf8((unsigned char)s.p[i + 1],
-			    out + n);
+			n += pg_utf8_put(out + n, (unsigned char)s.p[i + 1]);
 			i += 2;
 			continue;
 		}
@@ -131,7 +112,7 @@ pg_pickle_unraw(struct pg_str s, char *out)
 		c = pickle_text_hex(s.p + i + 2, digits);
 		if (c < 0 || c > 0x10ffff)
 			return -1;
-		n += pickle_text_utf8((uint32_t)c, out + n);
+		n += pg_utf8_put(out + n, (uint32_t)c);
 		i += 2 + digits;
 	}
 	return (ssize_t)n;

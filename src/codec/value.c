@@ -839,6 +839,22 @@ pg_value_eq(const struct pg_value *a, const struct pg_value *b)
 /* ---- UTF-8 ---- */
 
 PG_FN size_t
+pg_utf8_put(char *to, uint32_t c)
+{
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	size_t i;
+
+	if (n == 1) {
+		to[0] = (char)c;
+		return 1;
+	}
+	for (i = n - 1; i > 0; i--, c >>= 6)
+		to[i] = (char)(0x80 | (c & 0x3f));
+	to[0] = (char)((0xf00u >> n & 0xf0) | c);
+	return n;
+}
+
+PG_FN size_t
 pg_utf8_char(struct pg_str s, uint32_t *out)
 {
 	const unsigned char *p = (const unsigned char *)s.p;

@@ -165,5 +165,8 @@ PG_FN size_t pg_utf8_valid(struct pg_str s, bool surrogates);
 /* The character that s begins with, surrogates included. Returns its bytes;
  * 0 when s is empty or does not begin with a character. */
 PG_FN size_t pg_utf8_char(struct pg_str s, uint32_t *out);
+/* Put c, at most 0x10ffff, a surrogate like any other, at `to`, which has room
+ * for 4 bytes or what c takes. Returns its bytes. */
+PG_FN size_t pg_utf8_put(char *to, uint32_t c);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "courier.h"
 
+#include "../codec/url.h"
 #include "envelope.h"
 #include "remote.h"
 #include "wire.h"
@@ -126,19 +127,35 @@ courier_failed(struct pg_courier *c, const struct pg_response *r,
 		c->ops->failed(c, err, c->ambiguous);
 }
 
+/* Where an answer says that it is now. Who does not say it did not understand
+ * what was posted, though it answered 200. */
+static int
+courier_read_where(const struct pg_value *v, struct pg_str *url,
+    struct pg_err *e)
+{
+	struct pg_url parsed;
+
+	*url = pg_value_text(pg_value_get(pg_value_get(v, "proxy"),
+	    "host_url"), PG_STR_NULL);
+	if (pg_url_parse(*url, &parsed, NULL) == 0)
+		return 0;
+	return pg_fail(e, PG_E_REMOTE, "the answer has no proxy");
+}
+
 static void
 courier_on_posted(void *arg, const struct pg_response *r)
 {
 	struct pg_courier *c = arg;
 	struct pg_arena a;
 	struct pg_value *v;
+	struct pg_str url;
 	struct pg_err err = { 0 };
 
 	c->call = NULL;
 	pg_arena_init(&a, COURIER_ARENA_MAX);
-	if (pg_remote_reply(c->host, c->target.address, r, &a, &v, &err) == 0)
-		c->ops->delivered(c, pg_value_text(pg_value_get(pg_value_get(
-		    v, "proxy"), "host_url"), c->target.address));
+	if (pg_remote_reply(c->host, c->target.address, r, &a, &v,
+	    &err) == 0 && courier_read_where(v, &url, &err) == 0)
+		c->ops->delivered(c, url);
 	else
 		courier_failed(c, r, &err);
 	pg_arena_fini(&a);

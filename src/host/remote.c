@@ -89,6 +89,8 @@ pg_remote_answer(const struct pg_response *r, bool have_key,
 	if (r->status == 200)
 		return 0;
 	pg_wire_fail(*out, e);
+	if (!pg_value_is(pg_value_get(*out, "error"), PG_T_STR))
+		pg_fail(e, e->code, "status %d without a reason", r->status);
 	if (r->status == 401 && !have_key)
 		pg_fail(e, PG_E_AUTH, "%s; set PAGLETS_API_KEY or pass "
 		    "--api-key-env with an environment variable containing a "

@@ -113,6 +113,14 @@ settle_next_url(struct pg_settle *s, struct pg_str *url)
 	return false;
 }
 
+/* Whether an answer is about it, and not what some server says to anything. */
+static bool
+settle_is_it(const struct pg_settle *s, const struct pg_value *v)
+{
+	return pg_str_eq(pg_value_text(pg_value_get(v, "agent_id"),
+	    PG_STR_NULL), s->agent_id);
+}
+
 static void
 settle_on_found(void *arg, const struct pg_response *r)
 {
@@ -123,7 +131,8 @@ settle_on_found(void *arg, const struct pg_response *r)
 
 	s->call = NULL;
 	pg_arena_init(&a, SETTLE_ANSWER_MAX);
-	if (pg_remote_answer(r, true, &a, &v, &err) == 0) {
+	if (pg_remote_answer(r, true, &a, &v, &err) == 0 &&
+	    settle_is_it(s, v)) {
 		settle_there(s, s->asked);
 	} else if (s->once) {
 		settle_not_there(s, true);

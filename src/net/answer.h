@@ -7,7 +7,7 @@
 #include "../os/loop.h"
 #include "intake.h"
 
-#define PG_SERVER_CONNS_MAX 16384
+#define PG_SERVER_CONNS_MAX 16384 /* fewer if descriptors are few */
 #define PG_SERVER_HEAD_TIME (10 * PG_SEC)  /* first byte of a head to its end */
 #define PG_SERVER_BODY_TIME (30 * PG_SEC)  /* between two pieces of a body */
 #define PG_SERVER_IDLE_TIME (75 * PG_SEC)  /* between two requests */

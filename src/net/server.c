@@ -9,6 +9,7 @@
 #include "../base/log.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SERVER_ACCEPTS 64          /* per listener and turn */
@@ -30,6 +31,21 @@ struct pg_server {
 	struct server_listener listeners[PG_SERVER_LISTEN_MAX];
 };
 
+/* Agents and files need descriptors too: connections, with those that are
+ * turned away, leave a quarter of them. */
+static size_t
+server_conns_max(void)
+{
+	struct rlimit r;
+	rlim_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return PG_SERVER_CONNS_MAX;
+	most = r.rlim_cur / 4 * 3;
+	most -= PG_MIN(most / 2, (rlim_t)PG_SERVER_TURNED_AWAY_MAX);
+	return (size_t)PG_MIN(most, (rlim_t)PG_SERVER_CONNS_MAX);
+}
+
 PG_FN struct pg_server *
 pg_server_new(struct pg_loop *l, struct pg_work *w,
     const struct pg_server_ops *ops, void *arg, struct pg_err *e)
@@ -42,6 +58,7 @@ pg_server_new(struct pg_loop *l, struct pg_work *w,
 	s->set.ops = *ops;
 	s->set.arg = arg;
 	s->set.limits = PG_SERVER_LIMITS;
+	s->set.limits.conns = server_conns_max();
 	signal(SIGPIPE, SIG_IGN); /* sendfile has no MSG_NOSIGNAL */
 	return s;
 }

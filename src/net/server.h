@@ -15,8 +15,9 @@
 struct pg_server;
 
 /* w fetches what is not in memory of files that are sent, and closes them, and
- * lives until pg_server_close; NULL: nobody does, and the loop waits. From here
- * on the process ignores SIGPIPE. */
+ * lives until pg_server_close; NULL: nobody does, and the loop waits. Of the
+ * descriptors that the process may have by now, connections take no more than
+ * three quarters. From here on the process ignores SIGPIPE. */
 PG_FN struct pg_server *pg_server_new(struct pg_loop *l, struct pg_work *w,
     const struct pg_server_ops *ops, void *arg, struct pg_err *e);
 /* Closes all connections; open exchanges become orphans that may still be

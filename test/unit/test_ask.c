@@ -437,6 +437,36 @@ test_parked_and_answered(void **state)
 	assert_int_equal(f->gone, 0);
 }
 
+/* Buffers of those that are parked are kept for the next, so many. */
+static void
+test_parked_buffers(void **state)
+{
+	enum { N = PG_SLOT_INPUTS_MAX + 1 };
+	struct pg_slot_pool p = { .work = NULL };
+	struct pg_addr peer = { .len = 0 };
+	struct pg_slot *w[N];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N; i++) {
+		w[i] = pg_slot_new(&p);
+		pg_slot_begin(w[i], NULL, &peer);
+	}
+	for (i = 0; i < N; i++) {
+		pg_exchange_park(&w[i]->x);
+		assert_null(w[i]->in);
+		assert_int_equal(p.ninputs,
+		    PG_MIN(i + 1, (size_t)PG_SLOT_INPUTS_MAX));
+	}
+	for (i = 0; i < N; i++)
+		pg_slot_release(w[i]);
+	w[0] = pg_slot_new(&p);
+	assert_non_null(w[0]->in);
+	assert_int_equal(p.ninputs, PG_SLOT_INPUTS_MAX - 1);
+	pg_slot_release(w[0]);
+	pg_slot_pool_fini(&p);
+}
+
 static void
 test_parked_head(void **state)
 {
@@ -557,6 +587,7 @@ main(void)
 		TEST(test_server_is_freed),
 		TEST(test_asked_while_draining),
 		TEST(test_parked_and_answered),
+		TEST(test_parked_buffers),
 		TEST(test_parked_head),
 		TEST(test_parked_with_more_behind),
 		TEST(test_parked_with_a_body),

@@ -3,10 +3,11 @@
  *
  * The other host is a pretended one.
  */
-/* parts: base/err base/mem base/buf base/map base/clock codec/float codec/value codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/loop host/wire host/courier */
+/* parts: base/err base/mem base/buf base/map base/clock codec/float codec/value codec/url codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write os/file os/loop host/wire host/courier */
 /* wrap: pg_remote_get pg_remote_post pg_remote_reply pg_remote_decided pg_destination_read pg_ticket_check pg_call_cancel pg_dedupe_value pg_dedupe_foresee pg_kind_name pg_ticket_value pg_envelope_write */
 #include "host/courier.h"
 #include "host/remote.h"
+#include "host/wire.h"
 
 #include <setjmp.h>
 
@@ -20,6 +21,7 @@ static int nposts, nasked, nattempts, ndelivered, nfailed, ncancelled;
 static bool ambiguous, decided;
 static enum pg_code code;
 static char url[40];
+static struct pg_value *where; /* under "proxy" of the answer */
 
 /* ---- the other host --------------------------------------------------- */
 
@@ -63,6 +65,8 @@ __wrap_pg_remote_reply(struct pg_host *h, struct pg_str to,
 {
 	(void)h, (void)to;
 	*out = pg_value_dict(a);
+	if (where != NULL)
+		pg_value_put(a, *out, PG_STR("proxy"), where);
 	return r->status == 200 ? 0 : pg_fail(e, PG_E_REMOTE, "status %d",
 	    r->status);
 }
@@ -165,6 +169,7 @@ begin(int64_t retries)
 		.target = { .address = PG_STR("http://b:1") } };
 	nposts = nasked = nattempts = ndelivered = nfailed = ncancelled = 0;
 	decided = true;
+	where = pg_wire_proxy(&arena, PG_STR("http://c:1"), PG_STR("x"));
 }
 
 static void
@@ -241,7 +246,32 @@ it_is_posted_again(void **state)
 	answer(200, true);
 	assert_int_equal(ndelivered, 1);
 	assert_int_equal(nposts, 1);
-	assert_string_equal(url, "http://b:1");
+	assert_string_equal(url, "http://c:1");
+}
+
+/* What is no proxy acknowledges nothing, and so denies nothing either. */
+static void
+an_answer_names_the_place(void **state)
+{
+	struct pg_value *no[5];
+	size_t i;
+
+	(void)state;
+	no[0] = NULL;
+	no[1] = pg_value_null(&arena);
+	no[2] = pg_value_list(&arena);
+	no[3] = pg_value_dict(&arena);
+	no[4] = pg_wire_proxy(&arena, PG_STR("gopher://x y"), PG_STR("x"));
+	for (i = 0; i < PG_COUNT(no); i++) {
+		begin(0);
+		decided = false; /* as it is for all that is 200 */
+		where = no[i];
+		pg_courier_post(&courier);
+		answer(200, true);
+		assert_int_equal(ndelivered, 0);
+		assert_int_equal(nfailed, 1);
+		assert_true(ambiguous);
+	}
 }
 
 /* One row: how a single attempt ends, and whether it may have arrived. */
@@ -308,6 +338,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_target_is_asked),
 		T(it_is_posted_again),
+		T(an_answer_names_the_place),
 		T(what_may_have_arrived),
 		T(it_stops),
 	};

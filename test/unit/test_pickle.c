@@ -147,13 +147,9 @@ assert_returns(struct pg_value *v)
 	pg_buf_fini(&o.buf);
 }
 
-/* A pickle put together: head, then `n` times piece, then tail. */
-static struct pg_str
-repeat(struct pg_buf *b, struct pg_str head, struct pg_str piece, size_t n,
-    struct pg_str tail)
+static void
+repeat_more(struct pg_buf *b, struct pg_str piece, size_t n)
 {
-	pg_buf_reset(b);
-	pg_buf_puts(b, head);
 	if (piece.n == 1) {
 		memset(pg_buf_room(b, n + 1), piece.p[0], n);
 		b->n += n;
@@ -161,6 +157,16 @@ repeat(struct pg_buf *b, struct pg_str head, struct pg_str piece, size_t n,
 		while (n-- > 0)
 			pg_buf_puts(b, piece);
 	}
+}
+
+/* A pickle put together: head, then `n` times piece, then tail. */
+static struct pg_str
+repeat(struct pg_buf *b, struct pg_str head, struct pg_str piece, size_t n,
+    struct pg_str tail)
+{
+	pg_buf_reset(b);
+	pg_buf_puts(b, head);
+	repeat_more(b, piece, n);
 	pg_buf_puts(b, tail);
 	return pg_buf_str(b);
 }
@@ -742,6 +748,60 @@ memo_and_stack_have_a_limit(void **state)
 	pg_buf_fini(&b);
 }
 
+/* An index may be ahead of the bytes before its opcode by so much. */
+static void
+memo_index_has_a_limit(void **state)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	size_t n, at;
+
+	(void)state;
+	for (at = 1; at < 400; at += 200)
+		for (n = at + PG_PICKLE_MEMO_AHEAD - 1;
+		    n <= at + PG_PICKLE_MEMO_AHEAD + 1; n++) {
+			repeat(&b, PG_STR("N"), PG_STR("N"), at - 1,
+			    PG_STR(""));
+			pg_buf_printf(&b, "p%zu\n", n);
+			repeat_more(&b, PG_STR("0"), at - 1);
+			pg_buf_putz(&b, ".");
+			assert_int_equal(read_code(pg_buf_str(&b), 0, 0),
+			    n <= at + PG_PICKLE_MEMO_AHEAD ? PG_E_OK :
+			    PG_E_SERIAL);
+		}
+	pg_buf_fini(&b);
+}
+
+/* What counts when nobody gives another limit: a list of 1,023 uses of a text
+ * that is worth 1 MiB, and one of another that fills it up. */
+static void
+size_has_a_limit_by_default(void **state)
+{
+	enum { MIB = 1 << 20, LEFT = MIB - 2 * PG_PICKLE_NODE };
+	struct pg_buf b = PG_BUF_INIT(0);
+	uint32_t shared = MIB - PG_PICKLE_NODE, rest;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(PG_PICKLE_EXPANDED_MAX, 1024 * (size_t)MIB);
+	for (rest = LEFT - 1; rest <= LEFT + 1; rest++) {
+		pg_buf_reset(&b);
+		pg_buf_puts(&b, PG_STR("](B"));
+		for (i = 0; i < 4; i++)
+			pg_buf_putc(&b, (char)(shared >> 8 * i));
+		repeat_more(&b, PG_STR("x"), shared);
+		pg_buf_puts(&b, PG_STR("q\0"));
+		repeat_more(&b, PG_STR("h\0"), 1022);
+		pg_buf_putc(&b, 'B');
+		for (i = 0; i < 4; i++)
+			pg_buf_putc(&b, (char)(rest >> 8 * i));
+		repeat_more(&b, PG_STR("y"), rest);
+		pg_buf_putz(&b, "e.");
+		assert_int_equal(read_code(pg_buf_str(&b), 0, 0),
+		    rest <= LEFT ? PG_E_OK : PG_E_LIMIT);
+	}
+	pg_buf_fini(&b);
+}
+
 static void
 size_has_a_limit(void **state)
 {
@@ -1198,7 +1258,9 @@ main(void)
 		cmocka_unit_test(depth_has_a_limit),
 		cmocka_unit_test(digits_have_a_limit),
 		cmocka_unit_test(memo_and_stack_have_a_limit),
+		cmocka_unit_test(memo_index_has_a_limit),
 		cmocka_unit_test(size_has_a_limit),
+		cmocka_unit_test(size_has_a_limit_by_default),
 		cmocka_unit_test(arena_has_a_limit),
 		cmocka_unit_test(copies_have_a_budget),
 		cmocka_unit_test(floods_are_cheap),

@@ -193,6 +193,14 @@ reads_answers(void **state)
 	assert_fails("http://given:1", (struct pg_response){ .status = 400 },
 	    "{\"error_type\": \"HostError\", \"error\": \"bad\"}", PG_E_HOST,
 	    "bad");
+	/* We follow no redirection, and say at least what it was. */
+	assert_fails("http://given:1", (struct pg_response){ .status = 302 },
+	    "{\"a\": 1}", PG_E_REMOTE, "status 302 without a reason");
+	assert_fails("http://given:1", (struct pg_response){ .status = 500 },
+	    "[]", PG_E_REMOTE, "status 500 without a reason");
+	assert_fails("http://given:1", (struct pg_response){ .status = 400 },
+	    "{\"error_type\": \"HostError\", \"error\": 7}", PG_E_HOST,
+	    "status 400 without a reason");
 }
 
 static void

@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -1098,6 +1099,56 @@ test_turned_away_limit(void **state)
 	await(f, "HTTP/1.1 503 ");
 }
 
+/* What limits a server has that nobody has made smaller. */
+static void
+test_limits_from_the_start(void **state)
+{
+	struct fix *f = *state;
+	struct pg_server *s = pg_server_new(f->loop, NULL, &ops, f, NULL);
+	const struct pg_server_limits *l = pg_server_limits(s);
+
+	assert_int_equal(l->head_time, PG_SERVER_HEAD_TIME);
+	assert_int_equal(l->body_time, PG_SERVER_BODY_TIME);
+	assert_int_equal(l->idle_time, PG_SERVER_IDLE_TIME);
+	assert_int_equal(l->write_time, PG_SERVER_WRITE_TIME);
+	assert_int_equal(l->drain_time, PG_SERVER_DRAIN_TIME);
+	assert_int_equal(l->drain_bytes, PG_SERVER_DRAIN_MAX);
+	pg_server_free(s);
+}
+
+/* With few descriptors, some are left for all that is no connection. */
+static void
+test_connections_leave_descriptors(void **state)
+{
+	enum { FEW = 4 * (PG_SERVER_CONNS_MAX + PG_SERVER_TURNED_AWAY_MAX) /
+	    3 / 4 * 4 };
+	static const struct {
+		rlim_t fds;
+		size_t conns;
+	} t[] = {
+		{ 0, 0 }, { 64, 24 }, { 1024, 704 },
+		{ FEW, FEW / 4 * 3 - PG_SERVER_TURNED_AWAY_MAX },
+		{ FEW + 4, PG_SERVER_CONNS_MAX },
+		{ 1 << 20, PG_SERVER_CONNS_MAX },
+	};
+	struct fix *f = *state;
+	struct rlimit was, few;
+	struct pg_server *s;
+	size_t i;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	for (i = 0; i < PG_COUNT(t); i++) {
+		few.rlim_cur = t[i].fds;
+		few.rlim_max = PG_MAX(was.rlim_max, few.rlim_cur);
+		if (setrlimit(RLIMIT_NOFILE, &few) < 0)
+			continue; /* we may not have so many */
+		s = pg_server_new(f->loop, NULL, &ops, f, NULL);
+		setrlimit(RLIMIT_NOFILE, &was);
+		assert_int_equal(pg_server_limits(s)->conns, t[i].conns);
+		pg_server_free(s);
+	}
+}
+
 /* More requests at a time than slots are kept for. */
 static void
 test_many_at_a_time(void **state)
@@ -1514,6 +1565,8 @@ main(void)
 		TEST(test_server_is_freed_with_an_orphan),
 		TEST(test_connection_limit),
 		TEST(test_turned_away_limit),
+		TEST(test_limits_from_the_start),
+		TEST(test_connections_leave_descriptors),
 		TEST(test_many_at_a_time),
 		TEST(test_listener_limit),
 		TEST(test_unlisten),

@@ -37,7 +37,7 @@ static struct pg_call call; /* settle asks one at a time */
 static int asked;
 static int64_t now;
 /* The other hosts known; of these, who may have the key. */
-static struct pg_str hosts[4], friend;
+static struct pg_str hosts[8], friend;
 static size_t nhosts;
 /* What was called back. */
 static int ntold, nsilent;
@@ -357,8 +357,28 @@ finds_it_at_another_host(void **state)
 	assert_asks("GET http://b:1/agents/traveller");
 	answer(0, "no route");
 	assert_asks("GET http://c:1/agents/traveller");
-	answer(200, "{}");
+	answer(200, "{\"agent_id\": \"traveller\"}");
 	assert_told("there http://c:1");
+}
+
+/* Nor does it count what says yes to everything, or speaks of another. */
+static void
+other_answers_do_not_find_it(void **state)
+{
+	static const char *const bodies[] = { "{}", "null", "[]", "",
+		"{\"agent_id\": \"other\"}", "{\"agent_id\": [\"traveller\"]}" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(bodies); i++)
+		knows("http://b:1");
+	start_search();
+	for (i = 0; i < PG_COUNT(bodies); i++) {
+		answer(200, bodies[i]);
+		assert_int_equal(ntold, 0);
+		assert_asks("GET http://b:1/agents/traveller");
+	}
+	pg_settle_stop(&settle);
 }
 
 static void
@@ -440,7 +460,7 @@ a_search_ends_between_two_hosts(void **state)
 	ntold = 0;
 	start_search();
 	pass(PG_SETTLE_SEARCH_TIME + 1);
-	answer(200, "{}");
+	answer(200, "{\"agent_id\": \"traveller\"}");
 	assert_told("there " TARGET);
 }
 
@@ -541,6 +561,7 @@ main(void)
 		T(the_first_question_takes_what_time_there_is),
 		T(finds_it_at_the_target),
 		T(finds_it_at_another_host),
+		T(other_answers_do_not_find_it),
 		T(one_round_may_have_to_do),
 		T(skips_strangers_where_there_is_a_key),
 		T(a_search_ends),

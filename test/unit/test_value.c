@@ -568,6 +568,20 @@ seal_and_eq_without_memory(void **state)
 /* --- UTF-8 ---------------------------------------------------------------- */
 
 static void
+utf8_is_read_as_it_was_put(void **state)
+{
+	char text[4];
+	uint32_t c, got;
+
+	(void)state;
+	for (c = 0; c <= 0x10ffff; c++) {
+		struct pg_str s = { text, pg_utf8_put(text, c) };
+
+		assert_true(pg_utf8_char(s, &got) == s.n && got == c);
+	}
+}
+
+static void
 utf8_finds_the_first_bad_byte(void **state)
 {
 	static const struct {
@@ -639,6 +653,7 @@ main(void)
 		test(copy_fails_cleanly_at_each_allocation),
 		test(builders_pass_failures_on),
 		test(seal_and_eq_without_memory),
+		test(utf8_is_read_as_it_was_put),
 		test(utf8_finds_the_first_bad_byte),
 	};
 
