@@ -12,9 +12,8 @@
 
 /* ---- tables ----------------------------------------------------------- */
 
-/* Option number i of both tables; NULL past the end. */
-static const struct pg_option *
-args_option(const struct pg_args *args, size_t i)
+PG_FN const struct pg_option *
+pg_args_option(const struct pg_args *args, size_t i)
 {
 	static const struct pg_option none = { .name = NULL };
 	const struct pg_option *o = args->spec->options;
@@ -36,7 +35,7 @@ args_by_name(const struct pg_args *args, struct pg_str name)
 	const struct pg_option *o;
 	size_t i;
 
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		if (pg_str_eqz(name, o->name))
 			return o;
 	return NULL;
@@ -48,7 +47,7 @@ args_by_letter(const struct pg_args *args, char letter)
 	const struct pg_option *o;
 	size_t i;
 
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		if (o->letter == letter)
 			return o;
 	return NULL;
@@ -65,7 +64,7 @@ args_unknown(const struct pg_args *args, struct pg_str word,
 	const struct pg_option *o;
 	size_t i;
 
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		pg_nearest_try(&near, o->name);
 	pg_nearest_try(&near, "help");
 	if (near.best != NULL)
@@ -314,7 +313,7 @@ pg_args_help(struct pg_buf *b, const struct pg_args *args, const char *name)
 	pg_buf_printf(b, "usage: paglets %s%s%s [options]\n\n%s\n\n", name,
 	    args->spec->words[0] != '\0' ? " " : "", args->spec->words,
 	    args->spec->about);
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		args_help_option(b, o);
 	args_help_option(b, &help);
 }

@@ -49,6 +49,11 @@ PG_FN int pg_args_read(struct pg_args *args, struct pg_arena *a,
     const struct pg_spec *spec, const struct pg_option *shared, int argc,
     char **argv, struct pg_err *e);
 
+/* Option number i of both tables, of which args needs no more; NULL past the
+ * end. */
+PG_FN const struct pg_option *pg_args_option(const struct pg_args *args,
+    size_t i);
+
 /* The value of the last --name given, else of its environment variable unless
  * that is empty; p is NULL when there is neither. name must be in a table. */
 PG_FN struct pg_str pg_args_get(const struct pg_args *args, const char *name);

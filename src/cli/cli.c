@@ -100,12 +100,28 @@ pg_cli_is_called(const char *argv0, const char *name)
 PG_FN void
 pg_cli_open_std(void)
 {
+	/* Who reads stdin or writes to stdout is still told that there is
+	 * none: what was asked for must not vanish in silence. */
+	static const int flags[] = { O_WRONLY, O_RDONLY, O_RDWR };
 	int fd;
 
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		/* open() gives the lowest free one: those below are taken. */
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) < 0)
 			_exit(pg_code_exit(PG_E_SYS));
+}
+
+static int
+cli_survey(struct pg_cli *c, const struct pg_spec *spec,
+    const struct pg_option *shared)
+{
+	const struct pg_args args = { .spec = spec, .shared = shared };
+	const struct pg_option *o;
+	size_t i;
+
+	for (i = 0; (o = pg_args_option(&args, i)) != NULL; i++)
+		c->survey->on_option(c->survey->arg, o);
+	return -1;
 }
 
 PG_FN int
@@ -114,6 +130,8 @@ pg_cli_read(struct pg_cli *c, const struct pg_spec *spec,
 {
 	struct pg_buf b = PG_BUF_INIT(0);
 
+	if (c->survey != NULL)
+		return cli_survey(c, spec, shared);
 	if (pg_args_read(&c->args, &c->arena, spec, shared, c->argc, c->argv,
 	    e) < 0)
 		return -1;

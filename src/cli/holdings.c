@@ -776,6 +776,11 @@ pg_holdings_run(struct pg_cli *c, struct pg_err *e)
 	struct pg_command *full = pg_arena_alloc(&c->arena, sizeof(*full));
 	const struct pg_command *m;
 
+	if (c->survey != NULL) {
+		for (m = holdings_verbs; m->name != NULL; m++)
+			c->survey->on_verb(c->survey->arg, m);
+		return -1;
+	}
 	if (word == NULL)
 		return pg_fail(e, PG_E_USAGE, "no verb; it is put, get, list, "
 		    "info or rm");

@@ -16,10 +16,23 @@
 /* ---- lists that options build up ------------------------------------- */
 
 static int
-serve_full(const char *option, struct pg_err *e)
+serve_full(const char *option, int max, struct pg_err *e)
 {
-	return pg_fail(e, PG_E_USAGE, "--%s: over %d of them", option,
-	    PG_HOST_LISTS_MAX);
+	return pg_fail(e, PG_E_USAGE, "--%s: over %d of them", option, max);
+}
+
+/* Peers take no others: better said here than missed there. */
+static int
+serve_check_text(const char *option, struct pg_str text, size_t max,
+    struct pg_err *e)
+{
+	if (text.n > max)
+		return pg_fail(e, PG_E_USAGE, "--%s: a text is over %zu bytes "
+		    "long", option, max);
+	if (pg_utf8_valid(text, false) < text.n)
+		return pg_fail(e, PG_E_USAGE, "--%s: '%.*s' is no UTF-8",
+		    option, PG_STR_ARG(text));
+	return 0;
 }
 
 static int
@@ -31,12 +44,12 @@ serve_peer(struct pg_cli *c, struct pg_host_config *cfg, struct pg_str text,
 
 	if (!pg_str_starts(text, dns)) {
 		if (cfg->npeers == PG_HOST_LISTS_MAX)
-			return serve_full("peer", e);
+			return serve_full("peer", PG_HOST_LISTS_MAX, e);
 		return pg_url_normalise(&c->arena, text,
 		    &cfg->peers[cfg->npeers++], e);
 	}
 	if (cfg->ndns == PG_HOST_LISTS_MAX)
-		return serve_full("peer", e);
+		return serve_full("peer", PG_HOST_LISTS_MAX, e);
 	cfg->dns[cfg->ndns] = pg_str_skip(text, dns.n);
 	return pg_seeds_parse(cfg->dns[cfg->ndns++], &name, &port, e);
 }
@@ -74,8 +87,12 @@ serve_tags(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 				tag.n = (size_t)(comma - text.p);
 			if (pg_str_trim(tag).n == 0)
 				continue;
-			if (cfg->ntags == PG_HOST_LISTS_MAX)
-				return serve_full("tag", e);
+			if (cfg->ntags == PG_HOSTREF_TAGS_MAX)
+				return serve_full("tag", PG_HOSTREF_TAGS_MAX,
+				    e);
+			if (serve_check_text("tag", pg_str_trim(tag),
+			    PG_HOSTREF_TAG_MAX, e) < 0)
+				return -1;
 			cfg->tags[cfg->ntags++] = pg_str_trim(tag);
 		}
 	}
@@ -87,7 +104,7 @@ static int
 serve_properties(struct pg_cli *c, struct pg_host_config *cfg,
     struct pg_err *e)
 {
-	struct pg_str text, key;
+	struct pg_str text, key, value;
 	const char *eq;
 	size_t at = 0;
 
@@ -96,12 +113,17 @@ serve_properties(struct pg_cli *c, struct pg_host_config *cfg,
 		if (eq == NULL || eq == text.p)
 			return pg_fail(e, PG_E_USAGE, "--property: '%.*s' is "
 			    "no KEY=VALUE", PG_STR_ARG(text));
-		if (cfg->nproperties == PG_HOST_LISTS_MAX)
-			return serve_full("property", e);
+		if (cfg->nproperties == PG_HOSTREF_PROPERTIES_MAX)
+			return serve_full("property",
+			    PG_HOSTREF_PROPERTIES_MAX, e);
 		key = (struct pg_str){ text.p, (size_t)(eq - text.p) };
+		value = pg_str_skip(text, key.n + 1);
+		if (serve_check_text("property", key, PG_HOSTREF_PROPERTY_MAX,
+		    e) < 0 || serve_check_text("property", value,
+		    PG_HOSTREF_PROPERTY_MAX, e) < 0)
+			return -1;
 		cfg->properties[cfg->nproperties].key = key;
-		cfg->properties[cfg->nproperties++].value =
-		    pg_str_skip(text, key.n + 1);
+		cfg->properties[cfg->nproperties++].value = value;
 	}
 	return 0;
 }
@@ -499,7 +521,7 @@ static const struct pg_option serve_options[] = {
 	{ "artifact-storage-quota", 0, "SIZE",
 	    "PAGLETS_ARTIFACT_STORAGE_QUOTA", "all artifacts together, or "
 	    "none (10G)" },
-	{ "artifact-spool-ttl", 0, "DURATION", "PAGLETS_ARTIFACT_SPOOL_TTL",
+	{ "artifact-spool-ttl", 0, "TIME", "PAGLETS_ARTIFACT_SPOOL_TTL",
 	    "when what an upload has left behind is removed (24h)" },
 	PG_CLI_JSON_OPTION,
 	{ .name = NULL }
