@@ -531,11 +531,11 @@ PG_FN int
 pg_serve_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_spec spec = { "", 0, 0, serve_options,
-		"Makes this machine a host, until SIGINT or SIGTERM. Prints "
-		"one line when it is\nready. Agents that are active when it "
-		"stops are put to sleep, and woken when a\nhost with the same "
-		"--state-dir starts. After a crash they go on from what was\n"
-		"last written to disk." };
+		"Makes this machine a host, until SIGINT, SIGTERM or SIGHUP. "
+		"Prints one line when\nit is ready. Agents that are active "
+		"when it stops are put to sleep, and woken\nwhen a host with "
+		"the same --state-dir starts. After a crash they go on from\n"
+		"what was last written to disk." };
 	struct pg_host_config *cfg;
 
 	if (pg_cli_read(c, &spec, NULL, e) < 0)
