@@ -321,6 +321,41 @@ finds_peers_unless_told_not_to(void **state)
 	assert_true(seen.multicast);
 }
 
+/* What is not given comes from there, and is blamed on it. */
+static void
+variables_stand_for_options(void **state)
+{
+	(void)state;
+	setenv("PAGLETS_MESH", "no", 1);
+	setenv("PAGLETS_MESH_MULTICAST", "0", 1);
+	setenv("PAGLETS_MESH_LAN_DISCOVERY", "yes", 1);
+	setenv("PAGLETS_PEER", "http://a:1 dns:b", 1);
+	setenv("PAGLETS_TAG", "x y,z", 1);
+	assert_true(serves());
+	assert_false(seen.mesh || seen.multicast);
+	assert_true(seen.lan);
+	assert_int_equal(seen.npeers, 1);
+	assert_int_equal(seen.ndns, 1);
+	assert_int_equal(seen.ntags, 3);
+	word("--mesh");
+	word("--peer=http://c:1");
+	assert_true(serves());
+	assert_true(seen.mesh && !seen.multicast);
+	assert_int_equal(seen.npeers + seen.ndns, 1);
+	setenv("PAGLETS_PEER", "http://a:1 ftp://b", 1);
+	assert_false(serves());
+	assert_int_equal(last.code, PG_E_USAGE);
+	assert_true(pg_str_starts(pg_str(last.msg), PG_STR("PAGLETS_PEER: ")));
+	word("--peer=ftp://b");
+	assert_false(serves());
+	assert_true(pg_str_starts(pg_str(last.msg), PG_STR("--peer: ")));
+	unsetenv("PAGLETS_MESH");
+	unsetenv("PAGLETS_MESH_MULTICAST");
+	unsetenv("PAGLETS_MESH_LAN_DISCOVERY");
+	unsetenv("PAGLETS_PEER");
+	unsetenv("PAGLETS_TAG");
+}
+
 static void
 who_can_be_reached_has_a_key(void **state)
 {
@@ -408,6 +443,7 @@ main(void)
 		T(refuses_what_is_wrong),
 		T(peers_are_urls_or_names),
 		T(finds_peers_unless_told_not_to),
+		T(variables_stand_for_options),
 		T(who_can_be_reached_has_a_key), T(hosts_behind_a_hub),
 		T(hubs_have_limits),
 	};
