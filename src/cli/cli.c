@@ -15,9 +15,8 @@
 
 /* ---- commands --------------------------------------------------------- */
 
-/* NULL: there is none of that name. */
-static const struct pg_command *
-cli_find(const struct pg_command *commands, const char *name)
+PG_FN const struct pg_command *
+pg_cli_find(const struct pg_command *commands, const char *name)
 {
 	const struct pg_command *m;
 
@@ -27,22 +26,30 @@ cli_find(const struct pg_command *commands, const char *name)
 	return NULL;
 }
 
+PG_FN const char *
+pg_cli_nearest(const struct pg_command *commands, const char *name)
+{
+	struct pg_nearest near = { .word = pg_str(name) };
+	const struct pg_command *m;
+
+	for (m = commands; m->name != NULL; m++)
+		pg_nearest_try(&near, m->name);
+	return near.best;
+}
+
 /* Say that there is no such command, and which one may have been meant. */
 static int
 cli_unknown(const struct pg_command *commands, const char *name,
     struct pg_err *e)
 {
-	struct pg_nearest near = { .word = pg_str(name) };
-	const struct pg_command *m;
+	const char *near = pg_cli_nearest(commands, name);
 
 	if (name[0] == '-')
 		return pg_fail(e, PG_E_USAGE, "%s: no command before it; "
 		    "write `paglets COMMAND ... %s`", name, name);
-	for (m = commands; m->name != NULL; m++)
-		pg_nearest_try(&near, m->name);
-	if (near.best != NULL)
+	if (near != NULL)
 		return pg_fail(e, PG_E_USAGE, "unknown command '%s'; did you "
-		    "mean '%s'?", name, near.best);
+		    "mean '%s'?", name, near);
 	return pg_fail(e, PG_E_USAGE, "unknown command '%s'; `paglets help` "
 	    "lists all", name);
 }
@@ -77,7 +84,7 @@ pg_cli_main(const struct pg_command *commands, const char *version,
 	if (name != NULL) {
 		c.argc = argc - 2;
 		c.argv = argv + 2;
-		c.command = cli_find(commands, name);
+		c.command = pg_cli_find(commands, name);
 		if (c.command != NULL)
 			rc = c.command->run(&c, &e);
 		else
@@ -264,7 +271,7 @@ pg_help_run(struct pg_cli *c, struct pg_err *e)
 		return -1;
 	if (c->args.nwords == 0)
 		return cli_show_overview(c, e);
-	c->command = cli_find(c->commands, c->args.words[0].p);
+	c->command = pg_cli_find(c->commands, c->args.words[0].p);
 	if (c->command == NULL)
 		return cli_unknown(c->commands, c->args.words[0].p, e);
 	/* Only the command itself has its table of options, and knows what

@@ -43,6 +43,12 @@ struct pg_cli {
 PG_FN int pg_cli_main(const struct pg_command *commands, const char *version,
     int argc, char **argv);
 
+/* NULL: there is none of that name; none that it could stand for. */
+PG_FN const struct pg_command *pg_cli_find(const struct pg_command *commands,
+    const char *name);
+PG_FN const char *pg_cli_nearest(const struct pg_command *commands,
+    const char *name);
+
 /* Whether argv[0], a path perhaps, says that the program is called name. */
 PG_FN bool pg_cli_is_called(const char *argv0, const char *name);
 /* Open /dev/null for each of the descriptors 0 to 2 that is closed, so that
