@@ -177,6 +177,7 @@
 #include "src/cli/args.c"
 #include "src/cli/show.c"
 #include "src/cli/cli.c"
+#include "src/cli/completion.c"
 #include "src/cli/ask.c"
 #include "src/cli/progress.c"
 #include "src/cli/holdings.c"
@@ -216,6 +217,8 @@ static const struct pg_command commands[] = {
 	    "list, info, rm" },
 	{ "help", pg_help_run, "this list, or more about one command" },
 	{ "version", pg_version_run, "the version of this program" },
+	{ "completion", pg_completion_run, "what a shell needs to complete all "
+	    "this" },
 	{ NULL, NULL, NULL }
 };
 

@@ -617,8 +617,8 @@ PG_API struct paglets_proxy *paglets_proxy_new(struct paglets_client *c,
 PG_API struct paglets_proxy *paglets_proxy_find(struct paglets_client *c,
     const char *text);
 /* The one whose id is, or begins with, this text: on the given host, or, for
- * NULL, on the entry host, else on those it knows, all asked at once. Several:
- * "usage". */
+ * NULL, on the entry host and those it knows, all asked at once. An id that is
+ * equal wins; of longer ones those of the entry host do. Several: "usage". */
 PG_API struct paglets_proxy *paglets_client_find(struct paglets_client *c,
     const char *host, const char *prefix);
 /* From {host_url, agent_id}, and back. */

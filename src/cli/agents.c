@@ -334,6 +334,8 @@ agents_message(struct pg_ask *r, struct paglets_outgoing *m,
 	struct pg_value *arg = NULL;
 
 	m->kind = pg_ask_word(r, 1);
+	if (pg_utf8_valid(pg_str(m->kind), false) < strlen(m->kind))
+		return pg_fail(e, PG_E_USAGE, "'%s' is no UTF-8", m->kind);
 	m->oneway = pg_args_has(args, "oneway");
 	m->has_priority = pg_args_has(args, "priority");
 	m->args = pg_value_outer(agents_members(r, 2, fs, e));

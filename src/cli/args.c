@@ -12,9 +12,8 @@
 
 /* ---- tables ----------------------------------------------------------- */
 
-/* Option number i of both tables; NULL past the end. */
-static const struct pg_option *
-args_option(const struct pg_args *args, size_t i)
+PG_FN const struct pg_option *
+pg_args_option(const struct pg_args *args, size_t i)
 {
 	static const struct pg_option none = { .name = NULL };
 	const struct pg_option *o = args->spec->options;
@@ -36,7 +35,7 @@ args_by_name(const struct pg_args *args, struct pg_str name)
 	const struct pg_option *o;
 	size_t i;
 
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		if (pg_str_eqz(name, o->name))
 			return o;
 	return NULL;
@@ -48,7 +47,7 @@ args_by_letter(const struct pg_args *args, char letter)
 	const struct pg_option *o;
 	size_t i;
 
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		if (o->letter == letter)
 			return o;
 	return NULL;
@@ -65,7 +64,7 @@ args_unknown(const struct pg_args *args, struct pg_str word,
 	const struct pg_option *o;
 	size_t i;
 
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		pg_nearest_try(&near, o->name);
 	pg_nearest_try(&near, "help");
 	if (near.best != NULL)
@@ -162,8 +161,15 @@ pg_args_read(struct pg_args *args, struct pg_arena *a,
 
 /* ---- looking up ------------------------------------------------------- */
 
-PG_FN bool
-pg_args_next(const struct pg_args *args, const char *name, size_t *at,
+static bool
+args_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* As pg_args_next, of what was given alone. */
+static bool
+args_next_given(const struct pg_args *args, const char *name, size_t *at,
     struct pg_str *value)
 {
 	const struct pg_given *g;
@@ -178,31 +184,72 @@ pg_args_next(const struct pg_args *args, const char *name, size_t *at,
 	return false;
 }
 
-PG_FN struct pg_str
-pg_args_get(const struct pg_args *args, const char *name)
-{
-	const struct pg_option *o = args_by_name(args, pg_str(name));
-	struct pg_str value = PG_STR_NULL;
-	const char *env;
-	size_t at = 0;
-
-	/* A command asks only for what its table offers. */
-	assert(o != NULL);
-	while (pg_args_next(args, name, &at, &value))
-		continue;
-	if (value.p != NULL || o->env == NULL)
-		return value;
-	env = getenv(o->env);
-	return env != NULL && env[0] != '\0' ? pg_str(env) : PG_STR_NULL;
-}
-
 PG_FN bool
 pg_args_has(const struct pg_args *args, const char *name)
 {
 	struct pg_str value;
 	size_t at = 0;
 
-	return pg_args_next(args, name, &at, &value);
+	return args_next_given(args, name, &at, &value);
+}
+
+/* What counts if the option is not given; empty is as good as not set. */
+static struct pg_str
+args_env(const struct pg_args *args, const char *name)
+{
+	const struct pg_option *o = args_by_name(args, pg_str(name));
+	const char *env;
+
+	/* A command asks only for what its table offers. */
+	assert(o != NULL);
+	env = o->env != NULL ? getenv(o->env) : NULL;
+	return env != NULL && env[0] != '\0' ? pg_str(env) : PG_STR_NULL;
+}
+
+PG_FN struct pg_str
+pg_args_get(const struct pg_args *args, const char *name)
+{
+	struct pg_str value = PG_STR_NULL;
+	size_t at = 0;
+
+	while (args_next_given(args, name, &at, &value))
+		continue;
+	return value.p != NULL ? value : args_env(args, name);
+}
+
+/* The next word of those in the variable; *at counts its bytes from where
+ * the options end. */
+static bool
+args_next_in_env(const struct pg_args *args, const char *name, size_t *at,
+    struct pg_str *value)
+{
+	struct pg_str text = pg_str_skip(args_env(args, name),
+	    *at - args->ngiven);
+	size_t n;
+
+	for (; text.n > 0 && args_is_blank(text.p[0]); ++*at)
+		text = pg_str_skip(text, 1);
+	for (n = 0; n < text.n && !args_is_blank(text.p[n]); ++*at)
+		n++;
+	*value = (struct pg_str){ text.p, n };
+	return n > 0;
+}
+
+PG_FN bool
+pg_args_next(const struct pg_args *args, const char *name, size_t *at,
+    struct pg_str *value)
+{
+	return args_next_given(args, name, at, value) ||
+	    (!pg_args_has(args, name) &&
+	    args_next_in_env(args, name, at, value));
+}
+
+PG_FN int
+pg_args_blame(const struct pg_args *args, const char *name, struct pg_err *e)
+{
+	if (pg_args_has(args, name))
+		return pg_wrap(e, "--%s", name);
+	return pg_wrap(e, "%s", args_by_name(args, pg_str(name))->env);
 }
 
 PG_FN int
@@ -212,7 +259,7 @@ pg_args_duration(const struct pg_args *args, const char *name, int64_t *out,
 	struct pg_str text = pg_args_get(args, name);
 
 	if (text.p != NULL && pg_form_duration(text, out, e) < 0)
-		return pg_wrap(e, "--%s", name);
+		return pg_args_blame(args, name, e);
 	return 0;
 }
 
@@ -223,7 +270,7 @@ pg_args_size(const struct pg_args *args, const char *name, int64_t *out,
 	struct pg_str text = pg_args_get(args, name);
 
 	if (text.p != NULL && pg_form_size(text, out, e) < 0)
-		return pg_wrap(e, "--%s", name);
+		return pg_args_blame(args, name, e);
 	return 0;
 }
 
@@ -234,7 +281,7 @@ pg_args_int(const struct pg_args *args, const char *name, int64_t min,
 	struct pg_str text = pg_args_get(args, name);
 
 	if (text.p != NULL && pg_form_int(text, min, max, out, e) < 0)
-		return pg_wrap(e, "--%s", name);
+		return pg_args_blame(args, name, e);
 	return 0;
 }
 
@@ -245,7 +292,7 @@ pg_args_json(const struct pg_args *args, const char *name,
 	struct pg_str text = pg_args_get(args, name);
 
 	if (text.p != NULL && pg_form_json(a, text, out, e) < 0)
-		return pg_wrap(e, "--%s", name);
+		return pg_args_blame(args, name, e);
 	return 0;
 }
 
@@ -314,7 +361,7 @@ pg_args_help(struct pg_buf *b, const struct pg_args *args, const char *name)
 	pg_buf_printf(b, "usage: paglets %s%s%s [options]\n\n%s\n\n", name,
 	    args->spec->words[0] != '\0' ? " " : "", args->spec->words,
 	    args->spec->about);
-	for (i = 0; (o = args_option(args, i)) != NULL; i++)
+	for (i = 0; (o = pg_args_option(args, i)) != NULL; i++)
 		args_help_option(b, o);
 	args_help_option(b, &help);
 }

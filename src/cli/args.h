@@ -49,14 +49,24 @@ PG_FN int pg_args_read(struct pg_args *args, struct pg_arena *a,
     const struct pg_spec *spec, const struct pg_option *shared, int argc,
     char **argv, struct pg_err *e);
 
+/* Option number i of both tables, of which args needs no more; NULL past the
+ * end. */
+PG_FN const struct pg_option *pg_args_option(const struct pg_args *args,
+    size_t i);
+
 /* The value of the last --name given, else of its environment variable unless
  * that is empty; p is NULL when there is neither. name must be in a table. */
 PG_FN struct pg_str pg_args_get(const struct pg_args *args, const char *name);
 /* Whether the option was given. */
 PG_FN bool pg_args_has(const struct pg_args *args, const char *name);
-/* Every value of a repeated option, one by one; *at starts at 0. */
+/* Every value of a repeated option, one by one; *at starts at 0. If there is
+ * none: every word of its variable. */
 PG_FN bool pg_args_next(const struct pg_args *args, const char *name,
     size_t *at, struct pg_str *value);
+/* Put the name of the option, or of the variable that stood for it, before the
+ * text of e; -1. */
+PG_FN int pg_args_blame(const struct pg_args *args, const char *name,
+    struct pg_err *e);
 /* -1 with PG_E_USAGE naming the option; *out is untouched if not given. */
 PG_FN int pg_args_duration(const struct pg_args *args, const char *name,
     int64_t *out, struct pg_err *e);

@@ -136,8 +136,8 @@ static const struct pg_option ask_options[] = {
 	    "its name if it can be found (the one at http://127.0.0.1:8765, "
 	    "else one that is found: at this machine's own address, by its "
 	    "beacon, by asking around in the network)" },
-	{ "timeout", 0, "TIME", NULL, "how long to wait for an answer: 5s, "
-	    "250ms, 2m, 1h, none (10s)" },
+	{ "timeout", 0, "TIME", "PAGLETS_TIMEOUT", "how long to wait for an "
+	    "answer: 5s, 250ms, 2m, 1h, none (10s)" },
 	PG_CLI_KEY_OPTIONS,
 	{ .name = NULL }
 };

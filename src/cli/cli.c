@@ -15,9 +15,8 @@
 
 /* ---- commands --------------------------------------------------------- */
 
-/* NULL: there is none of that name. */
-static const struct pg_command *
-cli_find(const struct pg_command *commands, const char *name)
+PG_FN const struct pg_command *
+pg_cli_find(const struct pg_command *commands, const char *name)
 {
 	const struct pg_command *m;
 
@@ -27,22 +26,30 @@ cli_find(const struct pg_command *commands, const char *name)
 	return NULL;
 }
 
+PG_FN const char *
+pg_cli_nearest(const struct pg_command *commands, const char *name)
+{
+	struct pg_nearest near = { .word = pg_str(name) };
+	const struct pg_command *m;
+
+	for (m = commands; m->name != NULL; m++)
+		pg_nearest_try(&near, m->name);
+	return near.best;
+}
+
 /* Say that there is no such command, and which one may have been meant. */
 static int
 cli_unknown(const struct pg_command *commands, const char *name,
     struct pg_err *e)
 {
-	struct pg_nearest near = { .word = pg_str(name) };
-	const struct pg_command *m;
+	const char *near = pg_cli_nearest(commands, name);
 
 	if (name[0] == '-')
 		return pg_fail(e, PG_E_USAGE, "%s: no command before it; "
 		    "write `paglets COMMAND ... %s`", name, name);
-	for (m = commands; m->name != NULL; m++)
-		pg_nearest_try(&near, m->name);
-	if (near.best != NULL)
+	if (near != NULL)
 		return pg_fail(e, PG_E_USAGE, "unknown command '%s'; did you "
-		    "mean '%s'?", name, near.best);
+		    "mean '%s'?", name, near);
 	return pg_fail(e, PG_E_USAGE, "unknown command '%s'; `paglets help` "
 	    "lists all", name);
 }
@@ -77,7 +84,7 @@ pg_cli_main(const struct pg_command *commands, const char *version,
 	if (name != NULL) {
 		c.argc = argc - 2;
 		c.argv = argv + 2;
-		c.command = cli_find(commands, name);
+		c.command = pg_cli_find(commands, name);
 		if (c.command != NULL)
 			rc = c.command->run(&c, &e);
 		else
@@ -100,12 +107,28 @@ pg_cli_is_called(const char *argv0, const char *name)
 PG_FN void
 pg_cli_open_std(void)
 {
+	/* Who reads stdin or writes to stdout is still told that there is
+	 * none: what was asked for must not vanish in silence. */
+	static const int flags[] = { O_WRONLY, O_RDONLY, O_RDWR };
 	int fd;
 
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		/* open() gives the lowest free one: those below are taken. */
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) < 0)
 			_exit(pg_code_exit(PG_E_SYS));
+}
+
+static int
+cli_survey(struct pg_cli *c, const struct pg_spec *spec,
+    const struct pg_option *shared)
+{
+	const struct pg_args args = { .spec = spec, .shared = shared };
+	const struct pg_option *o;
+	size_t i;
+
+	for (i = 0; (o = pg_args_option(&args, i)) != NULL; i++)
+		c->survey->on_option(c->survey->arg, o);
+	return -1;
 }
 
 PG_FN int
@@ -114,6 +137,8 @@ pg_cli_read(struct pg_cli *c, const struct pg_spec *spec,
 {
 	struct pg_buf b = PG_BUF_INIT(0);
 
+	if (c->survey != NULL)
+		return cli_survey(c, spec, shared);
 	if (pg_args_read(&c->args, &c->arena, spec, shared, c->argc, c->argv,
 	    e) < 0)
 		return -1;
@@ -208,8 +233,9 @@ static const char cli_overview[] =
     "http://127.0.0.1:8765, else one that is found near this\nmachine.\n\n"
     "TIME is 5s, 250ms, 2m or 1h, SIZE is 512K, 8M or 1G; both may be none. "
     "In help,\n[NAME] is the environment variable that counts when an option "
-    "is not given, and\n(...) what holds when neither is. Commands print for "
-    "people; with --json, one\nJSON document.\n\n"
+    "is not given; if\nthat is repeatable, with blanks between; and (...) "
+    "what holds when neither is.\nCommands print for people; with --json, "
+    "one JSON document.\n\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 authentication,\n"
     "  5 unreachable, 6 timed out, 7 refused, at a limit or in conflict,\n"
     "  8 some of several failed.\n\n"
@@ -245,7 +271,7 @@ pg_help_run(struct pg_cli *c, struct pg_err *e)
 		return -1;
 	if (c->args.nwords == 0)
 		return cli_show_overview(c, e);
-	c->command = cli_find(c->commands, c->args.words[0].p);
+	c->command = pg_cli_find(c->commands, c->args.words[0].p);
 	if (c->command == NULL)
 		return cli_unknown(c->commands, c->args.words[0].p, e);
 	/* Only the command itself has its table of options, and knows what

@@ -20,11 +20,19 @@ struct pg_command {
 	const char *help;
 };
 
+/* Who asks commands what they take, instead of running them. */
+struct pg_survey {
+	void (*on_verb)(void *arg, const struct pg_command *verb);
+	void (*on_option)(void *arg, const struct pg_option *o);
+	void *arg;
+};
+
 /* Owner: pg_cli_main. */
 struct pg_cli {
 	struct pg_arena arena; /* freed at the end of the run */
 	const char *version;
 	const struct pg_command *commands, *command;
+	const struct pg_survey *survey; /* NULL: commands are run */
 	int argc; /* what follows the command's name */
 	char **argv;
 	struct pg_args args; /* once read */
@@ -35,14 +43,21 @@ struct pg_cli {
 PG_FN int pg_cli_main(const struct pg_command *commands, const char *version,
     int argc, char **argv);
 
+/* NULL: there is none of that name; none that it could stand for. */
+PG_FN const struct pg_command *pg_cli_find(const struct pg_command *commands,
+    const char *name);
+PG_FN const char *pg_cli_nearest(const struct pg_command *commands,
+    const char *name);
+
 /* Whether argv[0], a path perhaps, says that the program is called name. */
 PG_FN bool pg_cli_is_called(const char *argv0, const char *name);
 /* Open /dev/null for each of the descriptors 0 to 2 that is closed, so that
- * no socket of ours is taken for one of them. */
+ * no socket of ours is taken for one of them; 0 can not be read then, 1 not
+ * be written to. */
 PG_FN void pg_cli_open_std(void);
 
 /* Commands begin with this: read the command line into c->args, or show the
- * help of the command. */
+ * help of the command, or tell the survey what it takes. */
 PG_FN int pg_cli_read(struct pg_cli *c, const struct pg_spec *spec,
     const struct pg_option *shared, struct pg_err *e);
 

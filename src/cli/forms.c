@@ -305,7 +305,7 @@ pg_form_member(struct pg_arena *a, struct pg_str word, struct pg_value *dict,
 	if (key.n > 0 && key.p[key.n - 1] == ':') {
 		key.n--;
 		if (pg_form_json(a, text, &v, e) < 0)
-			return -1;
+			return pg_wrap(e, "%.*s", PG_STR_ARG(key));
 	} else {
 		v = pg_value_str(a, text);
 	}

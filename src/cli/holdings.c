@@ -754,19 +754,25 @@ holdings_overview(struct pg_err *e)
 static int
 holdings_unknown(const char *word, struct pg_err *e)
 {
-	struct pg_nearest near = { .word = pg_str(word) };
-	const struct pg_command *m;
+	const char *near = pg_cli_nearest(holdings_verbs, word);
 
 	if (word[0] == '-')
 		return pg_fail(e, PG_E_USAGE, "%s: no verb before it; write "
 		    "`paglets artifacts VERB ... %s`", word, word);
-	for (m = holdings_verbs; m->name != NULL; m++)
-		pg_nearest_try(&near, m->name);
-	if (near.best != NULL)
+	if (near != NULL)
 		return pg_fail(e, PG_E_USAGE, "unknown verb '%s'; did you "
-		    "mean '%s'?", word, near.best);
+		    "mean '%s'?", word, near);
 	return pg_fail(e, PG_E_USAGE, "unknown verb '%s'; it is put, get, "
 	    "list, info or rm", word);
+}
+
+static void
+holdings_survey(const struct pg_survey *s)
+{
+	const struct pg_command *m;
+
+	for (m = holdings_verbs; m->name != NULL; m++)
+		s->on_verb(s->arg, m);
 }
 
 PG_FN int
@@ -774,25 +780,27 @@ pg_holdings_run(struct pg_cli *c, struct pg_err *e)
 {
 	const char *word = c->argc > 0 ? c->argv[0] : NULL;
 	struct pg_command *full = pg_arena_alloc(&c->arena, sizeof(*full));
-	const struct pg_command *m;
+	const struct pg_command *verb;
 
+	if (c->survey != NULL) {
+		holdings_survey(c->survey);
+		return -1;
+	}
 	if (word == NULL)
 		return pg_fail(e, PG_E_USAGE, "no verb; it is put, get, list, "
 		    "info or rm");
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return holdings_overview(e);
-	for (m = holdings_verbs; m->name != NULL; m++)
-		if (strcmp(m->name, word) == 0)
-			break;
-	if (m->name == NULL)
+	verb = pg_cli_find(holdings_verbs, word);
+	if (verb == NULL)
 		return holdings_unknown(word, e);
 	/* Help and failures name it as it is written. */
-	*full = *m;
+	*full = *verb;
 	full->name = pg_arena_printf(&c->arena, "artifacts %s", word).p;
 	c->command = full;
 	c->argc--;
 	c->argv++;
-	return m->run(c, e);
+	return verb->run(c, e);
 }
 
 #undef HOLDINGS_COPY

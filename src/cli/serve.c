@@ -16,10 +16,21 @@
 /* ---- lists that options build up ------------------------------------- */
 
 static int
-serve_full(const char *option, struct pg_err *e)
+serve_full(int max, struct pg_err *e)
 {
-	return pg_fail(e, PG_E_USAGE, "--%s: over %d of them", option,
-	    PG_HOST_LISTS_MAX);
+	return pg_fail(e, PG_E_USAGE, "over %d of them", max);
+}
+
+/* Peers take no others: better said here than missed there. */
+static int
+serve_check_text(struct pg_str text, size_t max, struct pg_err *e)
+{
+	if (text.n > max)
+		return pg_fail(e, PG_E_USAGE, "a text of over %zu bytes", max);
+	if (pg_utf8_valid(text, false) < text.n)
+		return pg_fail(e, PG_E_USAGE, "'%.*s' is no UTF-8",
+		    PG_STR_ARG(text));
+	return 0;
 }
 
 static int
@@ -31,17 +42,17 @@ serve_peer(struct pg_cli *c, struct pg_host_config *cfg, struct pg_str text,
 
 	if (!pg_str_starts(text, dns)) {
 		if (cfg->npeers == PG_HOST_LISTS_MAX)
-			return serve_full("peer", e);
+			return serve_full(PG_HOST_LISTS_MAX, e);
 		return pg_url_normalise(&c->arena, text,
 		    &cfg->peers[cfg->npeers++], e);
 	}
 	if (cfg->ndns == PG_HOST_LISTS_MAX)
-		return serve_full("peer", e);
+		return serve_full(PG_HOST_LISTS_MAX, e);
 	cfg->dns[cfg->ndns] = pg_str_skip(text, dns.n);
 	return pg_seeds_parse(cfg->dns[cfg->ndns++], &name, &port, e);
 }
 
-/* Checked and normalised here, so that a slip is told before anything runs. */
+/* Normalised here, so that a slip is told before anything runs. */
 static int
 serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 {
@@ -50,12 +61,21 @@ serve_peers(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 
 	while (pg_args_next(&c->args, "peer", &at, &text))
 		if (serve_peer(c, cfg, pg_str_trim(text), e) < 0) {
-			if (e->code == PG_E_USAGE)
-				return -1;
 			e->code = PG_E_USAGE;
-			return pg_wrap(e, "--peer");
+			return pg_args_blame(&c->args, "peer", e);
 		}
 	return 0;
+}
+
+static int
+serve_tag(struct pg_host_config *cfg, struct pg_str tag, struct pg_err *e)
+{
+	if (tag.n == 0)
+		return 0;
+	if (cfg->ntags == PG_HOSTREF_TAGS_MAX)
+		return serve_full(PG_HOSTREF_TAGS_MAX, e);
+	cfg->tags[cfg->ntags++] = tag;
+	return serve_check_text(tag, PG_HOSTREF_TAG_MAX, e);
 }
 
 /* --tag a,b --tag c */
@@ -66,43 +86,50 @@ serve_tags(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	const char *comma;
 	size_t at = 0;
 
-	while (pg_args_next(&c->args, "tag", &at, &text)) {
+	while (pg_args_next(&c->args, "tag", &at, &text))
 		for (; text.n > 0; text = pg_str_skip(text, tag.n + 1)) {
 			comma = memchr(text.p, ',', text.n);
 			tag = text;
 			if (comma != NULL)
 				tag.n = (size_t)(comma - text.p);
-			if (pg_str_trim(tag).n == 0)
-				continue;
-			if (cfg->ntags == PG_HOST_LISTS_MAX)
-				return serve_full("tag", e);
-			cfg->tags[cfg->ntags++] = pg_str_trim(tag);
+			if (serve_tag(cfg, pg_str_trim(tag), e) < 0)
+				return pg_args_blame(&c->args, "tag", e);
 		}
-	}
 	return 0;
 }
 
 /* The first sign divides; a value may hold more of them or be empty. */
 static int
+serve_property(struct pg_host_config *cfg, struct pg_str text,
+    struct pg_err *e)
+{
+	const char *eq = memchr(text.p, '=', text.n);
+	struct pg_str key, value;
+
+	if (eq == NULL || eq == text.p)
+		return pg_fail(e, PG_E_USAGE, "'%.*s' is no KEY=VALUE",
+		    PG_STR_ARG(text));
+	if (cfg->nproperties == PG_HOSTREF_PROPERTIES_MAX)
+		return serve_full(PG_HOSTREF_PROPERTIES_MAX, e);
+	key = (struct pg_str){ text.p, (size_t)(eq - text.p) };
+	value = pg_str_skip(text, key.n + 1);
+	cfg->properties[cfg->nproperties].key = key;
+	cfg->properties[cfg->nproperties++].value = value;
+	if (serve_check_text(key, PG_HOSTREF_PROPERTY_MAX, e) < 0)
+		return -1;
+	return serve_check_text(value, PG_HOSTREF_PROPERTY_MAX, e);
+}
+
+static int
 serve_properties(struct pg_cli *c, struct pg_host_config *cfg,
     struct pg_err *e)
 {
-	struct pg_str text, key;
-	const char *eq;
+	struct pg_str text;
 	size_t at = 0;
 
-	while (pg_args_next(&c->args, "property", &at, &text)) {
-		eq = memchr(text.p, '=', text.n);
-		if (eq == NULL || eq == text.p)
-			return pg_fail(e, PG_E_USAGE, "--property: '%.*s' is "
-			    "no KEY=VALUE", PG_STR_ARG(text));
-		if (cfg->nproperties == PG_HOST_LISTS_MAX)
-			return serve_full("property", e);
-		key = (struct pg_str){ text.p, (size_t)(eq - text.p) };
-		cfg->properties[cfg->nproperties].key = key;
-		cfg->properties[cfg->nproperties++].value =
-		    pg_str_skip(text, key.n + 1);
-	}
+	while (pg_args_next(&c->args, "property", &at, &text))
+		if (serve_property(cfg, text, e) < 0)
+			return pg_args_blame(&c->args, "property", e);
 	return 0;
 }
 
@@ -118,11 +145,22 @@ serve_text(const struct pg_cli *c, const char *name, struct pg_str *out)
 		*out = text;
 }
 
-/* The last of --NAME and --no-NAME decides. */
+/* Set to something that says yes. */
+static bool
+serve_is_yes(struct pg_str v)
+{
+	v = pg_str_trim(v);
+	return v.n > 0 && !pg_str_eqz(v, "0") && !pg_str_ieq(v,
+	    PG_STR("false")) && !pg_str_ieq(v, PG_STR("no")) &&
+	    !pg_str_ieq(v, PG_STR("off"));
+}
+
+/* The last of --NAME and --no-NAME decides, else the variable. */
 static bool
 serve_switch(const struct pg_cli *c, const char *name, const char *no)
 {
 	const struct pg_args *args = &c->args;
+	struct pg_str env = pg_args_get(args, name);
 	size_t i = args->ngiven;
 
 	while (i-- > 0) {
@@ -131,7 +169,7 @@ serve_switch(const struct pg_cli *c, const char *name, const char *no)
 		if (strcmp(args->given[i].option->name, no) == 0)
 			return false;
 	}
-	return true;
+	return env.p == NULL || serve_is_yes(env);
 }
 
 static int
@@ -143,9 +181,11 @@ serve_log_level(const struct pg_cli *c, struct pg_err *e)
 	if (text.p == NULL)
 		return 0;
 	level = pg_log_level_parse(text);
-	if (level < 0)
-		return pg_fail(e, PG_E_USAGE, "--log-level: '%.*s' is none of "
-		    "error, warn, info, debug", PG_STR_ARG(text));
+	if (level < 0) {
+		pg_fail(e, PG_E_USAGE, "'%.*s' is none of error, warn, info, "
+		    "debug", PG_STR_ARG(text));
+		return pg_args_blame(&c->args, "log-level", e);
+	}
 	pg_log_set_level((enum pg_log_level)level);
 	return 0;
 }
@@ -153,8 +193,7 @@ serve_log_level(const struct pg_cli *c, struct pg_err *e)
 /* An address to listen on, without the brackets of a URL. *loopback becomes
  * false when others can reach it. */
 static int
-serve_address(const char *option, struct pg_str *bind, bool *loopback,
-    struct pg_err *e)
+serve_address(struct pg_str *bind, bool *loopback, struct pg_err *e)
 {
 	struct pg_addr addr;
 	struct pg_str text = *bind;
@@ -164,9 +203,9 @@ serve_address(const char *option, struct pg_str *bind, bool *loopback,
 	if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
 		text = (struct pg_str){ text.p + 1, text.n - 2 };
 	if (pg_addr_parse(text, 0, &addr) < 0)
-		return pg_fail(e, PG_E_USAGE, "--%s: '%.*s' is no numeric "
-		    "address; write auto, 0.0.0.0, ::1 or one of this "
-		    "machine", option, PG_STR_ARG(*bind));
+		return pg_fail(e, PG_E_USAGE, "'%.*s' is no numeric address; "
+		    "write auto, 0.0.0.0, ::1 or one of this machine",
+		    PG_STR_ARG(*bind));
 	*bind = text;
 	*loopback = *loopback && pg_addr_is_loopback(&addr);
 	return 0;
@@ -178,11 +217,10 @@ serve_public(struct pg_host_config *cfg, struct pg_str text, bool *loopback,
     struct pg_err *e)
 {
 	if (cfg->npublics == PG_BIND_MAX)
-		return pg_fail(e, PG_E_USAGE, "--bind-public: over %d of them",
-		    PG_BIND_MAX);
+		return serve_full(PG_BIND_MAX, e);
 	if (pg_str_ieq(text, PG_STR(PG_BIND_AUTO)))
 		*loopback = false;
-	else if (serve_address("bind-public", &text, loopback, e) < 0)
+	else if (serve_address(&text, loopback, e) < 0)
 		return -1;
 	cfg->publics[cfg->npublics++] = text;
 	return 0;
@@ -197,13 +235,18 @@ serve_binds(struct pg_cli *c, struct pg_host_config *cfg, bool *loopback,
 
 	while (pg_args_next(&c->args, "bind-public", &at, &text))
 		if (serve_public(cfg, text, loopback, e) < 0)
-			return -1;
+			return pg_args_blame(&c->args, "bind-public", e);
 	text = cfg->bind;
 	serve_text(c, "host", &text);
-	if (pg_str_ieq(text, PG_STR(PG_BIND_AUTO)))
-		return serve_public(cfg, text, loopback, e);
+	if (pg_str_ieq(text, PG_STR(PG_BIND_AUTO))) {
+		if (serve_public(cfg, text, loopback, e) < 0)
+			return pg_args_blame(&c->args, "host", e);
+		return 0;
+	}
 	cfg->bind = text;
-	return serve_address("host", &cfg->bind, loopback, e);
+	if (serve_address(&cfg->bind, loopback, e) < 0)
+		return pg_args_blame(&c->args, "host", e);
+	return 0;
 }
 
 static int
@@ -216,7 +259,7 @@ serve_public_url(struct pg_cli *c, struct pg_host_config *cfg,
 	    pg_url_normalise(&c->arena, text, &cfg->public_url, e) == 0)
 		return 0;
 	e->code = PG_E_USAGE;
-	return pg_wrap(e, "--public-url");
+	return pg_args_blame(&c->args, "public-url", e);
 }
 
 static int
@@ -225,9 +268,10 @@ serve_seconds(struct pg_cli *c, const char *name, int64_t *out,
 {
 	if (pg_args_duration(&c->args, name, out, e) < 0)
 		return -1;
-	if (*out <= 0)
-		return pg_fail(e, PG_E_USAGE, "--%s must be over 0", name);
-	return 0;
+	if (*out > 0)
+		return 0;
+	pg_fail(e, PG_E_USAGE, "it must be over 0");
+	return pg_args_blame(&c->args, name, e);
 }
 
 /* As a hub, and as a host that has one: then all news come from there, and
@@ -250,7 +294,7 @@ serve_relay(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 		return 0;
 	if (pg_url_normalise(&c->arena, text, &cfg->connect_to, e) < 0) {
 		e->code = PG_E_USAGE;
-		return pg_wrap(e, "--connect-to");
+		return pg_args_blame(&c->args, "connect-to", e);
 	}
 	if (cfg->public_url.n > 0)
 		return pg_fail(e, PG_E_USAGE, "--public-url: with --connect-to "
@@ -356,19 +400,9 @@ serve_durability(struct pg_cli *c, struct pg_host_config *cfg,
 			cfg->durability = (enum pg_durability)i;
 			return 0;
 		}
-	return pg_fail(e, PG_E_USAGE, "--durability: '%.*s' is not none, "
-	    "arrival or message", PG_STR_ARG(word));
-}
-
-/* Set to something that says yes. */
-static bool
-serve_env_on(const char *name)
-{
-	struct pg_str v = pg_str_trim(pg_str(getenv(name)));
-
-	return v.n > 0 && !pg_str_eqz(v, "0") && !pg_str_ieq(v,
-	    PG_STR("false")) && !pg_str_ieq(v, PG_STR("no")) &&
-	    !pg_str_ieq(v, PG_STR("off"));
+	pg_fail(e, PG_E_USAGE, "'%.*s' is not none, arrival or message",
+	    PG_STR_ARG(word));
+	return pg_args_blame(&c->args, "durability", e);
 }
 
 /* Everything that can be wrong with the command line, in one place; nothing
@@ -388,7 +422,8 @@ serve_config(struct pg_cli *c, struct pg_host_config *cfg, struct pg_err *e)
 	cfg->lan = serve_switch(c, "mesh-lan-discovery",
 	    "no-mesh-lan-discovery");
 	cfg->trust_unsigned = pg_args_has(&c->args, "trust-unsigned");
-	cfg->mesh_debug = serve_env_on("PAGLETS_MESH_DEBUG");
+	cfg->mesh_debug = serve_is_yes(pg_str(getenv(
+	    "PAGLETS_MESH_DEBUG")));
 	cfg->insecure = pg_args_has(&c->args, "insecure-no-auth");
 	if (pg_args_int(&c->args, "port", 0, UINT16_MAX, &port, e) < 0 ||
 	    pg_args_size(&c->args, "max-body", &cfg->body_json_max, e) < 0 ||
@@ -443,9 +478,9 @@ static const struct pg_option serve_options[] = {
 	    "machine's)" },
 	{ "host", 0, "ADDR", "PAGLETS_HOST", "address to listen on; beyond "
 	    "loopback it needs an API key (127.0.0.1)" },
-	{ "bind-public", 0, "ADDR", NULL, "one more, which others are told; "
-	    "auto: that of this machine in its network, also when it "
-	    "changes; repeatable" },
+	{ "bind-public", 0, "ADDR", "PAGLETS_BIND_PUBLIC", "one more, which "
+	    "others are told; auto: that of this machine in its network, "
+	    "also when it changes; repeatable" },
 	{ "port", 0, "N", "PAGLETS_PORT", "port, 0 for any free one (8765)" },
 	{ "public-url", 0, "URL", "PAGLETS_PUBLIC_URL", "URL that others "
 	    "reach it by; it needs an API key" },
@@ -458,32 +493,34 @@ static const struct pg_option serve_options[] = {
 	    "take to answer, unless the request says (10s)" },
 	{ "relay-queue-limit", 0, "N", "PAGLETS_RELAY_QUEUE_LIMIT", "as a "
 	    "hub: requests that wait for one host (1024)" },
-	{ "peer", 0, "URL", NULL, "URL of a host to join, or "
+	{ "peer", 0, "URL", "PAGLETS_PEER", "URL of a host to join, or "
 	    PG_SEEDS_PREFIX "NAME[:PORT] for all addresses of that name; "
 	    "repeatable" },
 	{ "mesh-version", 0, "TEXT", "PAGLETS_MESH_VERSION", "only hosts of "
 	    "the same one are peers (" PG_WIRE_VERSION ")" },
-	{ "tag", 0, "TAG", NULL, "a tag to be found by; repeatable, or "
-	    "separated by commas" },
-	{ "property", 0, "K=V", NULL, "a property to be found by; "
-	    "repeatable" },
+	{ "tag", 0, "TAG", "PAGLETS_TAG", "a tag to be found by; repeatable, "
+	    "or separated by commas" },
+	{ "property", 0, "K=V", "PAGLETS_PROPERTY", "a property to be found "
+	    "by; repeatable" },
 	{ "state-dir", 0, "DIR", "PAGLETS_STATE_DIR", "folder for what is to "
 	    "survive, or none (~/.local/state/paglets/NAME)" },
 	{ "durability", 0, "WHEN", "PAGLETS_DURABILITY", "when an agent is "
 	    "written to disk: arrival: when it comes to life, moves or falls "
 	    "asleep; message: also before each answer; none: only when it "
 	    "moves or falls asleep (arrival)" },
-	{ "persistent-storage-quota", 0, "SIZE", NULL, "bytes that the paglets "
-	    "of one class may keep in managed storage: 512K, 1G, none (10M)" },
+	{ "persistent-storage-quota", 0, "SIZE",
+	    "PAGLETS_PERSISTENT_STORAGE_QUOTA", "bytes that the paglets of "
+	    "one class may keep in managed storage: 512K, 1G, none (10M)" },
 	{ "log-level", 0, "LEVEL", "PAGLETS_LOG_LEVEL", "error, warn, info, "
 	    "debug (info)" },
-	{ "mesh", 0, NULL, NULL, "exchange news with peers (the default)" },
-	{ "no-mesh", 0, NULL, NULL, "do not" },
-	{ "mesh-multicast", 0, NULL, NULL, "find peers by multicast (the "
+	{ "mesh", 0, NULL, "PAGLETS_MESH", "exchange news with peers (the "
 	    "default)" },
+	{ "no-mesh", 0, NULL, NULL, "do not" },
+	{ "mesh-multicast", 0, NULL, "PAGLETS_MESH_MULTICAST", "find peers by "
+	    "multicast (the default)" },
 	{ "no-mesh-multicast", 0, NULL, NULL, "do not" },
-	{ "mesh-lan-discovery", 0, NULL, NULL, "find peers by probing the "
-	    "LAN while none is known (the default)" },
+	{ "mesh-lan-discovery", 0, NULL, "PAGLETS_MESH_LAN_DISCOVERY", "find "
+	    "peers by probing the LAN while none is known (the default)" },
 	{ "no-mesh-lan-discovery", 0, NULL, NULL, "do not" },
 	{ "trust-unsigned", 0, NULL, NULL, "send the API key to every host of "
 	    "the mesh, as Python hosts do, also to one that has not shown "
@@ -491,15 +528,16 @@ static const struct pg_option serve_options[] = {
 	PG_CLI_KEY_OPTIONS,
 	{ "insecure-no-auth", 0, NULL, NULL, "let other machines in without "
 	    "an API key" },
-	{ "max-body", 0, "SIZE", NULL, "longest JSON body: 512K, 8M, 1G, "
-	    "none (8M)" },
-	{ "max-move", 0, "SIZE", NULL, "longest agent that may arrive (1G)" },
+	{ "max-body", 0, "SIZE", "PAGLETS_MAX_BODY", "longest JSON body: "
+	    "512K, 8M, 1G, none (8M)" },
+	{ "max-move", 0, "SIZE", "PAGLETS_MAX_MOVE", "longest agent that may "
+	    "arrive (1G)" },
 	{ "artifact-max-size", 0, "SIZE", "PAGLETS_ARTIFACT_MAX_SIZE", "largest "
 	    "artifact, or none (1G)" },
 	{ "artifact-storage-quota", 0, "SIZE",
 	    "PAGLETS_ARTIFACT_STORAGE_QUOTA", "all artifacts together, or "
 	    "none (10G)" },
-	{ "artifact-spool-ttl", 0, "DURATION", "PAGLETS_ARTIFACT_SPOOL_TTL",
+	{ "artifact-spool-ttl", 0, "TIME", "PAGLETS_ARTIFACT_SPOOL_TTL",
 	    "when what an upload has left behind is removed (24h)" },
 	PG_CLI_JSON_OPTION,
 	{ .name = NULL }
@@ -509,11 +547,11 @@ PG_FN int
 pg_serve_run(struct pg_cli *c, struct pg_err *e)
 {
 	static const struct pg_spec spec = { "", 0, 0, serve_options,
-		"Makes this machine a host, until SIGINT or SIGTERM. Prints "
-		"one line when it is\nready. Agents that are active when it "
-		"stops are put to sleep, and woken when a\nhost with the same "
-		"--state-dir starts. After a crash they go on from what was\n"
-		"last written to disk." };
+		"Makes this machine a host, until SIGINT, SIGTERM or SIGHUP. "
+		"Prints one line when\nit is ready. Agents that are active "
+		"when it stops are put to sleep, and woken\nwhen a host with "
+		"the same --state-dir starts. After a crash they go on from\n"
+		"what was last written to disk." };
 	struct pg_host_config *cfg;
 
 	if (pg_cli_read(c, &spec, NULL, e) < 0)

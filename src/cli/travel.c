@@ -8,8 +8,6 @@
 #include "ask.h"
 #include "show.h"
 
-#define TRAVEL_REQUIRED_MAX 64 /* capabilities in one ticket */
-
 #define TRAVEL_TICKET_OPTIONS                                             \
 	{ "retries", 0, "N", NULL, "further attempts to get there (0)" }, \
 	{ "retry-interval", 0, "TIME", NULL, "between attempts (250ms)" }, \
@@ -63,11 +61,11 @@ travel_conditions(struct pg_ask *r, struct paglets_ticket *t,
 	size_t at = 0, n = 0;
 
 	required = pg_arena_zalloc(&r->cli->arena,
-	    (TRAVEL_REQUIRED_MAX + 1) * sizeof(*required));
+	    (PG_TRAVEL_REQUIRED_MAX + 1) * sizeof(*required));
 	while (pg_args_next(args, "require", &at, &text)) {
-		if (n == TRAVEL_REQUIRED_MAX)
+		if (n == PG_TRAVEL_REQUIRED_MAX)
 			return pg_fail(e, PG_E_USAGE, "--require: over %d of "
-			    "them", TRAVEL_REQUIRED_MAX);
+			    "them", PG_TRAVEL_REQUIRED_MAX);
 		required[n++] = text.p;
 	}
 	t->capabilities = required;
@@ -181,5 +179,4 @@ pg_retract_run(struct pg_cli *c, struct pg_err *e)
 	return pg_ask_run(c, &spec, travel_retract, e);
 }
 
-#undef TRAVEL_REQUIRED_MAX
 #undef TRAVEL_TICKET_OPTIONS

@@ -32,13 +32,15 @@ find_put(struct find *f, struct pg_str url, struct pg_str id)
 	f->n++;
 }
 
-/* Look through an answer to GET /agents. */
+/* Look through an answer: all agents of a host, or one. */
 static void
 find_scan(struct find *f, struct pg_str url, const struct pg_value *reply)
 {
 	const struct pg_value *list = pg_value_get(reply, "agents");
 	uint32_t i;
 
+	find_put(f, url, pg_value_text(pg_value_get(reply, "agent_id"),
+	    PG_STR_NULL));
 	for (i = 0; pg_value_is(list, PG_T_LIST) && i < list->n; i++)
 		find_put(f, url, pg_value_text(pg_value_get(list->u.items[i],
 		    "agent_id"), PG_STR_NULL));
@@ -76,23 +78,17 @@ find_decide(struct paglets_client *c, const struct find *f,
 	return 1;
 }
 
-/* On one host. 1, 0, or -1. */
+/* What one host has. -1: it does not say. */
 static int
-find_at(struct paglets_client *c, struct pg_str url, struct pg_str id,
-    struct pg_found *out)
+find_at(struct paglets_client *c, struct pg_str url, struct find *f)
 {
-	struct paglets_future *mark = c->kept;
-	struct find f = { .id = id };
-	struct pg_value *reply = pg_session_get(c, url,
+	const struct pg_value *reply = pg_session_get(c, url,
 	    PG_STR("/agents?state=all"), 0);
-	int rc = -1;
 
-	if (reply != NULL) {
-		find_scan(&f, url, reply);
-		rc = find_decide(c, &f, out);
-	}
-	pg_session_forget(c, mark);
-	return rc;
+	if (reply == NULL)
+		return -1;
+	find_scan(f, url, reply);
+	return 0;
 }
 
 /* Nobody has it; name those who did not answer. */
@@ -127,54 +123,81 @@ find_none(struct paglets_client *c, const struct pg_many *m,
 	return -1;
 }
 
-/* On all hosts that the entry host knows, but not on itself. */
+/* Ask all hosts that the entry host knows, but not itself. */
+static int
+find_ask(struct paglets_client *c, struct pg_many *m, struct pg_str path)
+{
+	size_t i;
+
+	if (pg_many_known(m) < 0)
+		return -1;
+	for (i = 0; i < m->n; i++)
+		if (pg_str_eq(m->rows[i].url, c->entry))
+			pg_fail(&m->rows[i].err, PG_E_INVALID_AGENT, "no");
+	return pg_many_ask(m, path, PG_MIN(c->timeout, PG_FIND_TIME));
+}
+
+/* The entry host has it cut short, or not at all. Others may have this very
+ * id: then that is meant, whatever else begins so. */
+static int
+find_elsewhere(struct paglets_client *c, const struct find *here,
+    struct pg_found *out)
+{
+	struct pg_many m = { .c = c };
+	struct find there = { .id = here->id };
+	size_t i;
+	int rc;
+
+	if (find_ask(c, &m, here->n == 0 ? PG_STR("/agents?state=all") :
+	    pg_arena_printf(&c->arena, "/agents/%.*s",
+	    PG_STR_ARG(here->id))) < 0)
+		return -1;
+	for (i = 0; i < m.n; i++)
+		find_scan(&there, m.rows[i].url, m.rows[i].reply);
+	if (here->n > 0 && !there.exact)
+		return find_decide(c, here, out);
+	rc = find_decide(c, &there, out);
+	return rc == 0 ? find_none(c, &m, here->id) : rc;
+}
+
 static int
 find_anywhere(struct paglets_client *c, struct pg_str id,
     struct pg_found *out)
 {
-	struct paglets_future *mark = c->kept;
-	struct pg_many m = { .c = c };
-	struct find f = { .id = id };
-	size_t i;
-	int rc = -1;
+	struct find here = { .id = id };
 
-	if (pg_many_known(&m) < 0)
-		goto out;
-	for (i = 0; i < m.n; i++)
-		if (pg_str_eq(m.rows[i].url, c->entry))
-			pg_fail(&m.rows[i].err, PG_E_INVALID_AGENT, "no");
-	if (pg_many_ask(&m, PG_STR("/agents?state=all"), PG_MIN(c->timeout,
-	    PG_FIND_TIME)) < 0)
-		goto out;
-	for (i = 0; i < m.n; i++)
-		find_scan(&f, m.rows[i].url, m.rows[i].reply);
+	if (pg_entry_find(c) < 0 || find_at(c, c->entry, &here) < 0)
+		return -1;
+	if (here.exact)
+		return find_decide(c, &here, out);
+	return find_elsewhere(c, &here, out);
+}
+
+static int
+find_there(struct paglets_client *c, struct pg_str url, struct pg_str id,
+    struct pg_found *out)
+{
+	struct find f = { .id = id };
+	int rc;
+
+	if (find_at(c, url, &f) < 0)
+		return -1;
 	rc = find_decide(c, &f, out);
-	if (rc == 0)
-		rc = find_none(c, &m, id);
-out:
-	pg_session_forget(c, mark);
-	return rc;
+	return rc != 0 ? rc : pg_fail(&c->err, PG_E_INVALID_AGENT, "%.*s: no "
+	    "agent '%.*s' there; `paglets agents -a HOST` lists those it "
+	    "has", PG_STR_ARG(url), PG_STR_ARG(id));
 }
 
 PG_FN int
 pg_find(struct paglets_client *c, struct pg_str url, struct pg_str id,
     struct pg_found *out)
 {
-	bool anywhere = url.n == 0;
-	int rc;
+	struct paglets_future *mark = c->kept;
+	int rc = url.n == 0 ? find_anywhere(c, id, out) :
+	    find_there(c, url, id, out);
 
-	if (anywhere) {
-		if (pg_entry_find(c) < 0)
-			return -1;
-		url = c->entry;
-	}
-	rc = find_at(c, url, id, out);
-	if (rc == 0 && anywhere)
-		rc = find_anywhere(c, id, out);
-	else if (rc == 0)
-		rc = pg_fail(&c->err, PG_E_INVALID_AGENT, "%.*s: no agent "
-		    "'%.*s' there; `paglets agents -a HOST` lists those it "
-		    "has", PG_STR_ARG(url), PG_STR_ARG(id));
+	/* What was found has been copied. */
+	pg_session_forget(c, mark);
 	return rc < 0 ? -1 : 0;
 }
 

@@ -15,8 +15,9 @@ struct pg_found {
 };
 
 /* The agent whose id is or begins with id. url: on that host alone; empty:
- * on the entry host, else on those that it knows. PG_E_INVALID_AGENT for
- * none, PG_E_USAGE for several. An id that is equal wins over longer ones. */
+ * on the entry host and those that it knows. An id that is equal wins over
+ * longer ones, wherever it is; of longer ones, those of the entry host come
+ * first. PG_E_INVALID_AGENT for none, PG_E_USAGE for several. */
 PG_FN int pg_find(struct paglets_client *c, struct pg_str url,
     struct pg_str id, struct pg_found *out);
 

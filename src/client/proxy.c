@@ -189,19 +189,24 @@ proxy_start(struct paglets_proxy *p, const char *method, const char *tail,
 	return f;
 }
 
-/* Look for the agent that p means. -1: there is none; of two reasons the one
- * that says where it went is the better one. */
+/* Look for the agent that p means. -1: there is none. If the host has said
+ * where it went, that is the better reason, and no other is meant. */
 static int
 proxy_search(struct paglets_proxy *p, struct pg_found *found)
 {
 	struct paglets_client *c = p->client;
 	struct pg_err said = c->err;
+	bool moved = strstr(said.msg, "has moved") != NULL;
 
-	if (pg_find(c, p->anywhere ? PG_STR_NULL : p->url, p->id, found) == 0)
+	if (pg_find(c, p->anywhere ? PG_STR_NULL : p->url, p->id, found) <
+	    0) {
+		if (moved && c->err.code == PG_E_INVALID_AGENT)
+			c->err = said;
+		return -1;
+	}
+	if (!moved || pg_str_eq(found->id, p->id))
 		return 0;
-	if (c->err.code == PG_E_INVALID_AGENT &&
-	    strstr(said.msg, "has moved") != NULL)
-		c->err = said;
+	c->err = said;
 	return -1;
 }
 

@@ -11,9 +11,10 @@
 #include "../os/proc.h"
 #include "../os/rand.h"
 #include "event.h"
+#include "hostref.h"
 
 #define PG_HOST_NAME_MAX 200     /* bytes */
-#define PG_HOST_LISTS_MAX 256    /* peers, tags, properties, each */
+#define PG_HOST_LISTS_MAX 256    /* peers given, as URLs and as names */
 /* Addresses given by --bind-public; with two more and, while one is being
  * replaced, a third, they are what a server listens at. */
 #define PG_BIND_MAX (PG_SERVER_LISTEN_MAX - 3)
@@ -81,9 +82,10 @@ struct pg_host_config {
 	size_t npeers;
 	struct pg_str dns[PG_HOST_LISTS_MAX]; /* NAME[:PORT]: peers as well */
 	size_t ndns;
-	struct pg_str tags[PG_HOST_LISTS_MAX];
+	struct pg_str tags[PG_HOSTREF_TAGS_MAX];
 	size_t ntags;
-	struct { struct pg_str key, value; } properties[PG_HOST_LISTS_MAX];
+	struct { struct pg_str key, value; }
+	    properties[PG_HOSTREF_PROPERTIES_MAX];
 	size_t nproperties;
 	bool mesh;                /* gossip with peers */
 	bool multicast;           /* beacons */

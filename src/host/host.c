@@ -353,8 +353,18 @@ host_on_signal(void *arg, int sig)
 	struct pg_host *h = arg;
 
 	pg_log(PG_LOG_INFO, "host: %s: stopping on %s", h->name.p,
-	    sig == SIGINT ? "SIGINT" : "SIGTERM");
+	    sig == SIGINT ? "SIGINT" : sig == SIGHUP ? "SIGHUP" : "SIGTERM");
 	pg_host_stop(h);
+}
+
+/* Whoever started us may have seen to it that we outlive the terminal
+ * (nohup). */
+static bool
+host_outlives_terminal(void)
+{
+	struct sigaction sa;
+
+	return sigaction(SIGHUP, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
 }
 
 PG_FN int
@@ -362,7 +372,8 @@ pg_host_serve(const struct pg_host_config *cfg,
     void (*on_ready)(void *arg, struct pg_str name, struct pg_str url),
     void *arg, struct pg_err *e)
 {
-	static const int signals[] = { SIGINT, SIGTERM };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	size_t n = PG_COUNT(signals) - host_outlives_terminal();
 	struct pg_host *h;
 	int rc;
 
@@ -370,8 +381,7 @@ pg_host_serve(const struct pg_host_config *cfg,
 	h = pg_host_new(cfg, e);
 	if (h == NULL)
 		return -1;
-	rc = pg_loop_signals(h->loop, signals, PG_COUNT(signals),
-	    host_on_signal, h, e);
+	rc = pg_loop_signals(h->loop, signals, n, host_on_signal, h, e);
 	if (rc == 0) {
 		pg_log(PG_LOG_INFO, "host: %s listens on %s", h->name.p,
 		    h->address.p);

@@ -21,8 +21,8 @@ PG_FN void pg_host_free(struct pg_host *h);
 /* Stop taking requests, end all agents; the loop stops when that is done. */
 PG_FN void pg_host_stop(struct pg_host *h);
 
-/* Run a host until SIGINT or SIGTERM. on_ready is called once it answers. 0,
- * or -1 when it could not start. */
+/* Run a host until SIGINT, SIGTERM or, unless that is ignored, SIGHUP.
+ * on_ready is called once it answers. 0, or -1 when it could not start. */
 PG_FN int pg_host_serve(const struct pg_host_config *cfg,
     void (*on_ready)(void *arg, struct pg_str name, struct pg_str url),
     void *arg, struct pg_err *e);

@@ -69,6 +69,18 @@ ticket_capabilities(const struct pg_value *list, struct pg_err *e)
 	return 0;
 }
 
+/* Inside, an empty destination is the own host: nobody says so by a variable
+ * that is not set. */
+static int
+ticket_place(const struct pg_value *d, const char *key, struct pg_str *out,
+    struct pg_err *e)
+{
+	if (pg_field_str(d, key, out, e) < 0)
+		return -1;
+	return out->n > 0 ? 0 : pg_fail(e, PG_E_HOST, "Host URL cannot be "
+	    "empty");
+}
+
 PG_FN int
 pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
     struct pg_err *e)
@@ -79,7 +91,7 @@ pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
 		return pg_fail(e, PG_E_HOST, "field 'ticket' must be dict, "
 		    "got %s", pg_value_type_name(record));
 	pg_ticket_init(t, PG_STR_NULL);
-	if (pg_field_str(record, "destination", &t->destination, e) < 0 ||
+	if (ticket_place(record, "destination", &t->destination, e) < 0 ||
 	    ticket_seconds(record, "timeout", PG_TICKET_TIMEOUT_MAX,
 	    &t->timeout, e) < 0 ||
 	    ticket_seconds(record, "retry_interval", PG_TICKET_INTERVAL_MAX,
@@ -116,7 +128,7 @@ pg_ticket_read_order(const struct pg_value *body, enum pg_ticket_form form,
 	if (form == PG_TICKET_OPTIONAL) {
 		if (pg_field_str_opt(body, "target", &target, e) < 0)
 			return -1;
-	} else if (pg_field_str(body, "target", &target, e) < 0) {
+	} else if (ticket_place(body, "target", &target, e) < 0) {
 		return -1;
 	}
 	pg_ticket_init(t, target);

@@ -33,10 +33,11 @@ PG_FN int pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
 /* What the body of a dispatch, clone or retract may say. */
 enum pg_ticket_form {
 	PG_TICKET_EITHER,   /* dispatch: {ticket} before {target} */
-	PG_TICKET_OPTIONAL, /* clone: the same, or neither: destination empty */
+	PG_TICKET_OPTIONAL, /* clone: the same, or neither, or an empty
+	                     * target: destination empty */
 	PG_TICKET_PLAIN     /* retract: {target} alone */
 };
-/* PG_E_HOST naming the field. */
+/* PG_E_HOST naming the field; an empty place is no place. */
 PG_FN int pg_ticket_read_order(const struct pg_value *body,
     enum pg_ticket_form form, struct pg_ticket *t, struct pg_err *e);
 /* The record with the destination resolved, as it travels in metadata. */

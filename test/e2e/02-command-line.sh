@@ -155,10 +155,55 @@ for n in 1023 1024; do
 	stop far
 done
 
-# Help goes to stdout, is asked for and is no failure.
-for c in '' serve call create agents info state dispatch clone retract \
-	dispose health hosts events classes version; do
+# What is not written is told; so is what cannot be read.
+"$PAGLETS" agents >/dev/full 2>"$work/p.err"
+is "a full disk: exit code" 1 $?
+like "a full disk" '*standard output: No space*' "$(<"$work/p.err")"
+"$PAGLETS" agents >&- 2>"$work/p.err"
+is "stdout closed: exit code" 1 $?
+like "stdout closed" '*standard output*' "$(<"$work/p.err")"
+"$PAGLETS" call "$second" echo - <&- >"$work/p.out" 2>"$work/p.err"
+is "stdin closed: exit code" 1 $?
+like "stdin closed" '*standard input*' "$(<"$work/p.err")"
+exits 2 call "$second" $'p\xffng'
+like "a kind that is no text" '*no UTF-8*' "$err"
+exits 2 call "$second" echo x:=
+like "which argument" '*x: *no JSON*' "$err"
+PAGLETS_TIMEOUT=soon exits 2 health
+like "a variable is named" '*PAGLETS_TIMEOUT: *soon*' "$err"
+PAGLETS_TIMEOUT=100ms exits 6 call "$second" sleep seconds:=5
+
+# Help goes to stdout, is asked for and is no failure; lines of 80 at most.
+exits 0 help
+commands=$(sed -n 's/^  \([a-z-]*\)  .*/\1/p' "$work/p.out")
+[ "$(wc -w <<<"$commands")" -ge 24 ] || bad "commands: $commands"
+while read -r c; do
 	exits 0 $c --help
 	like "help of '$c'" 'usage: paglets*' "$out"
-done
+	is "help of '$c': long lines" 0 "$(grep -c '.\{81\}' "$work/p.out")"
+done <<<"$commands
+artifacts put
+artifacts get
+artifacts list
+artifacts info
+artifacts rm"
+
+# The shell completes what there is.
+exits 2 completion nosh
+source <("$PAGLETS" completion bash)
+completes() {
+	local expected=$1
+	shift
+	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+	_paglets
+	is "completion of $*" "$expected" "${COMPREPLY[*]}"
+}
+completes "$(echo $commands)" paglets ""
+completes deactivate paglets de
+completes artifacts paglets help art
+completes "put get list info rm" paglets artifacts ""
+completes --expires paglets artifacts put file --ex
+completes --durability paglets serve --du
+completes "" paglets serve --durability ""
+completes --oneway paglets call kim get --on
 finish

@@ -94,4 +94,10 @@ for options in "--host 0.0.0.0" "--host ::" "--public-url http://example.org"; d
 done
 # The key does not come from the command line.
 exits 2 serve --port 0 --api-key secret
+# A short key is warned of: PG_KEY_WEAK.
+for n in 15 16 17; do
+	PAGLETS_API_KEY=$(printf %0${n}d 0) host weak$n --state-dir none
+	is "a key of $n bytes" $((n < 16)) \
+		"$(grep -c 'can be guessed' "$work/weak$n.err")"
+done
 finish

@@ -35,6 +35,11 @@ exits 1 dispatch stays "http://127.0.0.1:0"
 exits 1 dispatch stays "${url[alpha]}" --expect-version other
 like "another version" "*expected 'other'*" "$err"
 exits 1 dispatch stays "${url[alpha]}" --require fly,swim
+exits 1 dispatch stays "${url[alpha]}" $(printf -- '--require c%d ' {1..63})
+like "63 requirements" '*missing capabilities: c1, c2*' "$err"
+exits 1 dispatch stays "${url[alpha]}" $(printf -- '--require c%d ' {1..64})
+exits 2 dispatch stays "${url[alpha]}" $(printf -- '--require c%d ' {1..65})
+like "65 requirements" '*--require: over 64*' "$err"
 unmoved "requirements"
 
 # A server that takes the connection and says nothing.

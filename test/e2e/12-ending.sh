@@ -29,7 +29,7 @@ all_gone() {
 }
 
 # Told to stop, an idle host is gone at once; with exit code 0.
-for signal in TERM INT; do
+for signal in TERM INT HUP; do
 	host quick
 	p create $counter --entry "${url[quick]}" --id only
 	agents=$(children "${pid[quick]}")
@@ -38,6 +38,15 @@ for signal in TERM INT; do
 	below "$signal, idle: quick" 2800 $ms
 	eventually "$signal, idle: nobody is left" all_gone
 done
+
+# Unless it is to outlive its terminal.
+trap '' HUP
+host nohup
+trap - HUP
+kill -HUP "${pid[nohup]}"
+exits 0 health --entry "${url[nohup]}"
+stop nohup TERM
+is "nohup: exit code" 0 $code
 
 # Busy ones are given a moment, and then not asked any more.
 crowd term

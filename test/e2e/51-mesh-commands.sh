@@ -74,6 +74,17 @@ exits 2 info 'pick*'
 exits 0 create $counter --id picked3 --on alpha
 exits 0 info pick --json
 is "the entry host comes first" picked3 "$(pick agent_id)"
+exits 0 info picked --json
+is "but not with one that only begins so" "${url[gamma]}" "$(pick address)"
+exits 0 create $counter --id roams --on alpha
+exits 0 create $counter --id roamss --on alpha
+exits 0 dispatch roams beta
+exits 3 dispose alpha/roams
+like "nor is another meant where it has left" "*moved to*${url[beta]}*" "$err"
+exits 0 retract roams
+is "nor fetched" "${url[alpha]}/agents/roams" "$out"
+exits 0 dispose roams
+exits 0 dispose roamss
 exits 0 dispose picked3
 exits 0 retract beside
 is "fetched" "${url[alpha]}/agents/beside" "$out"

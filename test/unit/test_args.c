@@ -398,7 +398,7 @@ the_longest_word_is_compared(void **state)
 static const struct pg_option own[] = {
 	{ "all", 'a', NULL, NULL, "flag" },
 	{ "limit", 'n', "N", "TEST_ARGS_LIMIT", "number" },
-	{ "tag", 0, "TAG", NULL, "a list, each of whose members stands after "
+	{ "tag", 0, "TAG", "TEST_ARGS_TAG", "a list, each of whose members stands after "
 	    "an option" },
 	{ "rather-long-option", 0, "VALUE", "TEST_ARGS_ENVIRONMENT", "it takes "
 	    "the place to the end of" },
@@ -473,9 +473,45 @@ options_come_from_the_environment(void **state)
 	setenv("TEST_ARGS_LIMIT", "8", 1);
 	assert_true(same(pg_args_get(&args, "limit"), "8"));
 	assert_false(pg_args_has(&args, "limit"));
+	/* Who is at fault is named. */
+	setenv("TEST_ARGS_LIMIT", "x", 1);
+	assert_int_equal(pg_args_int(&args, "limit", 0, 9, &n, &e), -1);
+	assert_string_equal(e.msg, "TEST_ARGS_LIMIT: 'x' is no number from 0 "
+	    "to 9");
 	assert_int_equal(READ("w", "--limit", "5"), 0);
 	assert_true(same(pg_args_get(&args, "limit"), "5"));
 	unsetenv("TEST_ARGS_LIMIT");
+	pg_arena_fini(&a);
+}
+
+static void
+lists_come_from_the_environment(void **state)
+{
+	static const char *const words[] = { "x", "y,z", "=" };
+	struct pg_arena a = { 0 };
+	struct pg_args args;
+	struct pg_err e = { 0 };
+	struct pg_str s;
+	size_t at = 0, i;
+
+	(void)state;
+	assert_int_equal(READ("w", "-a"), 0);
+	setenv("TEST_ARGS_TAG", " x  y,z\t\n= ", 1);
+	for (i = 0; i < PG_COUNT(words); i++)
+		assert_true(pg_args_next(&args, "tag", &at, &s) &&
+		    same(s, words[i]));
+	assert_false(pg_args_next(&args, "tag", &at, &s));
+	assert_false(pg_args_next(&args, "tag", &at, &s));
+	setenv("TEST_ARGS_TAG", " ", 1);
+	at = 0;
+	assert_false(pg_args_next(&args, "tag", &at, &s));
+	/* It counts only if the option is not given, be it empty. */
+	at = 0;
+	setenv("TEST_ARGS_TAG", "x", 1);
+	assert_int_equal(READ("w", "--tag="), 0);
+	assert_true(pg_args_next(&args, "tag", &at, &s) && same(s, ""));
+	assert_false(pg_args_next(&args, "tag", &at, &s));
+	unsetenv("TEST_ARGS_TAG");
 	pg_arena_fini(&a);
 }
 
@@ -530,6 +566,7 @@ help_is_made_of_the_tables(void **state)
 	    "  -n, --limit N             number [TEST_ARGS_LIMIT]\n"
 	    "  --tag TAG                 a list, each of whose members stands "
 	    "after an option\n"
+	    "                            [TEST_ARGS_TAG]\n"
 	    "  --rather-long-option VALUE\n"
 	    "                            it takes the place to the end of\n"
 	    "                            [TEST_ARGS_ENVIRONMENT]\n"
@@ -557,6 +594,7 @@ main(void)
 		cmocka_unit_test(the_longest_word_is_compared),
 		cmocka_unit_test(options_stand_anywhere),
 		cmocka_unit_test(options_come_from_the_environment),
+		cmocka_unit_test(lists_come_from_the_environment),
 		cmocka_unit_test(bad_options_are_named),
 		cmocka_unit_test(help_is_made_of_the_tables),
 	};

@@ -22,6 +22,8 @@
 
 #define ABSENT "{\"error_type\": \"InvalidAgentError\", "              \
 	"\"error\": \"No paglet there\"}"
+#define MOVED "{\"error_type\": \"InvalidAgentError\", "               \
+	"\"error\": \"No paglet there; it has moved to http://x:1\"}"
 #define HOST(name, url, more)                                           \
 	"{\"name\": \"" name "\", \"url\": \"" url "\"" more "}"
 
@@ -38,9 +40,16 @@ static const struct world_page pages[] = {
 	    "[{\"agent_id\": \"lou\"}, {\"agent_id\": \"max1\"}, "
 	    "{\"agent_id\": \"kim2\"}]}" },
 	{ G "/agents?state=all", 200, "{\"agents\": "
-	    "[{\"agent_id\": \"louis\"}, {\"agent_id\": \"max2\"}]}" },
+	    "[{\"agent_id\": \"louis\"}, {\"agent_id\": \"max2\"}, "
+	    "{\"agent_id\": \"kimon\"}]}" },
+	{ G "/agents/kimon", 200, "{\"agent_id\": \"kimon\"}" },
+	{ F "/agents/kim", 404, ABSENT },
+	{ G "/agents/kim", 404, ABSENT },
+	{ F "/agents/ki", 404, ABSENT },
+	{ G "/agents/ki", 404, ABSENT },
 	{ E "/agents/kimo/", 404, ABSENT },
 	{ E "/agents/kimono/messages", 200, "{\"result\": \"here\"}" },
+	{ E "/agents/kimon", 404, MOVED },
 	{ E "/agents/lou", 404, ABSENT },
 	{ F "/agents/lou/messages", 200, "{\"result\": \"there\"}" },
 	{ F "/agents/lou/dispatch", 200, "{\"proxy\": {\"host_url\": \"" G
@@ -151,9 +160,10 @@ agents_are_found(void **state)
 	(void)state;
 	finds(NULL, "kim", E, "kim", NULL, NULL);
 	finds(NULL, "kimo", E, "kimono", NULL, NULL);
+	/* One has this very id: whatever begins so at the entry host. */
+	finds(NULL, "kimon", G, "kimon", NULL, NULL);
 	finds(NULL, "lou", F, "lou", NULL, NULL);
 	finds(NULL, "loui", G, "louis", NULL, NULL);
-	/* The entry host has one: others are not asked. */
 	finds(NULL, "kim2", F, "kim2", NULL, NULL);
 	finds(NULL, "ki", NULL, NULL, "usage", E "/agents/kim, " E
 	    "/agents/kimono");
@@ -175,7 +185,8 @@ finds_several(size_t n, const char *says)
 {
 	struct pg_buf b = PG_BUF_INIT(0);
 	struct world_page several[] = {
-		{ E "/agents?state=all", 200, NULL }, { NULL, 0, NULL } };
+		{ E "/agents?state=all", 200, NULL },
+		{ E "/hosts", 200, "{\"hosts\": []}" }, { NULL, 0, NULL } };
 	struct paglets_client *c = begin();
 	size_t i;
 
@@ -276,6 +287,12 @@ proxies_find_their_agent(void **state)
 	assert_non_null(strstr(paglets_client_error(c), "no address"));
 	paglets_proxy_free(p);
 	assert_null(paglets_proxy_find(c, "f/"));
+	/* It says where it went: no other agent is meant. */
+	p = paglets_proxy_find(c, "e/kimon");
+	assert_int_equal(paglets_proxy_dispose(p, false), -1);
+	assert_non_null(strstr(paglets_client_error(c), "http://x:1"));
+	assert_int_equal(world_asked(E "/agents/kimono/dispose", false), 0);
+	paglets_proxy_free(p);
 	/* An id that is given as such is not looked for. */
 	p = paglets_proxy_new(c, NULL, "lou");
 	assert_int_equal(paglets_proxy_is_valid(p), 0);

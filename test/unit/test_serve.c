@@ -120,18 +120,22 @@ many(const char *option, const char *value, size_t n)
 static void
 lists_have_a_length(void **state)
 {
-	static const struct { const char *option, *value; } rows[] = {
-		{ "peer", "http://peer:1/" }, { "tag", "t" },
-		{ "property", "k=" }, { "peer", "dns:name" },
+	static const struct {
+		const char *option, *value;
+		size_t max;
+	} rows[] = {
+		{ "peer", "http://peer:1/", PG_HOST_LISTS_MAX },
+		{ "tag", "t", PG_HOSTREF_TAGS_MAX },
+		{ "property", "k=", PG_HOSTREF_PROPERTIES_MAX },
+		{ "peer", "dns:name", PG_HOST_LISTS_MAX },
 	};
 	size_t i, n;
 
 	(void)state;
 	for (i = 0; i < PG_COUNT(rows); i++)
-		for (n = PG_HOST_LISTS_MAX - 1; n <= PG_HOST_LISTS_MAX + 1;
-		    n++) {
+		for (n = rows[i].max - 1; n <= rows[i].max + 1; n++) {
 			many(rows[i].option, rows[i].value, n);
-			if (n > PG_HOST_LISTS_MAX) {
+			if (n > rows[i].max) {
 				assert_false(serves());
 				assert_int_equal(last.code, PG_E_USAGE);
 				continue;
@@ -146,19 +150,55 @@ lists_have_a_length(void **state)
 static void
 tags_with_commas_count_each(void **state)
 {
-	char text[8 + 2 * (PG_HOST_LISTS_MAX + 1)] = "--tag=";
+	char text[8 + 2 * (PG_HOSTREF_TAGS_MAX + 1)] = "--tag=";
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < PG_HOST_LISTS_MAX; i++)
+	for (i = 0; i < PG_HOSTREF_TAGS_MAX; i++)
 		memcpy(text + 6 + 2 * i, "t,", 3);
 	word(text);
 	assert_true(serves());
-	assert_int_equal(seen.ntags, PG_HOST_LISTS_MAX);
+	assert_int_equal(seen.ntags, PG_HOSTREF_TAGS_MAX);
 	memcpy(text + 6 + 2 * i, "t", 2);
 	word(text);
 	assert_false(serves());
 	assert_int_equal(last.code, PG_E_USAGE);
+}
+
+/* An option with so many bytes of a tag, a key or a value. */
+static void
+text_of(const char *option, size_t n, const char *end)
+{
+	char text[PG_HOSTREF_PROPERTY_MAX + 40];
+
+	snprintf(text, sizeof(text), "--%s=%0*d%s", option, (int)n, 0, end);
+	word(text);
+}
+
+static void
+texts_are_what_peers_take(void **state)
+{
+	static const char *const odd[] = { "--tag=a\xff", "--tag=ok,\xed\xa0"
+		"\x80", "--property=k\xff=v", "--property=k=\xc3" };
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < PG_COUNT(odd); i++) {
+		word(odd[i]);
+		assert_false(serves());
+		assert_int_equal(last.code, PG_E_USAGE);
+	}
+	for (n = PG_HOSTREF_TAG_MAX - 1; n <= PG_HOSTREF_TAG_MAX + 1; n++) {
+		text_of("tag", n, "");
+		assert_int_equal(serves(), n <= PG_HOSTREF_TAG_MAX);
+	}
+	for (n = PG_HOSTREF_PROPERTY_MAX - 1; n <= PG_HOSTREF_PROPERTY_MAX + 1;
+	    n++) {
+		text_of("property", n, "=");
+		assert_int_equal(serves(), n <= PG_HOSTREF_PROPERTY_MAX);
+		text_of("property=k", n, "");
+		assert_int_equal(serves(), n <= PG_HOSTREF_PROPERTY_MAX);
+	}
 }
 
 static void
@@ -281,6 +321,41 @@ finds_peers_unless_told_not_to(void **state)
 	assert_true(seen.multicast);
 }
 
+/* What is not given comes from there, and is blamed on it. */
+static void
+variables_stand_for_options(void **state)
+{
+	(void)state;
+	setenv("PAGLETS_MESH", "no", 1);
+	setenv("PAGLETS_MESH_MULTICAST", "0", 1);
+	setenv("PAGLETS_MESH_LAN_DISCOVERY", "yes", 1);
+	setenv("PAGLETS_PEER", "http://a:1 dns:b", 1);
+	setenv("PAGLETS_TAG", "x y,z", 1);
+	assert_true(serves());
+	assert_false(seen.mesh || seen.multicast);
+	assert_true(seen.lan);
+	assert_int_equal(seen.npeers, 1);
+	assert_int_equal(seen.ndns, 1);
+	assert_int_equal(seen.ntags, 3);
+	word("--mesh");
+	word("--peer=http://c:1");
+	assert_true(serves());
+	assert_true(seen.mesh && !seen.multicast);
+	assert_int_equal(seen.npeers + seen.ndns, 1);
+	setenv("PAGLETS_PEER", "http://a:1 ftp://b", 1);
+	assert_false(serves());
+	assert_int_equal(last.code, PG_E_USAGE);
+	assert_true(pg_str_starts(pg_str(last.msg), PG_STR("PAGLETS_PEER: ")));
+	word("--peer=ftp://b");
+	assert_false(serves());
+	assert_true(pg_str_starts(pg_str(last.msg), PG_STR("--peer: ")));
+	unsetenv("PAGLETS_MESH");
+	unsetenv("PAGLETS_MESH_MULTICAST");
+	unsetenv("PAGLETS_MESH_LAN_DISCOVERY");
+	unsetenv("PAGLETS_PEER");
+	unsetenv("PAGLETS_TAG");
+}
+
 static void
 who_can_be_reached_has_a_key(void **state)
 {
@@ -362,11 +437,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(lists_have_a_length),
 		T(tags_with_commas_count_each),
+		T(texts_are_what_peers_take),
 		T(public_addresses_have_a_number),
 		T(addresses_are_taken_as_they_are_written),
 		T(refuses_what_is_wrong),
 		T(peers_are_urls_or_names),
 		T(finds_peers_unless_told_not_to),
+		T(variables_stand_for_options),
 		T(who_can_be_reached_has_a_key), T(hosts_behind_a_hub),
 		T(hubs_have_limits),
 	};

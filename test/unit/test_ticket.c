@@ -126,6 +126,7 @@ refuses_what_is_malformed(void **state)
 		{ "null", "ticket" },
 		{ "{}", "destination" },
 		{ "{\"destination\": 1}", "destination" },
+		{ "{\"destination\": \"\"}", "cannot be empty" },
 		{ "{\"destination\": \"b\", \"timeout\": \"1\"}", "timeout" },
 		{ "{\"destination\": \"b\", \"retries\": 1.5}", "retries" },
 		{ "{\"destination\": \"b\", \"retry_interval\": true}",
@@ -151,6 +152,43 @@ refuses_what_is_malformed(void **state)
 		assert_int_equal(e.code, PG_E_HOST);
 		assert_non_null(strstr(e.msg, rows[i].names));
 	}
+}
+
+/* An order of that form; destination NULL: it is refused, and error says why. */
+static void
+reads_order(const char *in, enum pg_ticket_form form, const char *destination,
+    const char *error)
+{
+	struct pg_err e = { 0 };
+	struct pg_ticket t;
+	int rc = pg_ticket_read_order(read_json(in), form, &t, &e);
+
+	assert_int_equal(rc, destination != NULL ? 0 : -1);
+	if (destination != NULL)
+		assert_true(pg_str_eqz(t.destination, destination));
+	else if (e.code != PG_E_HOST || strstr(e.msg, error) == NULL)
+		fail_msg("%s: %s", in, e.msg);
+}
+
+static void
+orders_say_where_to(void **state)
+{
+	const char *ticket = "{\"ticket\": {\"destination\": \"b\"}, "
+	    "\"target\": \"c\"}";
+
+	(void)state;
+	reads_order(ticket, PG_TICKET_EITHER, "b", NULL);
+	reads_order(ticket, PG_TICKET_OPTIONAL, "b", NULL);
+	reads_order(ticket, PG_TICKET_PLAIN, "c", NULL);
+	reads_order("{}", PG_TICKET_EITHER, NULL, "'target'");
+	reads_order("{}", PG_TICKET_OPTIONAL, "", NULL);
+	reads_order("{}", PG_TICKET_PLAIN, NULL, "'target'");
+	reads_order("{\"target\": \"\"}", PG_TICKET_EITHER, NULL, "empty");
+	reads_order("{\"target\": \"\"}", PG_TICKET_OPTIONAL, "", NULL);
+	reads_order("{\"target\": \"\"}", PG_TICKET_PLAIN, NULL, "empty");
+	reads_order("{\"ticket\": {\"destination\": \"\"}}",
+	    PG_TICKET_OPTIONAL, NULL, "empty");
+	reads_order("{\"target\": 5}", PG_TICKET_OPTIONAL, NULL, "'target'");
 }
 
 static void
@@ -198,6 +236,7 @@ main(void)
 		T(all_fields_travel),
 		T(numbers_are_clamped),
 		T(refuses_what_is_malformed),
+		T(orders_say_where_to),
 		T(checks_the_target),
 	};
 #undef T
