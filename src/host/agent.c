@@ -324,7 +324,7 @@ pg_agent_take_mailbox(struct pg_agent *a)
 
 	while ((*end = pg_mailbox_take(&a->box)) != NULL)
 		end = &(*end)->next;
-	*end = pg_dedupe_leave(a->window);
+	*end = pg_dedupe_leave_waiting(a->window);
 	return first;
 }
 

@@ -126,9 +126,10 @@ struct pg_agent {
 	/* Inactive ones, see inactive.h. */
 	struct pg_policy policy;
 	int64_t deactivated_at; /* wall clock */
-	/* Messages kept for it have numbers from kept_first to below
-	 * kept_next; some of them may be delivered already. */
+	/* Messages kept for it, of which there are so many, have numbers from
+	 * kept_first to below kept_next. */
 	uint64_t kept_first, kept_next;
+	size_t nkept;
 	bool crash_untold; /* until nobody has it in hand */
 	bool by_move; /* its being here is on disk whatever the durability */
 	size_t kept_bytes; /* of the messages kept for it */

@@ -438,17 +438,32 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 
 /* ---- Messages kept ------------------------------------------------------------------ */
 
+/* Its record, with what it is known by when it is sent again: that depends on
+ * more than the message says. */
+static int
+durable_put_message(struct durable_op *op, const struct pg_msg *m,
+    const char *id, struct pg_arena *arena, struct pg_err *e)
+{
+	struct pg_value *record;
+
+	if (pg_pickle_read_value(m->body, arena, 0, &record, e) < 0)
+		return -1;
+	if (m->once.n > 0)
+		pg_put_str(arena, record, "once", m->once);
+	return durable_put(op, "queue", pg_str(id), record, e);
+}
+
 PG_FN void
 pg_durable_queue(struct pg_agent *a, struct pg_msg *m, pg_durable_done *done,
     void *arg)
 {
 	struct durable_op *op;
 	struct pg_arena arena = { 0 };
-	struct pg_value *record;
 	char id[DURABLE_KEY];
 	struct pg_err err = { 0 };
 
 	m->kept = ++a->kept_next;
+	a->nkept++;
 	if (a->host->store == NULL) {
 		done(arg, NULL);
 		return;
@@ -459,13 +474,22 @@ pg_durable_queue(struct pg_agent *a, struct pg_msg *m, pg_durable_done *done,
 	if (a->going)
 		pg_fail(&err, PG_E_INVALID_AGENT, "No paglet '%.*s'",
 		    PG_STR_ARG(a->id));
-	if (a->going || pg_pickle_read_value(m->body, &arena, 0, &record,
-	    &err) < 0 || durable_put(op, "queue", pg_str(id), record,
-	    &err) < 0)
+	if (a->going || durable_put_message(op, m, id, &arena, &err) < 0)
 		durable_end(op, &err);
 	else
 		durable_commit(op);
 	pg_arena_fini(&arena);
+}
+
+PG_FN void
+pg_durable_unkept(struct pg_agent *a, uint64_t kept)
+{
+	a->nkept--;
+	if (kept - 1 == a->kept_first)
+		a->kept_first++;
+	/* Beyond numbers that never got to the disk there may be others. */
+	if (a->nkept == 0)
+		a->kept_first = a->kept_next;
 }
 
 PG_FN void
@@ -475,8 +499,7 @@ pg_durable_delivered(struct pg_agent *a, uint64_t kept)
 
 	if (kept == 0)
 		return;
-	if (kept - 1 == a->kept_first)
-		a->kept_first++;
+	pg_durable_unkept(a, kept);
 	if (a->host->store == NULL || a->going)
 		return;
 	op = durable_new(a->host, a, NULL, NULL);

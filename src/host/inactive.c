@@ -127,6 +127,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	struct pg_buf b = { 0 };
 
 	if (err != NULL) {
+		pg_durable_unkept(k->agent, m->kept);
 		pg_dedupe_drop(k->agent->window, m->once,
 		    &(struct pg_outcome){ .err = err });
 		pg_msg_fail(m, err);
@@ -169,11 +170,10 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 	struct inactive_keep *k;
 	struct pg_err err = { 0 };
 
-	if (a->kept_next - a->kept_first >= PG_MAILBOX_COUNT_MAX ||
+	if (a->nkept >= PG_MAILBOX_COUNT_MAX ||
 	    a->kept_bytes + m->body.n > PG_MAILBOX_BYTES_MAX) {
 		pg_fail(&err, PG_E_MAILBOX_FULL, "Paglet '%.*s' sleeps and "
-		    "%" PRIu64 " messages wait for it", PG_STR_ARG(a->id),
-		    a->kept_next - a->kept_first);
+		    "%zu messages wait for it", PG_STR_ARG(a->id), a->nkept);
 		inactive_refuse(a, m, &err);
 		return;
 	}
@@ -595,8 +595,9 @@ inactive_on_tick(struct pg_timer *t)
 
 	for (a = h->ninactive > 0 ? h->first : NULL; a != NULL; a = next) {
 		next = a->next;
+		/* What is no number never comes. */
 		if (a->phase != PG_AGENT_INACTIVE || !a->policy.has_at ||
-		    a->policy.at > now)
+		    !(a->policy.at <= now))
 			continue;
 		a->policy.has_at = false; /* once */
 		pg_activate(a, inactive_log_woken, h);

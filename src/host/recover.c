@@ -229,6 +229,7 @@ recover_second(struct pg_host *h, const struct pg_durable_record *r,
 	struct pg_str id = r->id;
 	struct pg_agent *a;
 	struct pg_msg *m;
+	size_t bytes;
 	uint64_t n;
 
 	if (pg_str_eqz(r->kind, "files"))
@@ -246,14 +247,21 @@ recover_second(struct pg_host *h, const struct pg_durable_record *r,
 	}
 	n = strtoull(slash + 1, NULL, 10);
 	m->kept = n + 1;
-	a->kept_bytes += m->body.n;
-	if (a->kept_next == 0)
+	bytes = m->body.n;
+	a->kept_bytes += bytes;
+	if (a->nkept++ == 0)
 		a->kept_first = n;
 	a->kept_first = PG_MIN(a->kept_first, n);
 	a->kept_next = PG_MAX(a->kept_next, n + 1);
+	m->once = pg_arena_str(&m->arena, pg_value_text(pg_value_get(r->value,
+	    "once"), PG_STR_NULL));
 	if (recover_enter(a, m)) {
 		*a->drain_end = m;
 		a->drain_end = &m->next;
+	} else {
+		/* Handled, but the host died before it could strike it off. */
+		a->kept_bytes -= bytes;
+		pg_durable_delivered(a, n + 1);
 	}
 	return 0;
 }

@@ -647,14 +647,48 @@ static void
 a_message_that_can_not_be_kept_is_told(void **state)
 {
 	struct pg_msg *m = pg_msg_new();
+	uint64_t kept;
 
 	(void)state;
 	m->body = PG_STR("no pickle");
 	pg_durable_queue(&agent, m, on_done, NULL);
 	assert_int_equal(ndone, 1);
 	assert_int_equal(last.code, PG_E_SERIAL);
-	pg_msg_end(m, &(struct pg_outcome){ 0 });
 	assert_records("");
+	/* Nor does it count, nor those behind it once they are delivered. */
+	kept = keep("one");
+	assert_int_equal(agent.nkept, 2);
+	pg_durable_delivered(&agent, kept);
+	pg_durable_unkept(&agent, m->kept);
+	assert_int_equal(agent.nkept, 0);
+	assert_int_equal(agent.kept_first, agent.kept_next);
+	pg_msg_end(m, &(struct pg_outcome){ 0 });
+	settle_and_restart();
+	assert_records("");
+}
+
+/* What it is known by is more than it says. */
+static void
+a_kept_message_is_known_again(void **state)
+{
+	struct pg_msg *m = pg_msg_new();
+	struct pg_buf b = PG_BUF_INIT(0), out = PG_BUF_INIT(0);
+	struct pg_err e = { 0 };
+
+	(void)state;
+	assert_int_equal(pg_wire_bare(&b, pg_value_dict(&arena), NULL), 0);
+	m->body = pg_buf_str(&b);
+	m->once = PG_STR("id#1a");
+	pg_durable_queue(&agent, m, on_done, NULL);
+	wait_done(1);
+	restart();
+	assert_int_equal(pg_store_get(host.store, PG_STR("queue/a-1/0"), &out,
+	    &e), 0);
+	pg_buf_putc(&out, '\0');
+	assert_string_equal(out.p, "{\"once\": \"id#1a\"}");
+	pg_msg_end(m, &(struct pg_outcome){ 0 });
+	pg_buf_fini(&b);
+	pg_buf_fini(&out);
 }
 
 /* ---- the rest --------------------------------------------------------- */
@@ -842,6 +876,7 @@ main(void)
 		T(what_is_gone_leaves_a_note),
 		T(messages_are_kept_until_delivered),
 		T(a_message_that_can_not_be_kept_is_told),
+		T(a_kept_message_is_known_again),
 		T(properties_have_names_of_a_length),
 		T(a_refusal_is_kept),
 		T(without_a_store_all_is_done_at_once),
