@@ -363,8 +363,9 @@ pg_recover_load(struct pg_host *h, struct pg_err *e)
 		h->damaged = true;
 		pg_host_event(h, "store-corrupt", NULL, NULL, NULL);
 	}
-	/* What belongs to nobody may be all that is left of somebody. */
-	if (!h->damaged)
+	/* What belongs to nobody may be all that is left of somebody, above
+	 * all beside an empty log. */
+	if (!h->damaged && pg_store_stats(h->store).records > 0)
 		pg_store_sweep(h->store, recover_keep_file, h);
 	return 0;
 }
