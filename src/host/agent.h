@@ -54,6 +54,31 @@ enum pg_wake {
 	PG_WAKE_SETTLE   /* it was leaving */
 };
 
+/* What whoever made it wants of a paglet after a crash. */
+enum pg_restart {
+	PG_RESTART_AS_CLASS, /* what its class says */
+	PG_RESTART_NEVER,
+	PG_RESTART_ON_CRASH
+};
+
+/* The word for it; NULL: there is none to be said. */
+static inline const char *
+pg_restart_word(enum pg_restart r)
+{
+	return r == PG_RESTART_AS_CLASS ? NULL : r == PG_RESTART_NEVER ?
+	    "never" : "on-crash";
+}
+
+/* What a word stands for; any other text says nothing. */
+static inline enum pg_restart
+pg_restart_read(struct pg_str word)
+{
+	if (pg_str_eqz(word, "on-crash"))
+		return PG_RESTART_ON_CRASH;
+	return pg_str_eqz(word, "never") ? PG_RESTART_NEVER :
+	    PG_RESTART_AS_CLASS;
+}
+
 /* What a paglet that sleeps wants (PROTOCOL section 4). */
 struct pg_policy {
 	bool on_message; /* a message wakes it */
@@ -134,7 +159,7 @@ struct pg_agent {
 	bool by_move; /* its being here is on disk whatever the durability */
 	size_t kept_bytes; /* of the messages kept for it */
 	bool going; /* its record is being removed for good */
-	bool restart;              /* after a crash, from its checkpoint */
+	enum pg_restart restart;   /* after a crash, from its checkpoint */
 	int64_t restarts[PG_RESTART_MAX]; /* when, see recover.c */
 	size_t nrestarts;
 	enum pg_wake wake;

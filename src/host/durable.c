@@ -184,8 +184,8 @@ durable_agent_value(const struct pg_agent *a, enum pg_durable_status status,
 	pg_put_strz(arena, d, "status", durable_words[status]);
 	pg_put_str(arena, d, "class_name", a->class_name);
 	pg_put_str(arena, d, "state_class_name", a->state_class);
-	if (a->restart)
-		pg_put_strz(arena, d, "restart", "on-crash");
+	if (a->restart != PG_RESTART_AS_CLASS)
+		pg_put_strz(arena, d, "restart", pg_restart_word(a->restart));
 	if (status == PG_DURABLE_INACTIVE) {
 		pg_put(arena, d, "policy", pg_policy_value(&a->policy,
 		    arena));

@@ -226,8 +226,39 @@ static const struct paglets_class ring_class = {
 	.run = ring_run,
 };
 
+/* PhoenixPaglet: comes back after a crash, unless it is fragile. */
+struct phoenix {
+	int64_t fragile, lives;
+};
+
+static const struct paglets_field phoenix_fields[] = {
+	PAGLETS_INT(struct phoenix, fragile),
+	PAGLETS_INT(struct phoenix, lives),
+	PAGLETS_END
+};
+
+static int
+phoenix_activation(struct paglets_call *c)
+{
+	struct phoenix *s = paglets_state(c);
+
+	if (s->fragile)
+		_exit(4);
+	s->lives++;
+	return 0;
+}
+
+static const struct paglets_class phoenix_class = {
+	PAGLETS_CLASS("ring:PhoenixPaglet", struct phoenix, phoenix_fields),
+	.handlers = (const struct paglets_handler[]){
+		{ "exit", ring_exit }, { "get", ring_get }, { NULL, NULL } },
+	.hooks = (const struct paglets_hook[]){
+		{ "activation", phoenix_activation }, { NULL, NULL } },
+	.restart = PAGLETS_RESTART_ON_CRASH,
+};
+
 static const struct paglets_class *const ring_classes[] = {
-	&ring_class, NULL
+	&ring_class, &phoenix_class, NULL
 };
 
 int

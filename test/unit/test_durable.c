@@ -289,7 +289,7 @@ a_record_says_what_its_status_needs(void **state)
 	agent.deactivated_at = 7 * PG_SEC;
 	agent.exitcode = -9;
 	snprintf(agent.error, sizeof(agent.error), "killed");
-	agent.restart = true;
+	agent.restart = PG_RESTART_ON_CRASH;
 	has_state(3, 'x');
 	save(PG_DURABLE_INACTIVE, &extra);
 	restart();
@@ -308,6 +308,14 @@ a_record_says_what_its_status_needs(void **state)
 	assert_records("transfer t-1;agent a-1;");
 	save(PG_DURABLE_CRASHED, NULL);
 	v = record();
+	assert_text(v, "restart", "on-crash");
+	agent.restart = PG_RESTART_NEVER;
+	save(PG_DURABLE_CRASHED, NULL);
+	assert_text(record(), "restart", "never");
+	agent.restart = PG_RESTART_AS_CLASS;
+	save(PG_DURABLE_CRASHED, NULL);
+	v = record();
+	assert_null(pg_value_get(v, "restart"));
 	assert_int_equal(pg_value_get(v, "exitcode")->u.i, -9);
 	assert_text(v, "error", "killed");
 	assert_null(pg_value_get(v, "policy"));
