@@ -36,6 +36,9 @@ exits 1 dispatch stays "${url[alpha]}" --expect-version other
 like "another version" "*expected 'other'*" "$err"
 exits 1 dispatch stays "${url[alpha]}" --require fly,swim
 unmoved "requirements"
+exits 0 events --limit 1000 --json
+like "each is an event before it leaves" \
+	'*"data": {"destination": "http*", "stage": "preflight"}*' "$out"
 
 # A server that takes the connection and says nothing.
 took exits 1 dispatch stays "$silent" --timeout 300ms
