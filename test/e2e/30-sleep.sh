@@ -202,6 +202,30 @@ is "activate_at NaN: status" 200 "$status"
 sleep 0.6
 is_active tom && bad "woken at a time that is none"
 stop clock
+
+# So many may wait for one that sleeps, and others once they are delivered.
+host crowd --no-mesh --state-dir none
+export PAGLETS_ENTRY=${url[crowd]}
+p create $counter --id tom
+exits 0 deactivate tom --no-activate-on-message
+at=${url[crowd]#http://} message='{"message": {"kind": "increment"}}'
+for ((i = 1; i <= 1001; i++)); do
+	close=
+	[ $i -le 1000 ] || close='Connection: close\r\n'
+	printf "POST /agents/tom/messages HTTP/1.1\r\nHost: $at\r\n${close}Content-Type: application/json\r\nContent-Length: ${#message}\r\n\r\n%s" \
+		"$message"
+done >"$work/many"
+raw_file "${url[crowd]}" "$work/many" -t 60
+is "so many wait" 1000 "$(grep -o 'HTTP/1.1 200' <<<"$out" | wc -l)"
+is "and one does not" 1 "$(grep -o 'HTTP/1.1 503' <<<"$out" | wc -l)"
+like "which is told why" '*MailboxFullError*sleeps and 1000 messages wait*' "$out"
+exits 0 activate tom
+exits 0 call tom get --json
+is "all are delivered" 1000 "$(pick count)"
+exits 0 deactivate tom --no-activate-on-message
+post "${url[crowd]}/agents/tom/messages" "$message"
+is "then there is room" true "$(pick result.queued "$body")"
+stop crowd
 up
 
 # Arriving asleep; also of a class that is not known here.
