@@ -345,7 +345,7 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	if (a->phase == PG_AGENT_GONE)
 		return;
 	pg_agent_set_phase(a, PG_AGENT_GONE);
-	a->saves++; /* what is on its way to the disk is overtaken */
+	a->saved = ++a->saves; /* what is on its way to the disk is overtaken */
 	if (!a->hidden)
 		agent_unlink(a);
 	a->call_id = 0;
@@ -743,7 +743,7 @@ PG_FN void
 pg_agent_hide(struct pg_agent *a)
 {
 	agent_unlink(a);
-	a->saves++;
+	a->saved = ++a->saves;
 	a->hidden = true;
 }
 

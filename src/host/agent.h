@@ -168,7 +168,9 @@ struct pg_agent {
 	struct pg_files *files; /* registered; NULL: none */
 	struct pg_files *files_kept; /* the list that is on disk */
 
-	uint32_t saves;   /* see durable.h */
+	uint32_t saves;   /* begun; each replaces those before it */
+	uint32_t saved;   /* the last that the store has, if maybe not yet the
+	                   * disk; more are begun: a large state is written */
 	char *state_file; /* that its record names, owned; or NULL */
 
 	/* Why START was refused; told when the process has ended. */

@@ -154,6 +154,8 @@ durable_commit(struct durable_op *op)
 	struct pg_err err = { 0 };
 
 	op->commit.done = durable_on_commit;
+	if (op->save > 0)
+		op->agent->saved = op->save;
 	if ((op->lists_files && durable_put_files(op, &err) < 0) ||
 	    pg_store_commit(op->host->store, &op->change, &op->commit,
 	    &err) < 0)
@@ -239,18 +241,26 @@ durable_put_transfer(struct durable_op *op, struct pg_str transfer,
 	durable_put(op, "transfer", transfer, d, NULL);
 }
 
-/* The state file is on disk: name it, unless a later save has overtaken. */
+/* The state file is on disk: name it, unless a later save has overtaken.
+ * Then this one is done when that is. */
 static void
 durable_on_file(struct pg_commit *c, const struct pg_err *err)
 {
 	struct durable_op *op = PG_CONTAINER(c, struct durable_op, commit);
 
-	if (err == NULL && op->save == op->agent->saves) {
+	if (err == NULL && op->save > op->agent->saved) {
 		durable_commit(op);
 		return;
 	}
 	pg_store_remove_state(op->host->store, pg_str(op->file));
-	durable_end(op, err);
+	if (err != NULL) {
+		durable_end(op, err);
+		return;
+	}
+	pg_change_fini(&op->change);
+	op->save = 0;
+	op->names_file = op->lists_files = false;
+	durable_commit(op);
 }
 
 static void
@@ -390,7 +400,7 @@ pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 		return;
 	}
 	op = durable_new(a->host, a, done, arg);
-	a->saves++;
+	a->saved = ++a->saves;
 	op->names_file = true;
 	durable_del(op, "agent", a->id);
 	durable_del_files(op);
@@ -416,7 +426,7 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 	*g = (struct durable_going){ .agent = a, .done = done, .arg = arg };
 	pg_agent_ref(a);
 	a->going = true;
-	a->saves++;
+	a->saved = ++a->saves;
 	op = durable_new(a->host, a, durable_on_gone, g);
 	d = pg_value_dict(&arena);
 	op->names_file = true;

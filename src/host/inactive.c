@@ -622,17 +622,44 @@ struct inactive_shutdown {
 	void *arg;
 };
 
-static void
-inactive_on_asleep(void *arg, const struct pg_err *err)
-{
-	struct inactive_shutdown *s = arg;
+/* One of them. */
+struct inactive_sleeper {
+	struct inactive_shutdown *all;
+	struct pg_agent *agent; /* a reference */
+};
 
-	if (err != NULL)
-		pg_log(PG_LOG_WARN, "host: shutdown: %s", err->msg);
+static void
+inactive_shutdown_step(struct inactive_shutdown *s)
+{
 	if (--s->left > 0)
 		return;
 	s->done(s->arg);
 	free(s);
+}
+
+static void
+inactive_on_asleep(void *arg, const struct pg_err *err)
+{
+	struct inactive_sleeper *one = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_WARN, "host: shutdown: Paglet '%.*s' was not "
+		    "put to sleep: %s", PG_STR_ARG(one->agent->id), err->msg);
+	inactive_shutdown_step(one->all);
+	pg_agent_unref(one->agent);
+	free(one);
+}
+
+static void
+inactive_put_to_sleep(struct inactive_shutdown *s, struct pg_agent *a,
+    const struct pg_deactivation *d)
+{
+	struct inactive_sleeper *one = pg_alloc(sizeof(*one));
+
+	*one = (struct inactive_sleeper){ s, a };
+	s->left++;
+	pg_agent_ref(a);
+	pg_deactivate(a, d, false, inactive_on_asleep, one);
 }
 
 PG_FN void
@@ -651,10 +678,8 @@ pg_inactive_shutdown(struct pg_host *h, void (*done)(void *arg), void *arg)
 		next = a->next;
 		if (a->phase == PG_AGENT_MOVING)
 			inactive_keep_waiting(a);
-		if (a->phase != PG_AGENT_ACTIVE)
-			continue;
-		s->left++;
-		pg_deactivate(a, &d, false, inactive_on_asleep, s);
+		if (a->phase == PG_AGENT_ACTIVE)
+			inactive_put_to_sleep(s, a, &d);
 	}
-	inactive_on_asleep(s, NULL);
+	inactive_shutdown_step(s);
 }

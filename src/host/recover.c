@@ -387,12 +387,15 @@ recover_crashed(struct pg_agent *a)
 		pg_durable_save(a, PG_DURABLE_CRASHED, NULL, NULL, NULL);
 		return;
 	}
-	/* From its checkpoint; without one, from the last state seen. */
-	a->state = NULL;
-	if (pg_durable_load_state(a, &err) < 0)
-		a->state = last;
-	else
-		pg_bulk_unref(last);
+	/* From its checkpoint, which may be on its way to the disk; without
+	 * one, from the last state seen. */
+	if (a->saves == a->saved) {
+		a->state = NULL;
+		if (pg_durable_load_state(a, &err) < 0)
+			a->state = last;
+		else
+			pg_bulk_unref(last);
+	}
 	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 	pg_agent_ref(a);
 	pg_activate(a, recover_on_restarted, a);

@@ -521,6 +521,25 @@ a_later_save_overtakes_a_large_one(void **state)
 	assert_state(5, 'n');
 }
 
+/* Until there is something newer in the store, what is on its way counts. */
+static void
+large_saves_follow_each_other(void **state)
+{
+	(void)state;
+	has_state(2 * PG_STORE_STATE_INLINE, 'o');
+	pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done, NULL);
+	has_state(2 * PG_STORE_STATE_INLINE, 'n');
+	pg_durable_save(&agent, PG_DURABLE_INACTIVE, NULL, on_done, NULL);
+	assert_int_equal(agent.saves, 2);
+	assert_int_equal(agent.saved, 0);
+	wait_done(2);
+	assert_int_equal(agent.saved, 2);
+	assert_int_equal(files(), 1);
+	assert_int_equal(pg_durable_status_read(record()),
+	    PG_DURABLE_INACTIVE);
+	assert_state(2 * PG_STORE_STATE_INLINE, 'n');
+}
+
 /* Nor does it bring back what is gone. */
 static void
 a_large_save_does_not_overtake_the_end(void **state)
@@ -878,6 +897,7 @@ main(void)
 		T(files_of_whom),
 		T(the_last_list_stays),
 		T(a_later_save_overtakes_a_large_one),
+		T(large_saves_follow_each_other),
 		T(a_large_save_does_not_overtake_the_end),
 		T(large_states_share_no_file),
 		T(a_record_can_be_forgotten_alone),
