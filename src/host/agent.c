@@ -353,6 +353,8 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	agent_end_message(a, &(struct pg_outcome){ .err = err });
 	agent_fail_holds(a, err);
 	agent_fail_waiting(a, err);
+	if (a->wakers != NULL)
+		a->host->up.abandon(a, err);
 	agent_progress(a);
 	if (pg_child_running(&a->child))
 		pg_child_stop(&a->child);

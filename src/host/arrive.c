@@ -182,7 +182,7 @@ arrive_restore(struct arriving *r, struct pg_msg *waiting)
 	if (r->old->phase == PG_AGENT_CRASHED)
 		pg_durable_save(r->old, PG_DURABLE_CRASHED, &extra, NULL,
 		    NULL);
-	else
+	else if (r->old->phase != PG_AGENT_GONE)
 		r->host->up.not_replaced(r->old, r->transfer);
 }
 
@@ -196,6 +196,9 @@ arrive_replace(struct arriving *r)
 		return;
 	if (r->aside)
 		pg_folder_forget(r->host, r->old->id);
+	/* It may have been on its way out when this one came. */
+	if (r->old->phase == PG_AGENT_GONE)
+		return;
 	if (r->old->phase != PG_AGENT_CRASHED) {
 		r->host->up.replaced(r->old, r->agent);
 		return;

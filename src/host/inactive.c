@@ -485,7 +485,8 @@ activate_failed(struct pg_agent *a, const struct pg_err *err)
 	struct pg_msg *m;
 
 	a->rousing = false;
-	pg_agent_asleep(a);
+	if (a->phase != PG_AGENT_GONE)
+		pg_agent_asleep(a);
 	while ((m = pg_mailbox_take(&a->box)) != NULL)
 		inactive_refuse(a, m, err);
 	activate_tell(a, err);
@@ -534,6 +535,9 @@ activate_start(struct pg_agent *a, struct pg_err *e)
 {
 	struct pg_span state;
 
+	if (a->going)
+		return pg_fail(e, PG_E_INVALID_AGENT, "Paglet '%.*s' is being "
+		    "disposed of", PG_STR_ARG(a->id));
 	if (pg_runtime_class(a->class_name, a->state_class, e) == NULL ||
 	    pg_durable_load_state(a, e) < 0)
 		return -1;
@@ -611,6 +615,7 @@ inactive_on_tick(struct pg_timer *t)
 PG_FN void
 pg_inactive_init(struct pg_host *h)
 {
+	h->up.abandon = pg_inactive_abandon;
 	pg_timer_set(h->loop, &h->wake_timer, PG_INACTIVE_TICK,
 	    inactive_on_tick);
 }

@@ -377,12 +377,13 @@ recover_crashed(struct pg_agent *a)
 	struct pg_bulk *last = a->state;
 	struct pg_err err = { 0 };
 
-	if (a->going)
-		return;
 	pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
 	    PG_STR_ARG(a->id), a->error);
 	pg_inactive_abandon(a, &err);
 	err = (struct pg_err){ 0 };
+	/* Who is disposed of or being replaced has no say any more. */
+	if (a->going || a->hidden)
+		return;
 	if (!recover_restarts(a) || a->host->draining || recover_too_often(a)) {
 		pg_durable_save(a, PG_DURABLE_CRASHED, NULL, NULL, NULL);
 		return;
