@@ -65,8 +65,10 @@ for order in "agents $anew" "agents $anew" "agents/worn/messages $crash" \
 		mkdir "$work/clash-$n"
 		at=${url[alpha]#http://} body=${order#* }
 		for ((i = 0; i < 60; i++)); do
-			printf 'POST /%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s' \
-				"${order%% *}" "$at" ${#body} "$body"
+			close=
+			[ $i != 59 ] || close=$'Connection: close\r\n'
+			printf 'POST /%s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %d\r\n\r\n%s' \
+				"${order%% *}" "$at" "$close" ${#body} "$body"
 		done >"$work/clash-$n/in"
 		"$TOOLS/rawhttp" -t 60 "${at%:*}" "${at##*:}" \
 			<"$work/clash-$n/in" >"$work/clash-$n/out"
