@@ -66,8 +66,8 @@ struct pg_store_stats {
 PG_FN struct pg_store_stats pg_store_stats(const struct pg_store *s);
 
 /* Every live record; key and the JSON text of its value are borrowed for the
- * call, which may delete this one, but change nothing else of the store. In the order in which the keys were
- * first put; stops at the first -1. */
+ * call, which may delete this one, but change nothing else of the store. In
+ * the order in which the keys were first put; stops at the first -1. */
 PG_FN int pg_store_each(struct pg_store *s,
     int (*each)(void *arg, struct pg_str key, struct pg_str json,
     struct pg_err *e), void *arg, struct pg_err *e);
