@@ -335,7 +335,7 @@ pg_agent_take_mailbox(struct pg_agent *a)
 
 	while ((*end = pg_mailbox_take(&a->box)) != NULL)
 		end = &(*end)->next;
-	*end = pg_dedupe_leave(a->window);
+	*end = pg_dedupe_leave_waiting(a->window);
 	return first;
 }
 
@@ -356,7 +356,7 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	if (a->phase == PG_AGENT_GONE)
 		return;
 	pg_agent_set_phase(a, PG_AGENT_GONE);
-	a->saves++; /* what is on its way to the disk is overtaken */
+	a->saved = ++a->saves; /* what is on its way to the disk is overtaken */
 	if (!a->hidden)
 		agent_unlink(a);
 	a->call_id = 0;
@@ -365,6 +365,8 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	agent_end_message(a, &(struct pg_outcome){ .err = err });
 	agent_fail_holds(a, err);
 	agent_fail_waiting(a, err);
+	if (a->wakers != NULL)
+		a->host->up.abandon(a, err);
 	agent_progress(a);
 	if (pg_child_running(&a->child))
 		pg_child_stop(&a->child);
@@ -783,7 +785,7 @@ PG_FN void
 pg_agent_hide(struct pg_agent *a)
 {
 	agent_unlink(a);
-	a->saves++;
+	a->saved = ++a->saves;
 	a->hidden = true;
 }
 

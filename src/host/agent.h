@@ -54,6 +54,31 @@ enum pg_wake {
 	PG_WAKE_SETTLE   /* it was leaving */
 };
 
+/* What whoever made it wants of a paglet after a crash. */
+enum pg_restart {
+	PG_RESTART_AS_CLASS, /* what its class says */
+	PG_RESTART_NEVER,
+	PG_RESTART_ON_CRASH
+};
+
+/* The word for it; NULL: there is none to be said. */
+static inline const char *
+pg_restart_word(enum pg_restart r)
+{
+	return r == PG_RESTART_AS_CLASS ? NULL : r == PG_RESTART_NEVER ?
+	    "never" : "on-crash";
+}
+
+/* What a word stands for; any other text says nothing. */
+static inline enum pg_restart
+pg_restart_read(struct pg_str word)
+{
+	if (pg_str_eqz(word, "on-crash"))
+		return PG_RESTART_ON_CRASH;
+	return pg_str_eqz(word, "never") ? PG_RESTART_NEVER :
+	    PG_RESTART_AS_CLASS;
+}
+
 /* What a paglet that sleeps wants (PROTOCOL section 4). */
 struct pg_policy {
 	bool on_message; /* a message wakes it */
@@ -129,14 +154,15 @@ struct pg_agent {
 	/* Inactive ones, see inactive.h. */
 	struct pg_policy policy;
 	int64_t deactivated_at; /* wall clock */
-	/* Messages kept for it have numbers from kept_first to below
-	 * kept_next; some of them may be delivered already. */
+	/* Messages kept for it, of which there are so many, have numbers from
+	 * kept_first to below kept_next. */
 	uint64_t kept_first, kept_next;
+	size_t nkept;
 	bool crash_untold; /* until nobody has it in hand */
 	bool by_move; /* its being here is on disk whatever the durability */
 	size_t kept_bytes; /* of the messages kept for it */
 	bool going; /* its record is being removed for good */
-	bool restart;              /* after a crash, from its checkpoint */
+	enum pg_restart restart;   /* after a crash, from its checkpoint */
 	int64_t restarts[PG_RESTART_MAX]; /* when, see recover.c */
 	size_t nrestarts;
 	enum pg_wake wake;
@@ -145,7 +171,9 @@ struct pg_agent {
 	struct pg_files *files; /* registered; NULL: none */
 	struct pg_files *files_kept; /* the list that is on disk */
 
-	uint32_t saves;   /* see durable.h */
+	uint32_t saves;   /* begun; each replaces those before it */
+	uint32_t saved;   /* the last that the store has, if maybe not yet the
+	                   * disk; more are begun: a large state is written */
 	char *state_file; /* that its record names, owned; or NULL */
 
 	/* Why START was refused; told when the process has ended. */

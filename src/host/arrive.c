@@ -182,7 +182,7 @@ arrive_restore(struct arriving *r, struct pg_msg *waiting)
 	if (r->old->phase == PG_AGENT_CRASHED)
 		pg_durable_save(r->old, PG_DURABLE_CRASHED, &extra, NULL,
 		    NULL);
-	else
+	else if (r->old->phase != PG_AGENT_GONE)
 		r->host->up.not_replaced(r->old, r->transfer);
 }
 
@@ -196,6 +196,9 @@ arrive_replace(struct arriving *r)
 		return;
 	if (r->aside)
 		pg_folder_forget(r->host, r->old->id);
+	/* It may have been on its way out when this one came. */
+	if (r->old->phase == PG_AGENT_GONE)
+		return;
 	if (r->old->phase != PG_AGENT_CRASHED) {
 		r->host->up.replaced(r->old, r->agent);
 		return;
@@ -403,7 +406,6 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	struct pg_agent *a = pg_agent_new(r->host, in->id, in->class_name,
 	    in->state_class);
 
-	const struct paglets_class *c;
 	struct pg_msg *waiting = NULL;
 
 	pg_agent_ref(a);
@@ -413,11 +415,10 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	r->init = pg_arena_str(&r->arena, in->init);
 	r->state = in->state;
 	r->state.bulk = pg_bulk_ref(in->state.bulk);
-	c = pg_runtime_class(in->class_name, in->state_class, NULL);
 	a->files = pg_files_ref(in->files);
 	if (r->old != NULL)
 		a->files_kept = pg_files_ref(r->old->files_kept);
-	a->restart = in->restart || (c != NULL && pg_class_restarts(c));
+	a->restart = in->restart;
 	a->by_move = in->from_outside;
 	a->state = pg_bulk_ref(in->state.bulk);
 	a->state_off = in->state.off;
@@ -540,15 +541,15 @@ arrive_bad_state(struct pg_err *e)
 }
 
 static int
-arrive_read_restart(const struct pg_value *v, bool *restart,
+arrive_read_restart(const struct pg_value *v, enum pg_restart *restart,
     struct pg_err *e)
 {
-	struct pg_str word = PG_STR("never");
+	struct pg_str word = PG_STR_NULL;
 
 	if (pg_field_str_opt(v, "restart", &word, e) < 0)
 		return -1;
-	*restart = pg_str_eqz(word, "on-crash");
-	if (!*restart && !pg_str_eqz(word, "never"))
+	*restart = pg_restart_read(word);
+	if (word.p != NULL && *restart == PG_RESTART_AS_CLASS)
 		return pg_fail(e, PG_E_HOST,
 		    "restart must be one of: never, on-crash");
 	return 0;
@@ -640,8 +641,8 @@ arrive_read_metadata(const struct pg_value *envelope, struct pg_arrive *in,
 	mode = pg_value_text(pg_value_get(ticket, "arrival_mode"),
 	    PG_STR_NULL);
 	in->inactive = pg_str_eqz(mode, "inactive");
-	in->restart = pg_str_eqz(pg_value_text(pg_value_get(meta, "restart"),
-	    PG_STR_NULL), "on-crash");
+	in->restart = pg_restart_read(pg_value_text(pg_value_get(meta,
+	    "restart"), PG_STR_NULL));
 	id = pg_envelope_transfer_id(envelope);
 	if (id.n > 0 && pg_wire_check_id(id, e) < 0)
 		return pg_wrap(e, "metadata.transfer_id");

@@ -33,7 +33,7 @@ struct pg_arrive {
 	const uint8_t *digest; /* of an envelope without transfer id, or NULL */
 	bool from_outside; /* by an envelope: on disk before it is started */
 	bool inactive;     /* it arrives asleep */
-	bool restart;      /* to be restarted after a crash */
+	enum pg_restart restart;
 	struct pg_str transfer; /* id, or empty */
 	struct pg_dedupe **window; /* messages it has seen, taken; or NULL */
 	const struct pg_value *items; /* metadata.registered_files, or NULL */

@@ -84,12 +84,13 @@ checkpoint_new(struct pg_agent *a, pg_durable_done *done, void *arg)
 	return k;
 }
 
-/* Whether what is to be written is at hand. */
+/* Whether what is to be written is at hand: the state as its first hook left
+ * it, say. Run may be at work already, and nobody waits for that. */
 static bool
 checkpoint_is_known(const struct pg_agent *a)
 {
 	return a->host->cfg.durability == PG_DURABILITY_NONE ||
-	    (a->state_fresh && !a->has_run);
+	    a->state_fresh;
 }
 
 static void

@@ -114,6 +114,8 @@ struct pg_host_up {
 	    const struct pg_outcome *o);
 	/* recover: agent a has crashed. */
 	void (*crashed)(struct pg_agent *a);
+	/* inactive: a, which somebody waits for to be awake, is gone. */
+	void (*abandon)(struct pg_agent *a, const struct pg_err *err);
 	/* move: the process of a, which is moving, has ended; whether the
 	 * move has what it needs. */
 	bool (*outlives)(struct pg_agent *a);

@@ -76,8 +76,9 @@ courier_metadata(const struct pg_courier *c, const struct pg_papers *p)
 	pg_put_strz(a, d, "transfer_id", p->transfer_id);
 	if (p->files != NULL)
 		pg_put(a, d, "registered_files", p->files);
-	if (p->agent->restart)
-		pg_put_strz(a, d, "restart", "on-crash");
+	if (p->agent->restart != PG_RESTART_AS_CLASS)
+		pg_put_strz(a, d, "restart",
+		    pg_restart_word(p->agent->restart));
 	if (p->kind != PG_KIND_CLONE && (seen = courier_seen(c, p)) != NULL)
 		pg_put(a, d, "seen", seen);
 	return d;

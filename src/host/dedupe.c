@@ -413,8 +413,9 @@ pg_dedupe_kept(struct pg_dedupe *d, struct pg_str id,
 	dedupe_end(joined, o);
 }
 
-PG_FN struct pg_msg *
-pg_dedupe_leave(struct pg_dedupe *d)
+/* Forget what waits, and what is kept as well if so asked. */
+static struct pg_msg *
+dedupe_leave(struct pg_dedupe *d, bool kept)
 {
 	struct pg_msg *first = NULL, **end = &first;
 	struct dedupe_entry *n, *next;
@@ -423,14 +424,26 @@ pg_dedupe_leave(struct pg_dedupe *d)
 	for (i = 0; d != NULL && i < DEDUPE_TABLE; i++) {
 		for (n = d->table[i]; n != NULL; n = next) {
 			next = n->chain;
-			if (n->state == DEDUPE_ANSWERED ||
-			    n->state == DEDUPE_OVER)
+			if (n->state != DEDUPE_WAITS &&
+			    !(kept && n->state == DEDUPE_KEPT))
 				continue;
 			end = dedupe_take(d, n, end);
 			dedupe_remove(d, n);
 		}
 	}
 	return first;
+}
+
+PG_FN struct pg_msg *
+pg_dedupe_leave(struct pg_dedupe *d)
+{
+	return dedupe_leave(d, true);
+}
+
+PG_FN struct pg_msg *
+pg_dedupe_leave_waiting(struct pg_dedupe *d)
+{
+	return dedupe_leave(d, false);
 }
 
 PG_FN void

@@ -28,7 +28,8 @@
  * - inactive_on_kept: pg_dedupe_kept. Recovery of what was kept: the id
  *   entered again with a message that is ended there, then pg_dedupe_kept.
  * - pg_agent_take_waiting: pg_dedupe_leave; its messages go behind those that
- *   wait. Whoever posts them here again enters them again.
+ *   wait. Whoever posts them here again enters them again. The same with
+ *   pg_agent_take_mailbox and pg_dedupe_leave_waiting.
  * - durable_agent_value, move_metadata (not for a clone): pg_dedupe_value.
  *   When the agent goes or falls asleep from within a message, the answer
  *   that this message is about to get is added with pg_dedupe_foresee.
@@ -85,6 +86,8 @@ PG_FN void pg_dedupe_kept(struct pg_dedupe *d, struct pg_str id,
 /* Forget what waits or is kept: it will be handled elsewhere. Returns those
  * who joined, linked by next; the caller's. */
 PG_FN struct pg_msg *pg_dedupe_leave(struct pg_dedupe *d);
+/* The same of what waits; what is kept stays with its agent. */
+PG_FN struct pg_msg *pg_dedupe_leave_waiting(struct pg_dedupe *d);
 
 /* What is answered, oldest first: a list of {id T, age F (seconds), and
  * answer (bytes: bare pickle), or error_type, error, code?, or size I (of an

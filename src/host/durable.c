@@ -154,6 +154,8 @@ durable_commit(struct durable_op *op)
 	struct pg_err err = { 0 };
 
 	op->commit.done = durable_on_commit;
+	if (op->save > 0)
+		op->agent->saved = op->save;
 	if ((op->lists_files && durable_put_files(op, &err) < 0) ||
 	    pg_store_commit(op->host->store, &op->change, &op->commit,
 	    &err) < 0)
@@ -184,8 +186,8 @@ durable_agent_value(const struct pg_agent *a, enum pg_durable_status status,
 	pg_put_strz(arena, d, "status", durable_words[status]);
 	pg_put_str(arena, d, "class_name", a->class_name);
 	pg_put_str(arena, d, "state_class_name", a->state_class);
-	if (a->restart)
-		pg_put_strz(arena, d, "restart", "on-crash");
+	if (a->restart != PG_RESTART_AS_CLASS)
+		pg_put_strz(arena, d, "restart", pg_restart_word(a->restart));
 	if (status == PG_DURABLE_INACTIVE) {
 		pg_put(arena, d, "policy", pg_policy_value(&a->policy,
 		    arena));
@@ -239,18 +241,26 @@ durable_put_transfer(struct durable_op *op, struct pg_str transfer,
 	durable_put(op, "transfer", transfer, d, NULL);
 }
 
-/* The state file is on disk: name it, unless a later save has overtaken. */
+/* The state file is on disk: name it, unless a later save has overtaken.
+ * Then this one is done when that is. */
 static void
 durable_on_file(struct pg_commit *c, const struct pg_err *err)
 {
 	struct durable_op *op = PG_CONTAINER(c, struct durable_op, commit);
 
-	if (err == NULL && op->save == op->agent->saves) {
+	if (err == NULL && op->save > op->agent->saved) {
 		durable_commit(op);
 		return;
 	}
 	pg_store_remove_state(op->host->store, pg_str(op->file));
-	durable_end(op, err);
+	if (err != NULL) {
+		durable_end(op, err);
+		return;
+	}
+	pg_change_fini(&op->change);
+	op->save = 0;
+	op->names_file = op->lists_files = false;
+	durable_commit(op);
 }
 
 static void
@@ -390,7 +400,7 @@ pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 		return;
 	}
 	op = durable_new(a->host, a, done, arg);
-	a->saves++;
+	a->saved = ++a->saves;
 	op->names_file = true;
 	durable_del(op, "agent", a->id);
 	durable_del_files(op);
@@ -416,7 +426,7 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 	*g = (struct durable_going){ .agent = a, .done = done, .arg = arg };
 	pg_agent_ref(a);
 	a->going = true;
-	a->saves++;
+	a->saved = ++a->saves;
 	op = durable_new(a->host, a, durable_on_gone, g);
 	d = pg_value_dict(&arena);
 	op->names_file = true;
@@ -438,17 +448,32 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 
 /* ---- Messages kept ------------------------------------------------------------------ */
 
+/* Its record, with what it is known by when it is sent again: that depends on
+ * more than the message says. */
+static int
+durable_put_message(struct durable_op *op, const struct pg_msg *m,
+    const char *id, struct pg_arena *arena, struct pg_err *e)
+{
+	struct pg_value *record;
+
+	if (pg_pickle_read_value(m->body, arena, 0, &record, e) < 0)
+		return -1;
+	if (m->once.n > 0)
+		pg_put_str(arena, record, "once", m->once);
+	return durable_put(op, "queue", pg_str(id), record, e);
+}
+
 PG_FN void
 pg_durable_queue(struct pg_agent *a, struct pg_msg *m, pg_durable_done *done,
     void *arg)
 {
 	struct durable_op *op;
 	struct pg_arena arena = { 0 };
-	struct pg_value *record;
 	char id[DURABLE_KEY];
 	struct pg_err err = { 0 };
 
 	m->kept = ++a->kept_next;
+	a->nkept++;
 	if (a->host->store == NULL) {
 		done(arg, NULL);
 		return;
@@ -459,13 +484,22 @@ pg_durable_queue(struct pg_agent *a, struct pg_msg *m, pg_durable_done *done,
 	if (a->going)
 		pg_fail(&err, PG_E_INVALID_AGENT, "No paglet '%.*s'",
 		    PG_STR_ARG(a->id));
-	if (a->going || pg_pickle_read_value(m->body, &arena, 0, &record,
-	    &err) < 0 || durable_put(op, "queue", pg_str(id), record,
-	    &err) < 0)
+	if (a->going || durable_put_message(op, m, id, &arena, &err) < 0)
 		durable_end(op, &err);
 	else
 		durable_commit(op);
 	pg_arena_fini(&arena);
+}
+
+PG_FN void
+pg_durable_unkept(struct pg_agent *a, uint64_t kept)
+{
+	a->nkept--;
+	if (kept - 1 == a->kept_first)
+		a->kept_first++;
+	/* Beyond numbers that never got to the disk there may be others. */
+	if (a->nkept == 0)
+		a->kept_first = a->kept_next;
 }
 
 PG_FN void
@@ -475,8 +509,7 @@ pg_durable_delivered(struct pg_agent *a, uint64_t kept)
 
 	if (kept == 0)
 		return;
-	if (kept - 1 == a->kept_first)
-		a->kept_first++;
+	pg_durable_unkept(a, kept);
 	if (a->host->store == NULL || a->going)
 		return;
 	op = durable_new(a->host, a, NULL, NULL);

@@ -127,6 +127,7 @@ inactive_on_kept(void *arg, const struct pg_err *err)
 	struct pg_buf b = { 0 };
 
 	if (err != NULL) {
+		pg_durable_unkept(k->agent, m->kept);
 		pg_dedupe_drop(k->agent->window, m->once,
 		    &(struct pg_outcome){ .err = err });
 		pg_msg_fail(m, err);
@@ -169,11 +170,10 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 	struct inactive_keep *k;
 	struct pg_err err = { 0 };
 
-	if (a->kept_next - a->kept_first >= PG_MAILBOX_COUNT_MAX ||
+	if (a->nkept >= PG_MAILBOX_COUNT_MAX ||
 	    a->kept_bytes + m->body.n > PG_MAILBOX_BYTES_MAX) {
 		pg_fail(&err, PG_E_MAILBOX_FULL, "Paglet '%.*s' sleeps and "
-		    "%" PRIu64 " messages wait for it", PG_STR_ARG(a->id),
-		    a->kept_next - a->kept_first);
+		    "%zu messages wait for it", PG_STR_ARG(a->id), a->nkept);
 		inactive_refuse(a, m, &err);
 		return;
 	}
@@ -485,7 +485,8 @@ activate_failed(struct pg_agent *a, const struct pg_err *err)
 	struct pg_msg *m;
 
 	a->rousing = false;
-	pg_agent_asleep(a);
+	if (a->phase != PG_AGENT_GONE)
+		pg_agent_asleep(a);
 	while ((m = pg_mailbox_take(&a->box)) != NULL)
 		inactive_refuse(a, m, err);
 	activate_tell(a, err);
@@ -534,6 +535,9 @@ activate_start(struct pg_agent *a, struct pg_err *e)
 {
 	struct pg_span state;
 
+	if (a->going)
+		return pg_fail(e, PG_E_INVALID_AGENT, "Paglet '%.*s' is being "
+		    "disposed of", PG_STR_ARG(a->id));
 	if (pg_runtime_class(a->class_name, a->state_class, e) == NULL ||
 	    pg_durable_load_state(a, e) < 0)
 		return -1;
@@ -595,8 +599,9 @@ inactive_on_tick(struct pg_timer *t)
 
 	for (a = h->ninactive > 0 ? h->first : NULL; a != NULL; a = next) {
 		next = a->next;
+		/* What is no number never comes. */
 		if (a->phase != PG_AGENT_INACTIVE || !a->policy.has_at ||
-		    a->policy.at > now)
+		    !(a->policy.at <= now))
 			continue;
 		a->policy.has_at = false; /* once */
 		pg_activate(a, inactive_log_woken, h);
@@ -610,6 +615,7 @@ inactive_on_tick(struct pg_timer *t)
 PG_FN void
 pg_inactive_init(struct pg_host *h)
 {
+	h->up.abandon = pg_inactive_abandon;
 	pg_timer_set(h->loop, &h->wake_timer, PG_INACTIVE_TICK,
 	    inactive_on_tick);
 }
@@ -621,17 +627,44 @@ struct inactive_shutdown {
 	void *arg;
 };
 
-static void
-inactive_on_asleep(void *arg, const struct pg_err *err)
-{
-	struct inactive_shutdown *s = arg;
+/* One of them. */
+struct inactive_sleeper {
+	struct inactive_shutdown *all;
+	struct pg_agent *agent; /* a reference */
+};
 
-	if (err != NULL)
-		pg_log(PG_LOG_WARN, "host: shutdown: %s", err->msg);
+static void
+inactive_shutdown_step(struct inactive_shutdown *s)
+{
 	if (--s->left > 0)
 		return;
 	s->done(s->arg);
 	free(s);
+}
+
+static void
+inactive_on_asleep(void *arg, const struct pg_err *err)
+{
+	struct inactive_sleeper *one = arg;
+
+	if (err != NULL)
+		pg_log(PG_LOG_WARN, "host: shutdown: Paglet '%.*s' was not "
+		    "put to sleep: %s", PG_STR_ARG(one->agent->id), err->msg);
+	inactive_shutdown_step(one->all);
+	pg_agent_unref(one->agent);
+	free(one);
+}
+
+static void
+inactive_put_to_sleep(struct inactive_shutdown *s, struct pg_agent *a,
+    const struct pg_deactivation *d)
+{
+	struct inactive_sleeper *one = pg_alloc(sizeof(*one));
+
+	*one = (struct inactive_sleeper){ s, a };
+	s->left++;
+	pg_agent_ref(a);
+	pg_deactivate(a, d, false, inactive_on_asleep, one);
 }
 
 PG_FN void
@@ -650,10 +683,8 @@ pg_inactive_shutdown(struct pg_host *h, void (*done)(void *arg), void *arg)
 		next = a->next;
 		if (a->phase == PG_AGENT_MOVING)
 			inactive_keep_waiting(a);
-		if (a->phase != PG_AGENT_ACTIVE)
-			continue;
-		s->left++;
-		pg_deactivate(a, &d, false, inactive_on_asleep, s);
+		if (a->phase == PG_AGENT_ACTIVE)
+			inactive_put_to_sleep(s, a, &d);
 	}
-	inactive_on_asleep(s, NULL);
+	inactive_shutdown_step(s);
 }

@@ -53,7 +53,9 @@ dispose_remove(struct pg_agent *a)
 	pg_fail(&gone, PG_E_INVALID_AGENT, "No active paglet '%.*s' on %.*s",
 	    PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
 	pg_agent_remove(a, &gone);
-	pg_folder_drop(a->host, a->id);
+	/* Another one of its id may stand there by now. */
+	if (!a->hidden)
+		pg_folder_drop(a->host, a->id);
 	pg_arena_fini(&arena);
 }
 

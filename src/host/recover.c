@@ -4,6 +4,7 @@
 
 #include "recover.h"
 
+#include "../agent/runtime.h"
 #include "../base/log.h"
 #include "../state/store.h"
 #include "calls.h"
@@ -34,7 +35,8 @@ recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
 	    pg_field_float_opt(v, "time", &written, e) < 0 ||
 	    pg_field_str_opt(v, "restart", &restart, e) < 0)
 		return -1;
-	a->deactivated_at = pg_from_seconds(at);
+	/* Who was awake sleeps since then, should it not wake. */
+	a->deactivated_at = pg_from_seconds(at != 0 ? at : written);
 	age = PG_MAX(pg_now_wall() - pg_from_seconds(written), 0);
 	if (pg_dedupe_read(&a->window, pg_value_get(v, "seen"),
 	    pg_loop_now(a->host->loop) - age, &seen) < 0)
@@ -43,7 +45,7 @@ recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
 	a->exitcode = (int)exitcode;
 	if (file.n > 0)
 		a->state_file = pg_strdup(file);
-	a->restart = pg_str_eqz(restart, "on-crash");
+	a->restart = pg_restart_read(restart);
 	snprintf(a->error, sizeof(a->error), "%.*s", PG_STR_ARG(error));
 	return 0;
 }
@@ -229,6 +231,7 @@ recover_second(struct pg_host *h, const struct pg_durable_record *r,
 	struct pg_str id = r->id;
 	struct pg_agent *a;
 	struct pg_msg *m;
+	size_t bytes;
 	uint64_t n;
 
 	if (pg_str_eqz(r->kind, "files"))
@@ -246,14 +249,21 @@ recover_second(struct pg_host *h, const struct pg_durable_record *r,
 	}
 	n = strtoull(slash + 1, NULL, 10);
 	m->kept = n + 1;
-	a->kept_bytes += m->body.n;
-	if (a->kept_next == 0)
+	bytes = m->body.n;
+	a->kept_bytes += bytes;
+	if (a->nkept++ == 0)
 		a->kept_first = n;
 	a->kept_first = PG_MIN(a->kept_first, n);
 	a->kept_next = PG_MAX(a->kept_next, n + 1);
+	m->once = pg_arena_str(&m->arena, pg_value_text(pg_value_get(r->value,
+	    "once"), PG_STR_NULL));
 	if (recover_enter(a, m)) {
 		*a->drain_end = m;
 		a->drain_end = &m->next;
+	} else {
+		/* Handled, but the host died before it could strike it off. */
+		a->kept_bytes -= bytes;
+		pg_durable_delivered(a, n + 1);
 	}
 	return 0;
 }
@@ -290,6 +300,17 @@ recover_too_often(struct pg_agent *a)
 	return false;
 }
 
+static bool
+recover_restarts(const struct pg_agent *a)
+{
+	const struct paglets_class *c = pg_runtime_class(a->class_name,
+	    a->state_class, NULL);
+
+	if (a->restart == PG_RESTART_AS_CLASS)
+		return c != NULL && pg_class_restarts(c);
+	return a->restart == PG_RESTART_ON_CRASH;
+}
+
 static void
 recover_on_woken(void *arg, const struct pg_err *err)
 {
@@ -315,31 +336,70 @@ recover_on_startup(void *arg, const struct pg_err *err)
 	pg_agent_unref(a);
 }
 
+static void recover_again(struct pg_agent *a, const struct pg_err *err);
+
+static void
+recover_on_restarted(void *arg, const struct pg_err *err)
+{
+	struct pg_agent *a = arg;
+
+	/* Another crash, and a sleep before all was delivered, have had their
+	 * say. */
+	if (err != NULL && err->code != PG_E_INACTIVE && !a->going &&
+	    a->phase == PG_AGENT_INACTIVE) {
+		recover_again(a, err);
+		pg_agent_unref(a);
+	} else {
+		recover_on_woken(a, err);
+	}
+}
+
+/* It did not come to life after a crash. */
+static void
+recover_again(struct pg_agent *a, const struct pg_err *err)
+{
+	if (!a->host->draining && !recover_too_often(a)) {
+		pg_agent_ref(a);
+		pg_activate(a, recover_on_restarted, a);
+		return;
+	}
+	pg_log(PG_LOG_WARN, "recover: %.*s: %s", PG_STR_ARG(a->id), err->msg);
+	if (a->error[0] == '\0')
+		snprintf(a->error, sizeof(a->error), "%.*s",
+		    (int)sizeof(a->error) - 1, err->msg);
+	pg_agent_set_phase(a, PG_AGENT_CRASHED);
+	pg_durable_save(a, PG_DURABLE_CRASHED, NULL, NULL, NULL);
+}
+
 static void
 recover_crashed(struct pg_agent *a)
 {
 	struct pg_bulk *last = a->state;
 	struct pg_err err = { 0 };
 
-	if (a->going)
-		return;
 	pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
 	    PG_STR_ARG(a->id), a->error);
 	pg_inactive_abandon(a, &err);
 	err = (struct pg_err){ 0 };
-	if (!a->restart || a->host->draining || recover_too_often(a)) {
+	/* Who is disposed of or being replaced has no say any more. */
+	if (a->going || a->hidden)
+		return;
+	if (!recover_restarts(a) || a->host->draining || recover_too_often(a)) {
 		pg_durable_save(a, PG_DURABLE_CRASHED, NULL, NULL, NULL);
 		return;
 	}
-	/* From its checkpoint; without one, from the last state seen. */
-	a->state = NULL;
-	if (pg_durable_load_state(a, &err) < 0)
-		a->state = last;
-	else
-		pg_bulk_unref(last);
+	/* From its checkpoint, which may be on its way to the disk; without
+	 * one, from the last state seen. */
+	if (a->saves == a->saved) {
+		a->state = NULL;
+		if (pg_durable_load_state(a, &err) < 0)
+			a->state = last;
+		else
+			pg_bulk_unref(last);
+	}
 	pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 	pg_agent_ref(a);
-	pg_activate(a, recover_on_woken, a);
+	pg_activate(a, recover_on_restarted, a);
 }
 
 PG_FN int
@@ -355,8 +415,9 @@ pg_recover_load(struct pg_host *h, struct pg_err *e)
 		h->damaged = true;
 		pg_host_event(h, "store-corrupt", NULL, NULL, NULL);
 	}
-	/* What belongs to nobody may be all that is left of somebody. */
-	if (!h->damaged)
+	/* What belongs to nobody may be all that is left of somebody, above
+	 * all beside an empty log. */
+	if (!h->damaged && pg_store_stats(h->store).records > 0)
 		pg_store_sweep(h->store, recover_keep_file, h);
 	return 0;
 }

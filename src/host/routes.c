@@ -4,6 +4,7 @@
 
 #include "../agent/runtime.h"
 #include "../codec/json.h"
+#include "../state/store.h"
 #include "artifacts.h"
 #include "durable.h"
 #include "hub.h"
@@ -119,18 +120,23 @@ routes_live(struct pg_api *r)
 	pg_api_reply(r, d);
 }
 
+/* Whether there is any point in sending it work. Anybody may ask: no paths. */
 static void
 routes_ready(struct pg_api *r)
 {
+	const struct pg_host *h = r->host;
 	struct pg_err e = { 0 };
 
-	if (!r->host->draining) {
+	if (h->draining)
+		pg_fail(&e, PG_E_BUSY, "%.*s is shutting down",
+		    PG_STR_ARG(h->name));
+	else if (h->store != NULL && pg_store_readonly(h->store, NULL))
+		pg_fail(&e, PG_E_BUSY, "%.*s takes no more changes: its disk "
+		    "has failed", PG_STR_ARG(h->name));
+	if (e.code == PG_E_OK)
 		routes_live(r);
-		return;
-	}
-	pg_fail(&e, PG_E_BUSY, "%.*s is shutting down",
-	    PG_STR_ARG(r->host->name));
-	pg_api_fail(r, &e);
+	else
+		pg_api_fail(r, &e);
 }
 
 static void

@@ -134,6 +134,8 @@ bigstate_read_all(int fd, struct pg_spool *sp, struct pg_err *e)
 
 	if (fstat(fd, &st) < 0)
 		return pg_fail_sys(e, "size");
+	if (!S_ISREG(st.st_mode))
+		return pg_fail(e, PG_E_HOST, "not a regular file");
 	return pg_spool_put_file(sp, fd, (size_t)st.st_size, e);
 }
 
@@ -148,7 +150,8 @@ pg_bigstate_read(const struct pg_bigstates *st, struct pg_str name,
 
 	if (path == NULL)
 		return NULL;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* NONBLOCK: a FIFO is no file to wait for. */
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		pg_fail_sys(e, "%s", path);
 		goto out;

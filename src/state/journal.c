@@ -1,8 +1,10 @@
 /* journal: the lines of the store's log and the files they stand in.
  *
  * A line is `CRC LENGTH JSON`. Since no text holds a newline, a reader finds
- * its place again behind any damage; the checksum tells damage from text, and
- * a line without a newline at the end of a file from one that was finished.
+ * its place again behind any damage; the checksum tells damage from text. A
+ * text that is right ends where its length says, so that a damaged newline
+ * does not take the line behind it along. A line at the end of a file with
+ * nothing behind it was not finished.
  */
 #include "journal.h"
 #include "../codec/json.h"
@@ -102,28 +104,33 @@ journal_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Check one line without its newline. */
-static bool
-journal_check(struct pg_str line, struct pg_str *json)
+/* Bytes of the line that s begins with, without what ends it, and its text; 0:
+ * it begins with none, or with a part of one. */
+static size_t
+journal_check(struct pg_str s, struct pg_str *json)
 {
+	struct pg_str text;
 	uint32_t crc = 0;
 	size_t i, n = 0;
 
-	if (line.n < 11 || line.p[8] != ' ')
-		return false;
+	if (s.n < 11 || s.p[8] != ' ')
+		return 0;
 	for (i = 0; i < 8; i++) {
-		if (journal_digit(line.p[i]) < 0)
-			return false;
-		crc = crc << 4 | (uint32_t)journal_digit(line.p[i]);
+		if (journal_digit(s.p[i]) < 0)
+			return 0;
+		crc = crc << 4 | (uint32_t)journal_digit(s.p[i]);
 	}
-	for (i = 9; i < line.n && line.p[i] >= '0' && line.p[i] <= '9'; i++)
+	for (i = 9; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
 		n = n > PG_JOURNAL_LINE_MAX ? n :
-		    n * 10 + (size_t)(line.p[i] - '0');
-	if (i == 9 || i == line.n || line.p[i] != ' ' ||
-	    n != line.n - i - 1 || n > PG_JOURNAL_LINE_MAX)
-		return false;
-	*json = pg_str_skip(line, i + 1);
-	return pg_crc32(*json) == crc;
+		    n * 10 + (size_t)(s.p[i] - '0');
+	if (i == 9 || i == s.n || s.p[i] != ' ' || n > PG_JOURNAL_LINE_MAX ||
+	    n > s.n - i - 1)
+		return 0;
+	text = (struct pg_str){ s.p + i + 1, n };
+	if (pg_crc32(text) != crc)
+		return 0;
+	*json = text;
+	return i + 1 + n;
 }
 
 PG_FN enum pg_journal_next
@@ -131,9 +138,16 @@ pg_journal_next(struct pg_str *rest, struct pg_str *json)
 {
 	const char *end;
 	struct pg_str line;
+	size_t n;
 
 	if (rest->n == 0)
 		return PG_JOURNAL_END;
+	n = journal_check(*rest, json);
+	if (n > 0 && n < rest->n) {
+		/* If it is no newline, that is all that is wrong. */
+		*rest = pg_str_skip(*rest, n + 1);
+		return PG_JOURNAL_LINE;
+	}
 	/* JSON of ours holds no raw newline. */
 	end = memchr(rest->p, '\n', rest->n);
 	if (end == NULL) {
@@ -143,8 +157,6 @@ pg_journal_next(struct pg_str *rest, struct pg_str *json)
 	}
 	line = (struct pg_str){ rest->p, (size_t)(end - rest->p) };
 	*rest = pg_str_skip(*rest, line.n + 1);
-	if (journal_check(line, json))
-		return PG_JOURNAL_LINE;
 	*json = line;
 	return PG_JOURNAL_BAD;
 }

@@ -27,7 +27,7 @@ PG_FN int pg_journal_check_stamp(struct pg_str json, unsigned n, bool *base,
     struct pg_err *e);
 
 enum pg_journal_next {
-	PG_JOURNAL_LINE, /* *json is a whole, correct line's text */
+	PG_JOURNAL_LINE, /* *json is a correct line's text; any byte ends it */
 	PG_JOURNAL_BAD,  /* a line that is whole but wrong: *json is the line */
 	PG_JOURNAL_TORN, /* the rest is no whole line */
 	PG_JOURNAL_END

@@ -9,6 +9,7 @@
 #include "../os/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Keep a line that is no record out of the way, where it can be looked at. */
@@ -63,6 +64,10 @@ replay_line(struct pg_replay *r, unsigned file, const char *name,
 		return replay_stamp(r, file, l->json, e);
 	if (l->what != PG_JOURNAL_LINE || !pg_record_ok(l->json))
 		return replay_set_aside(r, name, l, e);
+	if (l->line.p[l->line.n - 1] != '\n')
+		pg_log(PG_LOG_WARN, "store: %s/log/%s: damaged at byte %"
+		    PRIu64 ", the end of a record; nothing is lost", r->dir,
+		    name, l->at + l->line.n - 1);
 	spot.value_at = (uint32_t)(l->json.p - l->line.p);
 	pg_index_apply(r->index, l->json, spot, NULL);
 	return 0;
@@ -106,28 +111,53 @@ replay_file(struct pg_replay *r, unsigned file, bool last,
 {
 	struct pg_journal_reader in = { .taken = 0 };
 	char name[PG_JOURNAL_NAME];
+	struct stat st;
 	int rc = -1;
 
 	pg_journal_name(file, name);
-	in.fd = openat(r->log, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (in.fd < 0) {
+	/* NONBLOCK: a FIFO is no file to wait for. */
+	in.fd = openat(r->log, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+	    O_NONBLOCK);
+	if (in.fd < 0)
 		pg_fail_sys(e, "open");
-	} else {
+	else if (fstat(in.fd, &st) < 0 || !S_ISREG(st.st_mode))
+		pg_fail(e, PG_E_HOST, "not a regular file");
+	else
 		rc = replay_lines(r, file, name, &in, last, e);
+	if (in.fd >= 0)
 		close(in.fd);
-	}
 	pg_journal_reader_fini(&in);
 	return rc < 0 ? pg_wrap(e, "%s/log/%s", r->dir, name) : 0;
+}
+
+/* Whether there may have been a file between these two: a compaction that did
+ * not come to its end leaves out one number, and the first file is 1. */
+static bool
+replay_lacks(unsigned before, unsigned file)
+{
+	return file > before + (before > 0 ? 2 : 1);
 }
 
 PG_FN int
 pg_replay(struct pg_replay *r, struct pg_err *e)
 {
-	unsigned files[PG_JOURNAL_FILES_MAX];
+	unsigned files[PG_JOURNAL_FILES_MAX], before = 0, lacks = 0;
 	int i, n = pg_journal_files(r->log, files, e);
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		if (replay_file(r, files[i], i == n - 1, e) < 0)
 			return -1;
+		if (replay_lacks(before, files[i]))
+			lacks = files[i];
+		/* What went before a base does not matter. */
+		if (r->base == files[i])
+			lacks = 0;
+		before = files[i];
+	}
+	if (lacks > 0) {
+		r->corrupt++;
+		pg_log(PG_LOG_ERROR, "store: %s/log: what went before file "
+		    "%04u is missing", r->dir, lacks);
+	}
 	return n < 0 ? -1 : 0;
 }

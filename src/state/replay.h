@@ -20,7 +20,8 @@ struct pg_replay {
 	uint64_t size;   /* up to the end of its last whole line */
 	uint64_t total;  /* bytes of all files that count */
 	unsigned base;   /* files below this one do not count */
-	size_t corrupt;  /* damaged records, set aside in DIR/corrupt */
+	size_t corrupt;  /* damaged records, set aside in DIR/corrupt; files
+	                  * missing among others count as one */
 };
 
 /* Read all of the log, which is not changed. What the last file ends with and

@@ -51,7 +51,7 @@ PG_FN struct pg_store *pg_store_open_readonly(const char *dir,
 PG_FN void pg_store_close(struct pg_store *s);
 /* Whom a second opener is told of, beside our pid; at first the program. */
 PG_FN void pg_store_name_holder(struct pg_store *s, struct pg_str name);
-/* Bad records found at open. */
+/* Bad records found at open; a gap in the log is one. */
 PG_FN size_t pg_store_corrupt(const struct pg_store *s);
 
 struct pg_store_stats {
@@ -66,8 +66,8 @@ struct pg_store_stats {
 PG_FN_TEST struct pg_store_stats pg_store_stats(const struct pg_store *s);
 
 /* Every live record; key and the JSON text of its value are borrowed for the
- * call, which may not change the store. In the order in which the keys were
- * first put; stops at the first -1. */
+ * call, which may delete this one, but change nothing else of the store. In
+ * the order in which the keys were first put; stops at the first -1. */
 PG_FN int pg_store_each(struct pg_store *s,
     int (*each)(void *arg, struct pg_str key, struct pg_str json,
     struct pg_err *e), void *arg, struct pg_err *e);

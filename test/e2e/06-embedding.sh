@@ -79,6 +79,24 @@ more_steps() {
 }
 eventually "run began anew" more_steps
 
+# Nobody waits for run: it need not come to an end.
+exits 0 create ring:PhoenixPaglet --id made blocks:=1
+exits 0 info made
+exits 0 create ring:PhoenixPaglet --id model
+exits 0 call model block
+exits 0 clone model --json
+copy=$(pick agent_id)
+exits 0 deactivate model
+exits 0 activate model
+for id in made "$copy" model; do
+	exits 0 dispose "$id" --force
+done
+
+# Who is disposed of is told before.
+exits 0 create ring:PhoenixPaglet --id last
+exits 0 dispose last
+grep -q 'last.*last words' "$work/alpha.err" || bad "its hook had no say"
+
 # Ending itself.
 p info child --json
 child=$(pick pid)

@@ -41,6 +41,9 @@ exits 1 dispatch stays "${url[alpha]}" $(printf -- '--require c%d ' {1..64})
 exits 2 dispatch stays "${url[alpha]}" $(printf -- '--require c%d ' {1..65})
 like "65 requirements" '*--require: over 64*' "$err"
 unmoved "requirements"
+exits 0 events --limit 1000 --json
+like "each is an event before it leaves" \
+	'*"data": {"destination": "http*", "stage": "preflight"}*' "$out"
 
 # A server that takes the connection and says nothing.
 took exits 1 dispatch stays "$silent" --timeout 300ms

@@ -56,6 +56,8 @@ took stop term TERM
 is "TERM, busy: exit code" 0 $code
 below "TERM, busy: in time" 20000 $ms
 eventually "TERM, busy: nobody is left" all_gone
+grep -q "'busy' was not put to sleep" "$work/term.err" ||
+	bad "TERM, busy: nobody is told who was"
 wait $waits
 [ $? != 0 ] || bad "who waited for an answer is told that there is none"
 

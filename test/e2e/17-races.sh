@@ -50,6 +50,36 @@ for i in 1 2 3; do
 	[ "$(places two$i)" -le 1 ] || bad "it is in one place at most"
 done
 
+# A crashed one is made anew, and disposed of, and what not: its host lives.
+anew='{"agent_class_name": "'$counter'", "state_class_name": "'${counter%Paglet}State'", "agent_id": "worn", "restart": "on-crash"}'
+crash='{"message": {"kind": "crash"}}'
+clashes=()
+n=0
+for order in "agents $anew" "agents $anew" "agents/worn/messages $crash" \
+	"agents/worn/messages $crash" "agents/worn/dispose {}" \
+	"agents/worn/dispose {}" "agents/worn/deactivate {}" \
+	"agents/worn/activate {}"; do
+	n=$((n + 1))
+	(
+		trap - EXIT
+		mkdir "$work/clash-$n"
+		at=${url[alpha]#http://} body=${order#* }
+		for ((i = 0; i < 60; i++)); do
+			close=
+			[ $i != 59 ] || close=$'Connection: close\r\n'
+			printf 'POST /%s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %d\r\n\r\n%s' \
+				"${order%% *}" "$at" "$close" ${#body} "$body"
+		done >"$work/clash-$n/in"
+		"$TOOLS/rawhttp" -t 60 "${at%:*}" "${at##*:}" \
+			<"$work/clash-$n/in" >"$work/clash-$n/out"
+	) &
+	clashes+=($!)
+done
+wait "${clashes[@]}"
+grep -q 'no record' "$work"/clash-*/out && bad "half disposed of"
+exits 0 health
+p dispose worn
+
 # Callers who know three addresses, while the agent never stays: each call is
 # answered, and counted once.
 exits 0 create $counter --id hare
@@ -91,6 +121,7 @@ counted() {
 }
 eventually "three were counted on the way" counted
 is "and it is in one place" 1 "$(places ball)"
+
 # Sent to where it is already, by many and at the same time, and away from
 # there: whoever stands aside for the new one does not come back when that has
 # gone on before its own record was written, which takes a while.

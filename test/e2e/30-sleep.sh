@@ -152,6 +152,82 @@ eventually "to be woken at a start" is_active early
 is_active late && bad "one that sleeps sleeps on"
 is "a stop is no crash" 0 "$(events_of recover)"
 
+# A clock that jumps: over the time, and it is time, once; back, and it is not.
+jump() {
+	echo "$1" >"$work/skew.new"
+	mv "$work/skew.new" "$work/skew"
+}
+activations() {
+	p events --limit 1000 --json
+	grep -o '"kind": "activate"' <<<"$out" | wc -l
+}
+stop alpha
+jump 0
+SKEW=@$work/skew PROGRAM=$TOOLS/skewed host clock --no-mesh
+export PAGLETS_ENTRY=${url[clock]}
+p create $counter --id tom
+exits 0 deactivate tom --at +1h
+exits 0 call tom get
+exits 0 deactivate tom --at +1h
+jump -7200
+sleep 0.6
+is_active tom && bad "awake after the clock went back"
+jump 3700
+eventually "awake after the clock went on" is_active tom
+is "once by a message, once by its time" 2 "$(activations)"
+exits 0 deactivate tom
+jump 0
+sleep 0.6
+jump 9999
+sleep 0.6
+is_active tom && bad "woken twice by one time"
+# What is no number never comes; what is past is due.
+nap() {
+	exits 0 activate tom
+	post "${url[clock]}/agents/tom/deactivate" \
+		"{\"request\": {\"policy\": {\"activate_at\": $1}}}"
+}
+for at in true '"soon"' '[]'; do
+	nap "$at"
+	is "activate_at $at: status" 400 "$status"
+	is_active tom || bad "asleep for $at"
+	exits 0 deactivate tom
+done
+nap -1
+is "activate_at -1: status" 200 "$status"
+eventually "what is past is due" is_active tom
+exits 0 deactivate tom
+nap NaN
+is "activate_at NaN: status" 200 "$status"
+sleep 0.6
+is_active tom && bad "woken at a time that is none"
+stop clock
+
+# So many may wait for one that sleeps, and others once they are delivered.
+host crowd --no-mesh --state-dir none
+export PAGLETS_ENTRY=${url[crowd]}
+p create $counter --id tom
+exits 0 deactivate tom --no-activate-on-message
+at=${url[crowd]#http://} message='{"message": {"kind": "increment"}}'
+for ((i = 1; i <= 1001; i++)); do
+	close=
+	[ $i -le 1000 ] || close='Connection: close\r\n'
+	printf "POST /agents/tom/messages HTTP/1.1\r\nHost: $at\r\n${close}Content-Type: application/json\r\nContent-Length: ${#message}\r\n\r\n%s" \
+		"$message"
+done >"$work/many"
+raw_file "${url[crowd]}" "$work/many" -t 60
+is "so many wait" 1000 "$(grep -o 'HTTP/1.1 200' <<<"$out" | wc -l)"
+is "and one does not" 1 "$(grep -o 'HTTP/1.1 503' <<<"$out" | wc -l)"
+like "which is told why" '*MailboxFullError*sleeps and 1000 messages wait*' "$out"
+exits 0 activate tom
+exits 0 call tom get --json
+is "all are delivered" 1000 "$(pick count)"
+exits 0 deactivate tom --no-activate-on-message
+post "${url[crowd]}/agents/tom/messages" "$message"
+is "then there is room" true "$(pick result.queued "$body")"
+stop crowd
+up
+
 # Arriving asleep; also of a class that is not known here.
 envelope() {
 	printf '{"envelope": {"kind": "%s", "agent_id": "%s", "agent_class_name": "%s", "state_class_name": "%s", "state": {"count": 4}, "source_host_name": "s", "source_host_address": "http://127.0.0.1:9", "target_host_name": "alpha", "target_host_address": "%s", "metadata": {"transfer_ticket": {"destination": "alpha", "arrival_mode": "inactive"}}}}' \

@@ -125,9 +125,34 @@ exits 0 dispose mortal
 exits 0 create $counter --id mortal
 stop message
 
-# A child that is deaf to all but SIGKILL.
+# Restarted as its class says, unless whoever made it said otherwise; one that
+# does not even come to life stays crashed.
 PROGRAM=$TOOLS/ring host deaf --state-dir "$work/deaf"
 export PAGLETS_ENTRY=${url[deaf]}
+p create ring:PhoenixPaglet --id ash
+p create ring:PhoenixPaglet --id dust --restart never
+p create ring:PhoenixPaglet --id frail fragile:=1
+for id in ash dust frail; do
+	exits 1 call $id exit
+done
+eventually "restarted as its class says" is_active ash
+is_crashed dust || bad "it need not come back, whatever its class says"
+eventually "one that does not come to life stays crashed" is_crashed frail
+is "with what it ended with" 4 "$(pick exitcode)"
+exits 1 call frail get
+like "callers are told" '*crashed: process exited with code 4*' "$err"
+stop deaf KILL
+PROGRAM=$TOOLS/ring host deaf --state-dir "$work/deaf"
+export PAGLETS_ENTRY=${url[deaf]}
+eventually "back as any other" is_active ash
+for id in dust frail; do
+	is_crashed $id || bad "$id is remembered as crashed"
+done
+for id in ash dust frail; do
+	exits 0 dispose $id
+done
+
+# A child that is deaf to all but SIGKILL.
 force() {
 	p create ring:RingPaglet --id stays
 	p info stays --json

@@ -123,9 +123,56 @@ is "and is handled once" 11 "$(pick count)"
 say alpha five 1
 is "the first answer is that it waits" true "$(pick result.queued "$body")"
 
+# So does one whose sender asks not to wake it, after a crash as well; and if
+# the host died before it could strike off what had been handled.
+quiet() {
+	post "${url[alpha]}/agents/kim/messages" '{"activate_if_inactive": false, "message": {"kind": "increment", "message_id": "'"$1"'"}}'
+	is "not to wake it: $1 waits" true "$(pick result.queued "$body")"
+}
+waiting() {
+	exits 0 state kim --json
+	pick queued_message_count
+}
+exits 0 deactivate kim
+quiet six
+quiet six
+stop alpha KILL
+up alpha
+export PAGLETS_ENTRY=${url[alpha]}
+quiet six
+is "six waits once" 1 "$(waiting)"
+exits 0 activate kim
+quiet six
+exits 0 call kim get --json
+is "six is handled once" 12 "$(pick count)"
+stop alpha KILL
+grep -h '"queue/kim/.*"six"' "$work"/alpha/log/* >"$work/again"
+cat "$work/again" >>"$(ls "$work"/alpha/log/* | tail -n 1)"
+up alpha
+export PAGLETS_ENTRY=${url[alpha]}
+eventually "back with what it had done" is_active alpha
+exits 0 call kim get --json
+is "six is not handled again" 12 "$(pick count)"
+exits 0 deactivate kim
+is "nor does it wait any more" 0 "$(waiting)"
+
+# So does one whose agent woke and slept before it came to it.
+post "${url[alpha]}/agents/kim/messages" '{"activate_if_inactive": false, "message": {"kind": "sleep", "args": {"seconds": 0.5}}}'
+quiet seven
+"$PAGLETS" activate kim >"$work/activate" 2>&1 &
+waker=$!
+eventually "it is busy with what came before" held kim 1 0
+exits 0 deactivate kim
+wait $waker
+quiet seven
+is "seven waits once" 1 "$(waiting)"
+exits 0 activate kim
+exits 0 call kim get --json
+is "seven is handled once" 13 "$(pick count)"
+
 # A clone is another agent, and has seen nothing.
 exits 0 clone kim --json
 copy=$(pick agent_id)
 post "${url[alpha]}/agents/$copy/messages" '{"message": {"kind": "increment", "message_id": "five", "args": {"by": 1}}}'
-is "a clone has seen nothing" 12 "$(pick result.count "$body")"
+is "a clone has seen nothing" 14 "$(pick result.count "$body")"
 finish

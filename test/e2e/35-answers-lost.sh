@@ -47,6 +47,9 @@ exits 0 dispatch kim "$(<"$work/way")" --retries 2
 found "cut off and retried"
 is "cut off and retried: it is there" beta "$here"
 is "after one failed attempt, as before" 2 "$(events_of alpha transfer-failed)"
+exits 0 events --limit 1000 --json
+like "which tells how many are left" \
+	'*"stage": "post", "attempt": 1, "attempts": 3}*' "$out"
 is "and arrived once" 1 "$(events_of beta arrival)"
 exits 0 retract "${url[beta]}/agents/kim" --entry "${url[alpha]}"
 found "home"

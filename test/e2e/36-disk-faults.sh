@@ -46,9 +46,17 @@ p call kim increment
 [ $code != 0 ] || bad "no answer that is not on disk"
 exits 0 health --json
 is "the host itself serves" 1 "$(pick active_count)"
+exits 0 state kim --json
+get "${url[alpha]}/livez"
+is "it lives" 200 "$status"
+get "${url[alpha]}/readyz"
+is "but is not ready" 503 "$status"
+like "and says why" '*takes no more changes*' "$body"
 down alpha
 up alpha
 eventually "opened again it is as it was" active kim
+get "${url[alpha]}/readyz"
+is "and ready" 200 "$status"
 found "opened again"
 exits 0 deactivate kim
 exits 0 activate kim
@@ -90,6 +98,31 @@ eventually "nor do zeros at the end" active kim
 found "zeros"
 stop alpha
 is "and it ends well" 0 $code
+
+# Damage anywhere else: what is not damaged is there, and the host says so.
+told() {
+	p events --limit 1000 --json
+	grep -o '"kind": "store-corrupt"' <<<"$out" | wc -l
+}
+up alpha
+is "nothing but tails so far, and an empty record" 1 "$(told)"
+p create $counter --id lou count:=5
+p create $counter --id max count:=6
+p create $counter --id zoe count:=7
+exits 0 deactivate zoe
+down alpha
+at=$(grep -abo '"agent/max"' "$(record)" | tail -n 1)
+printf X | dd of="$(record)" bs=1 seek="${at%%:*}" conv=notrunc
+up alpha
+is "a damaged record is an event" 1 "$(told)"
+grep -q 'Xagent/max' "$work"/alpha/corrupt/* || bad "it is kept in corrupt/"
+exits 3 info max
+for agent in lou:5 zoe:7; do
+	exits 0 call ${agent%:*} get --json
+	is "the record on either side" ${agent#*:} "$(pick count)"
+done
+found "damaged"
+down alpha
 
 # A disk that is full: clear errors, nothing left behind; with room again all
 # is well again.

@@ -226,8 +226,71 @@ static const struct paglets_class ring_class = {
 	.run = ring_run,
 };
 
+/* PhoenixPaglet: comes back after a crash, unless it is fragile; after the
+ * message block, and from its start if made so, no step of its work ever
+ * ends. */
+struct phoenix {
+	int64_t fragile, lives, blocks;
+};
+
+static const struct paglets_field phoenix_fields[] = {
+	PAGLETS_INT(struct phoenix, fragile),
+	PAGLETS_INT(struct phoenix, lives),
+	PAGLETS_INT(struct phoenix, blocks),
+	PAGLETS_END
+};
+
+static int
+phoenix_activation(struct paglets_call *c)
+{
+	struct phoenix *s = paglets_state(c);
+
+	if (s->fragile)
+		_exit(4);
+	s->lives++;
+	return 0;
+}
+
+static int
+phoenix_disposing(struct paglets_call *c)
+{
+	paglets_log(c, PAGLETS_INFO, "last words");
+	return 0;
+}
+
+static int
+phoenix_block(struct paglets_call *c)
+{
+	struct phoenix *s = paglets_state(c);
+
+	s->blocks = 1;
+	return 0;
+}
+
+static int64_t
+phoenix_run(struct paglets_call *c)
+{
+	const struct phoenix *s = paglets_state(c);
+
+	while (s->blocks)
+		pause();
+	return PAGLETS_RUN_DONE;
+}
+
+static const struct paglets_class phoenix_class = {
+	PAGLETS_CLASS("ring:PhoenixPaglet", struct phoenix, phoenix_fields),
+	.handlers = (const struct paglets_handler[]){
+		{ "exit", ring_exit }, { "get", ring_get },
+		{ "block", phoenix_block }, { NULL, NULL } },
+	.hooks = (const struct paglets_hook[]){
+		{ "activation", phoenix_activation },
+		{ "disposing", phoenix_disposing }, { NULL, NULL } },
+	.run = phoenix_run,
+	.restart = PAGLETS_RESTART_ON_CRASH,
+};
+
 static const struct paglets_class *const ring_classes[] = {
-	&ring_class, NULL
+	&ring_class, &phoenix_class, NULL
 };
 
 int

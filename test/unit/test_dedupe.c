@@ -350,14 +350,18 @@ who_moves_takes_its_duplicates(void **state)
 	assert_int_equal(enter("b"), 1);
 	assert_int_equal(enter("a"), 1);
 	pg_dedupe_kept(window, PG_STR("d"), &(struct pg_outcome){ 0 });
-	joined = pg_dedupe_leave(window);
+	/* What is kept goes only if it is told to. */
+	assert_null(pg_dedupe_leave_waiting(NULL));
+	joined = pg_dedupe_leave_waiting(window);
+	assert_int_equal(enter("d"), 1);
+	assert_told(1, PG_E_OK, PG_STR_NULL);
+	assert_null(pg_dedupe_leave(window));
 	/* What waited is new here, and what was answered is not. */
 	assert_int_equal(enter("a"), 0);
 	assert_int_equal(enter("b"), 0);
 	assert_int_equal(enter("d"), 0);
-	assert_int_equal(told.count, 0);
 	assert_int_equal(enter("c"), 1);
-	assert_told(1, PG_E_OK, PG_STR("c"));
+	assert_told(2, PG_E_OK, PG_STR("c"));
 	/* They may be posted here again, and join again. */
 	while ((m = joined) != NULL) {
 		joined = m->next;
@@ -367,11 +371,11 @@ who_moves_takes_its_duplicates(void **state)
 	}
 	assert_int_equal(n, 3);
 	done("a", PG_STR("a"));
-	assert_told(3, PG_E_OK, PG_STR("a"));
+	assert_told(4, PG_E_OK, PG_STR("a"));
 	/* And fail with the agent. */
 	pg_dedupe_free(window);
 	window = NULL;
-	assert_int_equal(told.count, 4);
+	assert_int_equal(told.count, 5);
 	assert_int_equal(told.code, PG_E_LIFECYCLE);
 }
 

@@ -289,7 +289,7 @@ a_record_says_what_its_status_needs(void **state)
 	agent.deactivated_at = 7 * PG_SEC;
 	agent.exitcode = -9;
 	snprintf(agent.error, sizeof(agent.error), "killed");
-	agent.restart = true;
+	agent.restart = PG_RESTART_ON_CRASH;
 	has_state(3, 'x');
 	save(PG_DURABLE_INACTIVE, &extra);
 	restart();
@@ -308,6 +308,14 @@ a_record_says_what_its_status_needs(void **state)
 	assert_records("transfer t-1;agent a-1;");
 	save(PG_DURABLE_CRASHED, NULL);
 	v = record();
+	assert_text(v, "restart", "on-crash");
+	agent.restart = PG_RESTART_NEVER;
+	save(PG_DURABLE_CRASHED, NULL);
+	assert_text(record(), "restart", "never");
+	agent.restart = PG_RESTART_AS_CLASS;
+	save(PG_DURABLE_CRASHED, NULL);
+	v = record();
+	assert_null(pg_value_get(v, "restart"));
 	assert_int_equal(pg_value_get(v, "exitcode")->u.i, -9);
 	assert_text(v, "error", "killed");
 	assert_null(pg_value_get(v, "policy"));
@@ -513,6 +521,25 @@ a_later_save_overtakes_a_large_one(void **state)
 	assert_state(5, 'n');
 }
 
+/* Until there is something newer in the store, what is on its way counts. */
+static void
+large_saves_follow_each_other(void **state)
+{
+	(void)state;
+	has_state(2 * PG_STORE_STATE_INLINE, 'o');
+	pg_durable_save(&agent, PG_DURABLE_ACTIVE, NULL, on_done, NULL);
+	has_state(2 * PG_STORE_STATE_INLINE, 'n');
+	pg_durable_save(&agent, PG_DURABLE_INACTIVE, NULL, on_done, NULL);
+	assert_int_equal(agent.saves, 2);
+	assert_int_equal(agent.saved, 0);
+	wait_done(2);
+	assert_int_equal(agent.saved, 2);
+	assert_int_equal(files(), 1);
+	assert_int_equal(pg_durable_status_read(record()),
+	    PG_DURABLE_INACTIVE);
+	assert_state(2 * PG_STORE_STATE_INLINE, 'n');
+}
+
 /* Nor does it bring back what is gone. */
 static void
 a_large_save_does_not_overtake_the_end(void **state)
@@ -647,14 +674,48 @@ static void
 a_message_that_can_not_be_kept_is_told(void **state)
 {
 	struct pg_msg *m = pg_msg_new();
+	uint64_t kept;
 
 	(void)state;
 	m->body = PG_STR("no pickle");
 	pg_durable_queue(&agent, m, on_done, NULL);
 	assert_int_equal(ndone, 1);
 	assert_int_equal(last.code, PG_E_SERIAL);
-	pg_msg_end(m, &(struct pg_outcome){ 0 });
 	assert_records("");
+	/* Nor does it count, nor those behind it once they are delivered. */
+	kept = keep("one");
+	assert_int_equal(agent.nkept, 2);
+	pg_durable_delivered(&agent, kept);
+	pg_durable_unkept(&agent, m->kept);
+	assert_int_equal(agent.nkept, 0);
+	assert_int_equal(agent.kept_first, agent.kept_next);
+	pg_msg_end(m, &(struct pg_outcome){ 0 });
+	settle_and_restart();
+	assert_records("");
+}
+
+/* What it is known by is more than it says. */
+static void
+a_kept_message_is_known_again(void **state)
+{
+	struct pg_msg *m = pg_msg_new();
+	struct pg_buf b = PG_BUF_INIT(0), out = PG_BUF_INIT(0);
+	struct pg_err e = { 0 };
+
+	(void)state;
+	assert_int_equal(pg_wire_bare(&b, pg_value_dict(&arena), NULL), 0);
+	m->body = pg_buf_str(&b);
+	m->once = PG_STR("id#1a");
+	pg_durable_queue(&agent, m, on_done, NULL);
+	wait_done(1);
+	restart();
+	assert_int_equal(pg_store_get(host.store, PG_STR("queue/a-1/0"), &out,
+	    &e), 0);
+	pg_buf_putc(&out, '\0');
+	assert_string_equal(out.p, "{\"once\": \"id#1a\"}");
+	pg_msg_end(m, &(struct pg_outcome){ 0 });
+	pg_buf_fini(&b);
+	pg_buf_fini(&out);
 }
 
 /* ---- the rest --------------------------------------------------------- */
@@ -836,12 +897,14 @@ main(void)
 		T(files_of_whom),
 		T(the_last_list_stays),
 		T(a_later_save_overtakes_a_large_one),
+		T(large_saves_follow_each_other),
 		T(a_large_save_does_not_overtake_the_end),
 		T(large_states_share_no_file),
 		T(a_record_can_be_forgotten_alone),
 		T(what_is_gone_leaves_a_note),
 		T(messages_are_kept_until_delivered),
 		T(a_message_that_can_not_be_kept_is_told),
+		T(a_kept_message_is_known_again),
 		T(properties_have_names_of_a_length),
 		T(a_refusal_is_kept),
 		T(without_a_store_all_is_done_at_once),

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <setjmp.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -143,6 +144,101 @@ so_much_damage_is_no_log(void **state)
 	pg_buf_fini(&out);
 }
 
+/* Write file `number` of the log: its stamp, and one record. */
+static void
+write_file(unsigned number, bool base, const char *json)
+{
+	struct pg_buf b = PG_BUF_INIT(0);
+	char path[100];
+
+	pg_journal_stamp(&b, number, base);
+	pg_journal_line(&b, pg_str(json));
+	snprintf(path, sizeof(path), "%s/log/%04u", dir, number);
+	assert_int_equal(pg_file_write(path, pg_buf_str(&b), 0600, NULL), 0);
+	pg_buf_fini(&b);
+}
+
+/* Files that no crash can have taken away. */
+static void
+a_gap_is_damage(void **state)
+{
+	static const struct {
+		unsigned files[4], base;
+		size_t damage;
+	} t[] = {
+		{ { 1 }, 0, 0 }, { { 1, 2 }, 0, 0 }, { { 1, 3, 5 }, 0, 0 },
+		{ { 2, 3 }, 2, 0 }, { { 2 }, 0, 1 }, { { 3 }, 0, 1 },
+		{ { 1, 4 }, 0, 1 }, { { 1, 5, 6 }, 0, 1 },
+		{ { 1, 5, 9 }, 0, 1 }, { { 1, 5, 9 }, 5, 1 },
+		{ { 1, 5, 6 }, 5, 0 }, { { 4, 7, 9 }, 9, 0 },
+	};
+	char command[128];
+	struct pg_store *s;
+	struct pg_err e;
+	size_t i, k;
+
+	(void)state;
+	close_store();
+	for (i = 0; i < PG_COUNT(t); i++) {
+		snprintf(command, sizeof(command), "rm -f %s/log/*", dir);
+		assert_int_equal(system(command), 0);
+		for (k = 0; t[i].files[k] != 0; k++)
+			write_file(t[i].files[k], t[i].files[k] == t[i].base,
+			    "{\"put\": {\"a\": 1}}");
+		s = pg_store_open_readonly(dir, &e);
+		assert_non_null(s);
+		assert_int_equal(pg_store_corrupt(s), t[i].damage);
+		assert_int_equal(pg_store_stats(s).records, 1);
+		pg_store_close(s);
+	}
+}
+
+/* What would keep a reader waiting is told from a file. */
+static void
+a_fifo_is_no_file(void **state)
+{
+	struct pg_err e = { 0 };
+	char path[100];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/states/s", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_null(pg_store_read_state(store, PG_STR("s"), &e));
+	assert_non_null(strstr(e.msg, "not a regular file"));
+	close_store();
+	snprintf(path, sizeof(path), "%s/log/0002", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_null(pg_store_open_readonly(dir, &e));
+	assert_non_null(strstr(e.msg, "log/0002: not a regular file"));
+}
+
+static int
+drop(void *arg, struct pg_str key, struct pg_str json, struct pg_err *e)
+{
+	struct pg_change ch = { 0 };
+
+	(void)json;
+	++*(int *)arg;
+	pg_change_del(&ch, key);
+	return pg_store_commit(store, &ch, NULL, e);
+}
+
+static void
+a_walk_may_delete_where_it_is(void **state)
+{
+	struct pg_err e = { 0 };
+	int n = 0;
+
+	(void)state;
+	put("a", PG_STR("1"));
+	put("b", PG_STR("2"));
+	put("c", PG_STR("3"));
+	assert_int_equal(pg_store_each(store, drop, &n, &e), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(pg_store_stats(store).records, 0);
+	close_store();
+}
+
 /* A text of JSON that is n bytes long. */
 static struct pg_str
 text_of(char *room, size_t n)
@@ -198,6 +294,9 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(so_much_damage_is_no_log),
+		T(a_gap_is_damage),
+		T(a_fifo_is_no_file),
+		T(a_walk_may_delete_where_it_is),
 		T(values_of_any_length_read_back),
 	};
 #undef T
