@@ -115,23 +115,26 @@ move_free(struct move *m)
 }
 
 /* The agent goes on here: told, recorded, its process started again if it
- * has none since the host itself has been. */
+ * has none since the host itself has been. One that another move has in hand
+ * is that one's to decide about. */
 static void
 move_stay(struct move *m)
 {
 	struct pg_agent *a = m->agent;
+	bool ours = a->holder == &m->hold;
 
 	if (m->recorded && a->phase != PG_AGENT_GONE &&
 	    a->phase != PG_AGENT_CRASHED)
 		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL,
 		    move_take_resolved(m), m->resolved_arg);
-	if (a->phase == PG_AGENT_MOVING && !pg_child_running(&a->child)) {
+	if (ours && a->phase == PG_AGENT_MOVING &&
+	    !pg_child_running(&a->child)) {
 		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 		pg_agent_end_running(a, &(struct pg_outcome){
 		    .err = &m->failure });
 	}
 	pg_agent_release(&m->hold);
-	if (a->phase == PG_AGENT_INACTIVE)
+	if (ours && a->phase == PG_AGENT_INACTIVE)
 		pg_activate(a, NULL, NULL);
 }
 
@@ -532,10 +535,10 @@ move_record_value(struct move *m)
 }
 
 static void
-move_not_replaced(struct pg_agent *a, struct pg_str refused)
+move_not_replaced(struct pg_agent *a, struct pg_str undone)
 {
 	struct move *m = move_of(a);
-	struct pg_durable_extra extra = { .refused = refused };
+	struct pg_durable_extra extra = { .undone = undone };
 
 	if (m == NULL || m->stage == MOVE_LOCAL) {
 		pg_durable_save(a, PG_DURABLE_ACTIVE, &extra, NULL, NULL);
