@@ -239,15 +239,24 @@ durable_put_transfer(struct durable_op *op, struct pg_str transfer,
 	durable_put(op, "transfer", transfer, d, NULL);
 }
 
-/* The state file is on disk: name it, unless a later save has overtaken. */
+/* The state file is on disk: name it, unless a later save has overtaken. One
+ * that is gone although nobody has disposed of it (its host ends) is not
+ * written down any more, and nobody is to think so. */
 static void
 durable_on_file(struct pg_commit *c, const struct pg_err *err)
 {
 	struct durable_op *op = PG_CONTAINER(c, struct durable_op, commit);
+	const struct pg_agent *a = op->agent;
+	struct pg_err gone = { 0 };
 
-	if (err == NULL && op->save == op->agent->saves) {
+	if (err == NULL && op->save == a->saves) {
 		durable_commit(op);
 		return;
+	}
+	if (err == NULL && a->phase == PG_AGENT_GONE && !a->going) {
+		pg_fail(&gone, PG_E_BUSY, "%.*s is shutting down",
+		    PG_STR_ARG(a->host->name));
+		err = &gone;
 	}
 	pg_store_remove_state(op->host->store, pg_str(op->file));
 	durable_end(op, err);
@@ -314,8 +323,8 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	if (extra != NULL && extra->transfer.n > 0)
 		durable_put_transfer(op, extra->transfer, "committed",
 		    &arena);
-	if (extra != NULL && extra->refused.n > 0)
-		durable_put_transfer(op, extra->refused, "refused", &arena);
+	if (extra != NULL && extra->undone.n > 0)
+		durable_del(op, "transfer", extra->undone);
 	if (durable_put(op, "agent", a->id, d, &err) < 0)
 		durable_end(op, &err);
 	else if (large)
@@ -399,7 +408,7 @@ pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 
 PG_FN void
 pg_durable_gone(struct pg_agent *a, struct pg_str note,
-    struct pg_str transfer, pg_durable_done *done, void *arg)
+    struct pg_str undone, pg_durable_done *done, void *arg)
 {
 	struct durable_op *op;
 	struct durable_going *g;
@@ -430,8 +439,8 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 		    pg_to_seconds(pg_now_wall()));
 		durable_put(op, "note", a->id, d, NULL);
 	}
-	if (transfer.n > 0)
-		durable_put_transfer(op, transfer, "refused", &arena);
+	if (undone.n > 0)
+		durable_del(op, "transfer", undone);
 	durable_commit(op);
 	pg_arena_fini(&arena);
 }
@@ -504,13 +513,17 @@ pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
 }
 
 PG_FN void
-pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer)
+pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer,
+    pg_durable_done *done, void *arg)
 {
 	struct durable_op *op;
 
-	if (h->store == NULL)
+	if (h->store == NULL || transfer.n == 0) {
+		if (done != NULL)
+			done(arg, NULL);
 		return;
-	op = durable_new(h, NULL, NULL, NULL);
+	}
+	op = durable_new(h, NULL, done, arg);
 	durable_del(op, "transfer", transfer);
 	durable_commit(op);
 }

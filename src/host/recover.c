@@ -34,7 +34,8 @@ recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
 	    pg_field_float_opt(v, "time", &written, e) < 0 ||
 	    pg_field_str_opt(v, "restart", &restart, e) < 0)
 		return -1;
-	a->deactivated_at = pg_from_seconds(at);
+	/* One that was awake sleeps, if it does not wake, since it was. */
+	a->deactivated_at = pg_from_seconds(at > 0 ? at : written);
 	age = PG_MAX(pg_now_wall() - pg_from_seconds(written), 0);
 	if (pg_dedupe_read(&a->window, pg_value_get(v, "seen"),
 	    pg_loop_now(a->host->loop) - age, &seen) < 0)
@@ -146,7 +147,7 @@ recover_transfer(struct pg_host *h, const struct pg_durable_record *r,
 		pg_transfer_restore(h, r->id, pg_str_eqz(status, "committed"),
 		    agent, age);
 	else
-		pg_durable_forget_transfer(h, r->id);
+		pg_durable_forget_transfer(h, r->id, NULL, NULL);
 	return 0;
 }
 
