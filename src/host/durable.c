@@ -349,11 +349,11 @@ durable_del_files(struct durable_op *op)
 }
 
 static void
-durable_del_kept(struct durable_op *op, const struct pg_agent *a, uint64_t n)
+durable_del_kept(struct durable_op *op, struct pg_str agent_id, uint64_t n)
 {
 	char id[DURABLE_KEY];
 
-	snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(a->id), n);
+	snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(agent_id), n);
 	durable_del(op, "queue", pg_str(id));
 }
 
@@ -431,8 +431,9 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 	op->names_file = true;
 	durable_del(op, "agent", a->id);
 	durable_del_files(op);
-	for (n = a->kept_first; n < a->kept_next; n++)
-		durable_del_kept(op, a, n);
+	/* What was kept follows it, and is kept until it has got there. */
+	for (n = a->kept_first; note.n == 0 && n < a->kept_next; n++)
+		durable_del_kept(op, a->id, n);
 	if (note.n > 0) {
 		pg_put_str(&arena, d, "url", note);
 		pg_put_float(&arena, d, "time",
@@ -480,16 +481,20 @@ pg_durable_queue(struct pg_agent *a, struct pg_msg *m, pg_durable_done *done,
 PG_FN void
 pg_durable_delivered(struct pg_agent *a, uint64_t kept)
 {
+	if (kept > 0 && kept - 1 == a->kept_first)
+		a->kept_first++;
+	pg_durable_forwarded(a->host, a->id, kept);
+}
+
+PG_FN void
+pg_durable_forwarded(struct pg_host *h, struct pg_str agent_id, uint64_t kept)
+{
 	struct durable_op *op;
 
-	if (kept == 0)
+	if (kept == 0 || h->store == NULL)
 		return;
-	if (kept - 1 == a->kept_first)
-		a->kept_first++;
-	if (a->host->store == NULL || a->going)
-		return;
-	op = durable_new(a->host, a, NULL, NULL);
-	durable_del_kept(op, a, kept - 1);
+	op = durable_new(h, NULL, NULL, NULL);
+	durable_del_kept(op, agent_id, kept - 1);
 	durable_commit(op);
 }
 

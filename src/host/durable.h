@@ -46,10 +46,9 @@ PG_FN void pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
  * record (yet) gets none: done is then told at once. */
 PG_FN void pg_durable_files(struct pg_agent *a, pg_durable_done *done,
     void *arg);
-/* Remove a's record and all that was kept for it, so that no later save
- * brings it back (until that fails); note: where it went, or
- * empty; undone: a transfer that by the same step counts as never come, or
- * empty. */
+/* Remove a's record, so that no later save brings it back (until that fails).
+ * note: where it went; empty: nowhere, and what was kept for it goes too.
+ * undone: a transfer that by the same step counts as never come, or empty. */
 PG_FN void pg_durable_gone(struct pg_agent *a, struct pg_str note,
     struct pg_str undone, pg_durable_done *done, void *arg);
 /* Remove its record only, because it would not be true any more. */
@@ -60,6 +59,9 @@ PG_FN void pg_durable_queue(struct pg_agent *a, struct pg_msg *m,
     pg_durable_done *done, void *arg);
 /* It has been delivered: kept is its m->kept. */
 PG_FN void pg_durable_delivered(struct pg_agent *a, uint64_t kept);
+/* The same for one that was kept for an agent that has gone elsewhere. */
+PG_FN void pg_durable_forwarded(struct pg_host *h, struct pg_str agent_id,
+    uint64_t kept);
 /* No longer to be kept. */
 PG_FN void pg_durable_forget_transfer(struct pg_host *h,
     struct pg_str transfer, pg_durable_done *done, void *arg);

@@ -240,6 +240,7 @@ move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 	pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' has moved to %.*s",
 	    PG_STR_ARG(a->id), PG_STR_ARG(url));
 	waiting = pg_agent_take_waiting(a);
+	pg_forward_own(m->host, a->id, waiting);
 	if (instead != NULL)
 		pg_agent_adopt(instead, waiting);
 	else
@@ -344,11 +345,17 @@ move_on_silent(struct pg_settle *s)
 	pg_fail(&err, PG_E_TRANSFER, "Transfer to %.*s got no answer and can "
 	    "not be settled yet: %s", PG_STR_ARG(m->to.target.address),
 	    m->last.msg);
-	if (m->kind == PG_KIND_CLONE)
+	if (m->kind == PG_KIND_CLONE) {
 		move_fail(m, &err);
+		return;
+	}
 	/* The agent's own handler learns only how it ends. */
-	else if (!m->in_call)
+	if (!m->in_call)
 		move_tell(m, &err, PG_STR_NULL, PG_STR_NULL);
+	/* This may take days: nobody else is to wait for it. */
+	pg_fail(&err, PG_E_LIFECYCLE, "Paglet '%.*s' is moving",
+	    PG_STR_ARG(m->agent->id));
+	pg_agent_turn_away(m->agent, &err);
 }
 
 static void
@@ -721,7 +728,8 @@ move_turn(struct move *m)
 		pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
 		    PG_STR_ARG(m->agent->id), m->agent->error);
 		move_fail(m, &err);
-	} else if (m->agent->phase == PG_AGENT_GONE) {
+	} else if (m->agent->phase == PG_AGENT_GONE ||
+	    m->agent->phase == PG_AGENT_INACTIVE) {
 		pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' "
 		    "on %.*s", PG_STR_ARG(m->agent->id),
 		    PG_STR_ARG(m->host->name));

@@ -238,15 +238,20 @@ recover_second(struct pg_host *h, const struct pg_durable_record *r,
 		return 0;
 	id.n = (size_t)(slash - id.p);
 	a = pg_agent_find(h, id);
-	m = a != NULL ? pg_message_new(r->value, e) : NULL;
-	if (m == NULL) {
+	n = strtoull(slash + 1, NULL, 10);
+	m = pg_message_new(r->value, e);
+	if (m != NULL)
+		m->kept = n + 1;
+	if (m != NULL && a == NULL && pg_forward_kept(h, id, m))
+		return 0;
+	if (m == NULL || a == NULL) {
 		pg_log(PG_LOG_ERROR, "recover: queue/%.*s: %s",
-		    PG_STR_ARG(r->id), a != NULL ? e->msg : "no such agent");
+		    PG_STR_ARG(r->id), m == NULL ? e->msg : "no such agent");
+		if (m != NULL)
+			pg_msg_end(m, &(struct pg_outcome){ 0 });
 		*e = (struct pg_err){ 0 };
 		return 0;
 	}
-	n = strtoull(slash + 1, NULL, 10);
-	m->kept = n + 1;
 	a->kept_bytes += m->body.n;
 	if (a->kept_next == 0)
 		a->kept_first = n;

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Goal: an arrival that does not come about, because the agent does not like
 # it there, because the target is stopped meanwhile, or because its disk fails
-# just then, is one that never was; and a move that is still to be settled is
-# nobody's to end but its own. The agent is on exactly one host each time.
+# just then, is one that never was; a move that is still to be settled is
+# nobody's to end but its own, and nobody waits for it. The agent is on exactly
+# one host each time.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/pair.sh"
 
@@ -114,4 +115,30 @@ look
 is "it is under way still" "/alpha" "${places[*]}/$moving"
 up beta
 only beta "settled"
+
+# Two orders wait for their turn; the first one's target falls silent: the
+# other is not kept waiting until that is settled.
+background "$TOOLS/silent" 60 '{"name": "fake", "address": "URL", "code_version": "x", "capabilities": [], "settle": true}' >"$work/fake"
+eventually "a host that answers no POST" test -s "$work/fake"
+p create $counter --id lou --entry "${url[alpha]}"
+exits 0 call "${url[alpha]}/agents/lou" sleep seconds=1 --oneway
+for i in 1 2; do
+	"$PAGLETS" dispatch "${url[alpha]}/agents/lou" "$(<"$work/fake")" \
+		--timeout 500ms >"$work/order.$i" 2>&1 &
+	orders[i]=$!
+	started+=($!)
+done
+wait "${orders[@]}"
+like "one is told that it is open" '*can not be settled yet*' \
+	"$(cat "$work"/order.?)"
+like "the other that it is under way" '*is moving*' "$(cat "$work"/order.?)"
+exits 0 resolve "${url[alpha]}/agents/lou" --here
+
+# One that falls asleep before its turn has come does not go when it wakes.
+exits 0 call "${url[alpha]}/agents/lou" sleep seconds=1 --oneway
+"$PAGLETS" deactivate "${url[alpha]}/agents/lou" >/dev/null 2>&1 &
+asleep=$!
+sleep 0.2
+exits 3 dispatch "${url[alpha]}/agents/lou" "${url[beta]}" --timeout 30s
+wait $asleep
 finish

@@ -698,6 +698,26 @@ messages_are_kept_until_delivered(void **state)
 	assert_records("");
 }
 
+/* Where it goes they have yet to go. */
+static void
+messages_are_kept_until_forwarded(void **state)
+{
+	(void)state;
+	has_state(3, 'x');
+	save(PG_DURABLE_LEAVING, NULL);
+	keep("one");
+	keep("two");
+	pg_durable_gone(&agent, PG_STR("http://b:1"), PG_STR_NULL, on_done,
+	    NULL);
+	wait_done(ndone + 1);
+	restart();
+	assert_records("queue a-1/0;queue a-1/1;note a-1;");
+	pg_durable_forwarded(&host, agent.id, 0);
+	pg_durable_forwarded(&host, agent.id, 2);
+	settle_and_restart();
+	assert_records("queue a-1/0;note a-1;");
+}
+
 static void
 a_message_that_can_not_be_kept_is_told(void **state)
 {
@@ -898,6 +918,7 @@ main(void)
 		T(what_is_undone_leaves_nothing),
 		T(what_the_end_overtakes_is_not_written),
 		T(messages_are_kept_until_delivered),
+		T(messages_are_kept_until_forwarded),
 		T(a_message_that_can_not_be_kept_is_told),
 		T(properties_have_names_of_a_length),
 		T(a_refusal_is_kept),
