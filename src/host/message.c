@@ -581,8 +581,9 @@ forward_on_kept_end(struct pg_msg *m, const struct pg_outcome *o)
 {
 	const struct forward_kept *k = m->arg;
 
-	(void)o;
-	pg_durable_forwarded(k->host, k->id, m->kept);
+	/* One that the end of the host has ended waits for its next start. */
+	if (o->err == NULL || !k->host->asleep)
+		pg_durable_forwarded(k->host, k->id, m->kept);
 }
 
 PG_FN void
