@@ -157,12 +157,41 @@ admin_end(struct admin_stream *s, int rc)
 	pg_call_cancel(s->call);
 }
 
+/* The number in the id that came last, NUMBER or NUMBER-BOOT; 0: none. */
+static int64_t
+admin_number(const struct admin_stream *s, struct pg_arena *a)
+{
+	struct pg_str id = pg_buf_str(&s->sse.id);
+	const char *at = id.n > 0 ? memchr(id.p, '-', id.n) : NULL;
+	const struct pg_value *v;
+
+	if (at != NULL)
+		id.n = (size_t)(at - id.p);
+	v = pg_value_decimal(a, id);
+	return pg_value_is(v, PG_T_INT) ? v->u.i : 0;
+}
+
+/* A host that was started anew counts anew: it is to be asked with the id. */
+static void
+admin_remember(struct admin_stream *s)
+{
+	struct paglets_client *c = s->c;
+	struct pg_arena a = { 0 };
+
+	c->followed = admin_number(s, &a);
+	pg_buf_reset(&c->followed_url);
+	pg_buf_puts(&c->followed_url, s->url);
+	pg_buf_reset(&c->followed_id);
+	pg_buf_puts(&c->followed_id, pg_percent_encode(&a,
+	    pg_buf_str(&s->sse.id)));
+	pg_arena_fini(&a);
+}
+
 /* Hand one over. Nonzero: that was the last one. */
 static int
 admin_event(struct admin_stream *s)
 {
 	struct pg_arena a;
-	const struct pg_value *id;
 	struct pg_value *ev;
 	int rc = -1;
 
@@ -170,9 +199,8 @@ admin_event(struct admin_stream *s)
 	if (pg_json_read(pg_buf_str(&s->sse.data), &a, &ev, &s->c->err) < 0) {
 		pg_wrap(&s->c->err, "%.*s: event", PG_STR_ARG(s->url));
 	} else {
-		id = pg_value_decimal(&a, pg_buf_str(&s->sse.id));
-		rc = s->on_event(s->arg, pg_value_is(id, PG_T_INT) ? id->u.i :
-		    0, pg_value_outer(ev)) != 0;
+		rc = s->on_event(s->arg, admin_number(s, &a),
+		    pg_value_outer(ev)) != 0;
 	}
 	pg_arena_fini(&a);
 	return rc;
@@ -196,6 +224,7 @@ admin_on_data(void *arg, struct pg_str data)
 		}
 		data = pg_str_skip(data, (size_t)used);
 	}
+	admin_remember(s);
 }
 
 static void
@@ -222,11 +251,16 @@ paglets_client_follow(struct paglets_client *c, const char *host,
 		.accept = "text/event-stream", .on_data = admin_on_data,
 		.silence = ADMIN_SILENCE };
 	struct pg_arena a = { 0 };
+	struct pg_str id;
 
 	if (pg_place_find(c, pg_str(host), &s.url) < 0)
 		return -1;
-	q.url = pg_arena_printf(&a, "%.*s/events/stream?since=%" PRId64,
-	    PG_STR_ARG(s.url), since);
+	id = pg_arena_printf(&a, "%" PRId64, since);
+	if (since == c->followed &&
+	    pg_str_eq(s.url, pg_buf_str(&c->followed_url)))
+		id = pg_buf_str(&c->followed_id);
+	q.url = pg_arena_printf(&a, "%.*s/events/stream?since=%.*s",
+	    PG_STR_ARG(s.url), PG_STR_ARG(id));
 	if (pg_session_is_named(c, s.url))
 		q.bearer = c->key;
 	s.call = pg_client_start(c->http, &q, admin_on_done, &s);

@@ -428,6 +428,8 @@ paglets_client_free(struct paglets_client *c)
 	pg_map_fini(&c->named);
 	pg_arena_fini(&c->arena);
 	pg_arena_fini(&c->own);
+	pg_buf_fini(&c->followed_url);
+	pg_buf_fini(&c->followed_id);
 	free(c);
 }
 

@@ -36,6 +36,10 @@ struct paglets_client {
 	const struct pg_value *answer; /* the last one */
 	struct pg_err err;
 	struct paglets_failure failure;
+	/* The last event of a stream: the URL of its host, its number, its
+	 * id there. */
+	struct pg_buf followed_url, followed_id;
+	int64_t followed;
 	void (*on_slow)(void *arg, const char *url);
 	void *slow_arg;
 	/* Of part haul; NULL: there has been none. at_end is called when

@@ -289,6 +289,12 @@ agent_fail_holds(struct pg_agent *a, const struct pg_err *err)
 }
 
 PG_FN void
+pg_agent_turn_away(struct pg_agent *a, const struct pg_err *err)
+{
+	agent_fail_holds(a, err);
+}
+
+PG_FN void
 pg_agent_asleep(struct pg_agent *a)
 {
 	struct pg_err err = { 0 };

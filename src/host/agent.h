@@ -261,6 +261,8 @@ PG_FN bool pg_agent_in_snapshot(const struct pg_agent *a);
 /* -1 with PG_E_LIFECYCLE when the present call comes from a hook that the
  * host waits for: such a call may not move or end the agent. */
 PG_FN int pg_agent_check_call(const struct pg_agent *a, struct pg_err *e);
+/* All who wait for a turn are told that they get none. */
+PG_FN void pg_agent_turn_away(struct pg_agent *a, const struct pg_err *err);
 /* End the turn, or withdraw the wish for one. Fine when there is none. */
 PG_FN void pg_agent_release(struct pg_hold *h);
 /* List the agent as moving until the hold is released. */

@@ -26,6 +26,7 @@ struct arriving {
 	struct pg_span state;
 	struct pg_err err; /* why it did not come to life */
 	bool moving;       /* it has asked to move on already */
+	bool stuck;        /* the disk does not take that it is undone */
 	bool aside;        /* so is old's work folder: it is another life */
 	bool inactive;
 	struct pg_import *import; /* of its files; NULL: none, or over */
@@ -154,15 +155,52 @@ arrive_settled(struct arriving *r)
 
 /* ---- Start -------------------------------------------------------------- */
 
+static void arrive_write_undone(struct arriving *r);
+
+static void
+arrive_on_undo_time(struct pg_timer *t)
+{
+	arrive_write_undone(PG_CONTAINER(t, struct arriving, timer));
+}
+
+/* While the disk says that it has come, the sender must not be told that it
+ * has not: after a crash it would be here and there. */
 static void
 arrive_on_undone(void *arg, const struct pg_err *err)
 {
 	struct arriving *r = arg;
 
-	if (err != NULL)
+	if (err == NULL) {
+		arrive_finish(r, &r->err, PG_STR_NULL);
+		return;
+	}
+	if (!r->stuck)
 		pg_log(PG_LOG_ERROR, "arrive: %.*s: %s",
 		    PG_STR_ARG(r->agent->id), err->msg);
-	arrive_finish(r, &r->err, PG_STR_NULL);
+	r->stuck = true;
+	if (r->host->draining)
+		arrive_finish(r, err, PG_STR_NULL);
+	else
+		pg_timer_set(r->host->loop, &r->timer, PG_ARRIVE_UNDO_PAUSE,
+		    arrive_on_undo_time);
+}
+
+/* Write that nothing has come. Whoever stands here under its id by now has a
+ * record of its own. */
+static void
+arrive_write_undone(struct arriving *r)
+{
+	struct pg_host *h = r->host;
+	struct pg_str note = PG_STR_NULL;
+
+	if (pg_agent_find(h, r->agent->id) != NULL) {
+		pg_durable_forget_transfer(h, r->transfer, arrive_on_undone,
+		    r);
+		return;
+	}
+	/* Its record has replaced that of where it was before. */
+	pg_forward_url(h, r->agent->id, &note);
+	pg_durable_gone(r->agent, note, r->transfer, arrive_on_undone, r);
 }
 
 /* Who stood aside is back in its place. */
@@ -170,7 +208,7 @@ static void
 arrive_restore(struct arriving *r, struct pg_msg *waiting)
 {
 	/* With its record, in one step, goes that nothing has come. */
-	struct pg_durable_extra extra = { .refused = r->transfer };
+	struct pg_durable_extra extra = { .undone = r->transfer };
 
 	if (r->aside)
 		pg_folder_restore(r->host, r->old->id);
@@ -208,17 +246,18 @@ arrive_replace(struct arriving *r)
 	pg_agent_remove(r->old, &gone);
 }
 
-/* Somebody has disposed of it before it was here. */
+/* While it was being written down somebody has disposed of it, or the host
+ * has begun to end. It has come all the same: to say otherwise would bring to
+ * life elsewhere what was disposed of, or what this host wakes at its next
+ * start. */
 static bool
 arrive_is_gone(struct arriving *r)
 {
 	if (r->agent->phase != PG_AGENT_GONE)
 		return false;
-	pg_fail(&r->err, PG_E_INVALID_AGENT, "Paglet '%.*s' was disposed of",
-	    PG_STR_ARG(r->agent->id));
-	if (r->old != NULL)
-		arrive_restore(r, NULL);
-	pg_durable_refuse(r->host, r->transfer, arrive_on_undone, r);
+	pg_forward_drop(r->host, r->agent->id);
+	arrive_replace(r);
+	arrive_finish(r, NULL, r->host->address);
 	return true;
 }
 
@@ -238,11 +277,8 @@ arrive_undo(struct arriving *r, const struct pg_err *err)
 		pg_folder_drop(r->host, r->agent->id);
 	if (!r->from_outside)
 		arrive_finish(r, &r->err, PG_STR_NULL);
-	else if (r->old != NULL)
-		pg_durable_refuse(r->host, r->transfer, arrive_on_undone, r);
 	else
-		pg_durable_gone(r->agent, PG_STR_NULL, r->transfer,
-		    arrive_on_undone, r);
+		arrive_write_undone(r);
 }
 
 /* The record of a new agent is on disk, or (err) can not be written: then
@@ -252,12 +288,12 @@ arrive_on_checkpoint(void *arg, const struct pg_err *err)
 {
 	struct arriving *r = arg;
 
-	if (arrive_is_gone(r))
-		return;
 	if (err != NULL) {
 		arrive_undo(r, err);
 		return;
 	}
+	if (arrive_is_gone(r))
+		return;
 	arrive_event(r);
 	arrive_end_import(r, true);
 	pg_forward_drop(r->host, r->agent->id);
@@ -301,11 +337,9 @@ arrive_start(struct arriving *r)
 static void
 arrive_on_recorded(void *arg, const struct pg_err *err)
 {
-	if (arrive_is_gone(arg))
-		return;
 	if (err != NULL)
 		arrive_undo(arg, err);
-	else
+	else if (!arrive_is_gone(arg))
 		arrive_start(arg);
 }
 
@@ -318,12 +352,12 @@ arrive_on_asleep(void *arg, const struct pg_err *err)
 	struct pg_value *data;
 	struct pg_msg *m, *waiting;
 
-	if (arrive_is_gone(r))
-		return;
 	if (err != NULL) {
 		arrive_undo(r, err);
 		return;
 	}
+	if (arrive_is_gone(r))
+		return;
 	data = pg_value_dict(&a);
 	pg_put_bool(&a, data, "active", false);
 	pg_put_strz(&a, data, "kind", pg_kind_name(r->kind));
@@ -457,12 +491,18 @@ arrive_record(struct arriving *r)
 static void
 arrive_on_synced(void *arg, const struct pg_err *err)
 {
-	if (arrive_is_gone(arg))
-		return;
+	struct arriving *r = arg;
+	struct pg_err gone = { 0 };
+
+	/* Nothing of it is on disk yet. */
+	pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' was disposed of",
+	    PG_STR_ARG(r->agent->id));
 	if (err != NULL)
-		arrive_undo(arg, err);
+		arrive_undo(r, err);
+	else if (r->agent->phase == PG_AGENT_GONE)
+		arrive_undo(r, &gone);
 	else
-		arrive_record(arg);
+		arrive_record(r);
 }
 
 /* First its files: what the record tells of is there. */

@@ -11,6 +11,7 @@
 #define PG_ARRIVE_INIT_MAX (256 * 1024) /* bytes of a creation's init */
 #define PG_ARRIVE_RUN_TIME (PG_SEC / 2)  /* how long run may delay the answer */
 #define PG_ARRIVE_MOVE_TIME (30 * PG_SEC) /* and a move asked for by then */
+#define PG_ARRIVE_UNDO_PAUSE PG_SEC /* before a failed disk is tried again */
 
 enum pg_kind {
 	PG_KIND_CREATION,

@@ -121,12 +121,12 @@ struct pg_host_up {
 	bool (*outlives)(struct pg_agent *a);
 	/* move: whether an arrival under the id of a (which is on its way
 	 * out) may take its place; then a's move stands still until told
-	 * that agent b has, or that it did not come to that (and with which
-	 * transfer, or empty, refused). */
+	 * that agent b has, or that it did not come to that (undone: the
+	 * transfer that thus counts as never come, or empty). */
 	bool (*may_replace)(struct pg_agent *a);
 	void (*aside)(struct pg_agent *a);
 	void (*replaced)(struct pg_agent *a, struct pg_agent *b);
-	void (*not_replaced)(struct pg_agent *a, struct pg_str refused);
+	void (*not_replaced)(struct pg_agent *a, struct pg_str undone);
 	/* routes: the health record of this host. */
 	struct pg_value *(*health)(struct pg_host *h, struct pg_arena *a);
 	/* calls: a handler of agent a asks for something. -1 with e: the

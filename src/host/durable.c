@@ -241,16 +241,25 @@ durable_put_transfer(struct durable_op *op, struct pg_str transfer,
 	durable_put(op, "transfer", transfer, d, NULL);
 }
 
-/* The state file is on disk: name it, unless a later save has overtaken.
- * Then this one is done when that is. */
+/* The state file is on disk: name it, unless a later save has overtaken. Then
+ * this one is done when that is; but an agent that is gone although nobody has
+ * disposed of it (its host ends) is not written down any more, and nobody is
+ * to think so. */
 static void
 durable_on_file(struct pg_commit *c, const struct pg_err *err)
 {
 	struct durable_op *op = PG_CONTAINER(c, struct durable_op, commit);
+	const struct pg_agent *a = op->agent;
+	struct pg_err gone = { 0 };
 
-	if (err == NULL && op->save > op->agent->saved) {
+	if (err == NULL && op->save > a->saved) {
 		durable_commit(op);
 		return;
+	}
+	if (err == NULL && a->phase == PG_AGENT_GONE && !a->going) {
+		pg_fail(&gone, PG_E_BUSY, "%.*s is shutting down",
+		    PG_STR_ARG(a->host->name));
+		err = &gone;
 	}
 	pg_store_remove_state(op->host->store, pg_str(op->file));
 	if (err != NULL) {
@@ -324,8 +333,8 @@ pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
 	if (extra != NULL && extra->transfer.n > 0)
 		durable_put_transfer(op, extra->transfer, "committed",
 		    &arena);
-	if (extra != NULL && extra->refused.n > 0)
-		durable_put_transfer(op, extra->refused, "refused", &arena);
+	if (extra != NULL && extra->undone.n > 0)
+		durable_del(op, "transfer", extra->undone);
 	if (durable_put(op, "agent", a->id, d, &err) < 0)
 		durable_end(op, &err);
 	else if (large)
@@ -350,11 +359,11 @@ durable_del_files(struct durable_op *op)
 }
 
 static void
-durable_del_kept(struct durable_op *op, const struct pg_agent *a, uint64_t n)
+durable_del_kept(struct durable_op *op, struct pg_str agent_id, uint64_t n)
 {
 	char id[DURABLE_KEY];
 
-	snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(a->id), n);
+	snprintf(id, sizeof(id), "%.*s/%" PRIu64, PG_STR_ARG(agent_id), n);
 	durable_del(op, "queue", pg_str(id));
 }
 
@@ -409,7 +418,7 @@ pg_durable_forget(struct pg_agent *a, pg_durable_done *done, void *arg)
 
 PG_FN void
 pg_durable_gone(struct pg_agent *a, struct pg_str note,
-    struct pg_str transfer, pg_durable_done *done, void *arg)
+    struct pg_str undone, pg_durable_done *done, void *arg)
 {
 	struct durable_op *op;
 	struct durable_going *g;
@@ -432,16 +441,17 @@ pg_durable_gone(struct pg_agent *a, struct pg_str note,
 	op->names_file = true;
 	durable_del(op, "agent", a->id);
 	durable_del_files(op);
-	for (n = a->kept_first; n < a->kept_next; n++)
-		durable_del_kept(op, a, n);
+	/* What was kept follows it, and is kept until it has got there. */
+	for (n = a->kept_first; note.n == 0 && n < a->kept_next; n++)
+		durable_del_kept(op, a->id, n);
 	if (note.n > 0) {
 		pg_put_str(&arena, d, "url", note);
 		pg_put_float(&arena, d, "time",
 		    pg_to_seconds(pg_now_wall()));
 		durable_put(op, "note", a->id, d, NULL);
 	}
-	if (transfer.n > 0)
-		durable_put_transfer(op, transfer, "refused", &arena);
+	if (undone.n > 0)
+		durable_del(op, "transfer", undone);
 	durable_commit(op);
 	pg_arena_fini(&arena);
 }
@@ -505,15 +515,20 @@ pg_durable_unkept(struct pg_agent *a, uint64_t kept)
 PG_FN void
 pg_durable_delivered(struct pg_agent *a, uint64_t kept)
 {
+	if (kept > 0)
+		pg_durable_unkept(a, kept);
+	pg_durable_forwarded(a->host, a->id, kept);
+}
+
+PG_FN void
+pg_durable_forwarded(struct pg_host *h, struct pg_str agent_id, uint64_t kept)
+{
 	struct durable_op *op;
 
-	if (kept == 0)
+	if (kept == 0 || h->store == NULL)
 		return;
-	pg_durable_unkept(a, kept);
-	if (a->host->store == NULL || a->going)
-		return;
-	op = durable_new(a->host, a, NULL, NULL);
-	durable_del_kept(op, a, kept - 1);
+	op = durable_new(h, NULL, NULL, NULL);
+	durable_del_kept(op, agent_id, kept - 1);
 	durable_commit(op);
 }
 
@@ -537,13 +552,17 @@ pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
 }
 
 PG_FN void
-pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer)
+pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer,
+    pg_durable_done *done, void *arg)
 {
 	struct durable_op *op;
 
-	if (h->store == NULL)
+	if (h->store == NULL || transfer.n == 0) {
+		if (done != NULL)
+			done(arg, NULL);
 		return;
-	op = durable_new(h, NULL, NULL, NULL);
+	}
+	op = durable_new(h, NULL, done, arg);
 	durable_del(op, "transfer", transfer);
 	durable_commit(op);
 }

@@ -34,7 +34,7 @@ struct pg_durable_extra {
 	const struct pg_value *move;   /* LEAVING: what to settle by */
 	const struct pg_value *reason; /* INACTIVE: the request */
 	struct pg_str transfer;        /* ARRIVED: committed with it */
-	struct pg_str refused;         /* a transfer refused with it */
+	struct pg_str undone; /* a transfer that counts as never come */
 	const struct pg_outcome *answer; /* that the running message gets */
 };
 
@@ -46,11 +46,11 @@ PG_FN void pg_durable_save(struct pg_agent *a, enum pg_durable_status status,
  * record (yet) gets none: done is then told at once. */
 PG_FN void pg_durable_files(struct pg_agent *a, pg_durable_done *done,
     void *arg);
-/* Remove a's record and all that was kept for it, so that no later save
- * brings it back (until that fails); note: where it went, or
- * empty; transfer: decided as refused by the same step, or empty. */
+/* Remove a's record, so that no later save brings it back (until that fails).
+ * note: where it went; empty: nowhere, and what was kept for it goes too.
+ * undone: a transfer that by the same step counts as never come, or empty. */
 PG_FN void pg_durable_gone(struct pg_agent *a, struct pg_str note,
-    struct pg_str transfer, pg_durable_done *done, void *arg);
+    struct pg_str undone, pg_durable_done *done, void *arg);
 /* Remove its record only, because it would not be true any more. */
 PG_FN void pg_durable_forget(struct pg_agent *a, pg_durable_done *done,
     void *arg);
@@ -61,9 +61,12 @@ PG_FN void pg_durable_queue(struct pg_agent *a, struct pg_msg *m,
 PG_FN void pg_durable_delivered(struct pg_agent *a, uint64_t kept);
 /* It could not be kept. */
 PG_FN void pg_durable_unkept(struct pg_agent *a, uint64_t kept);
+/* The same for one that was kept for an agent that has gone elsewhere. */
+PG_FN void pg_durable_forwarded(struct pg_host *h, struct pg_str agent_id,
+    uint64_t kept);
 /* No longer to be kept. */
 PG_FN void pg_durable_forget_transfer(struct pg_host *h,
-    struct pg_str transfer);
+    struct pg_str transfer, pg_durable_done *done, void *arg);
 PG_FN void pg_durable_forget_note(struct pg_host *h, struct pg_str agent_id);
 /* A transfer was settled as refused. */
 PG_FN void pg_durable_refuse(struct pg_host *h, struct pg_str transfer,

@@ -121,7 +121,7 @@ host_make_parts(struct pg_host *h, struct pg_err *e)
 	    e)) == NULL ||
 	    (h->exe = pg_proc_self(e)) < 0)
 		return -1;
-	h->streams = pg_streams_new(h->loop, &h->events);
+	h->streams = pg_streams_new(h->loop, &h->events, h->boot);
 	pg_routes_init(h);
 	pg_calls_init(h);
 	h->forwards = pg_forwards_new(h);

@@ -456,8 +456,10 @@ activate_on_delivered(struct pg_msg *m, const struct pg_outcome *o)
 {
 	struct pg_agent *a = m->arg;
 
-	/* Whatever came of it: its sender was told that it is kept. */
-	pg_durable_delivered(a, m->kept);
+	/* Whatever came of it: its sender was told that it is kept. Unless it
+	 * is the host that ends: then it waits for the next start. */
+	if (o->err == NULL || !a->host->asleep)
+		pg_durable_delivered(a, m->kept);
 	a->kept_bytes -= PG_MIN(m->body.n, a->kept_bytes);
 	activate_step(a, o->err);
 	pg_agent_unref(a);

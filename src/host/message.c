@@ -222,6 +222,8 @@ struct message_call {
 
 static void forward_answered(struct message_note *n, size_t bytes,
     bool in_order);
+static bool forward_again(struct message_note *n, struct pg_msg *m,
+    const struct pg_response *r);
 
 /* The outcome that an answer tells; value and bytes live in a and b. */
 static void
@@ -254,9 +256,11 @@ message_on_answer(void *arg, const struct pg_response *r)
 	pg_arena_init(&arena, PG_REMOTE_ARENA_MAX);
 	message_answer(c, r, &arena, &b, &o, &err);
 	bytes = c->m->body.n;
-	pg_msg_end(c->m, &o);
-	if (c->note != NULL)
-		forward_answered(c->note, bytes, c->in_order);
+	if (c->note == NULL || !forward_again(c->note, c->m, r)) {
+		pg_msg_end(c->m, &o);
+		if (c->note != NULL)
+			forward_answered(c->note, bytes, c->in_order);
+	}
 	pg_buf_fini(&b);
 	pg_buf_fini(&c->body);
 	pg_arena_fini(&arena);
@@ -329,8 +333,10 @@ struct message_note {
 	struct pg_msg *backlog, **end;
 	size_t n, bytes; /* of all that are under way or wait */
 	size_t flying;   /* under way */
-	bool busy;    /* one of the backlog is under way */
+	bool busy;    /* one of the backlog is under way, or about to be */
 	bool dropped; /* off the table; freed when no longer busy */
+	int64_t pause; /* before the next attempt */
+	struct pg_timer timer;
 	struct message_note *prev, *next; /* by age */
 };
 
@@ -339,6 +345,7 @@ struct pg_forwards {
 	struct pg_map notes;
 	size_t n;
 	struct message_note *oldest, *newest;
+	bool closing;
 };
 
 PG_FN struct pg_forwards *
@@ -378,6 +385,8 @@ forward_free(struct message_note *n)
 	free(n);
 }
 
+static void forward_next(struct message_note *n);
+
 /* Off the table, with whatever waits to follow it. */
 static void
 forward_remove(struct message_note *n)
@@ -395,8 +404,11 @@ forward_remove(struct message_note *n)
 	else
 		f->newest = n->prev;
 	n->dropped = true;
-	if (n->flying == 0)
-		forward_free(n);
+	pg_timer_stop(&n->timer);
+	if (n->flying > 0)
+		return;
+	forward_next(n);
+	forward_free(n);
 }
 
 /* And off the disk. */
@@ -410,12 +422,20 @@ forward_forget(struct message_note *n)
 PG_FN void
 pg_forwards_free(struct pg_forwards *f)
 {
+	struct message_note *n;
+	struct pg_msg *m;
+
 	if (f == NULL)
 		return;
-	while (f->oldest != NULL) {
-		/* The client is about to forget what is under way. */
-		f->oldest->flying = 0;
-		forward_remove(f->oldest);
+	while ((n = f->oldest) != NULL) {
+		/* The client is about to forget what is under way. What is
+		 * kept on disk stays there. */
+		n->flying = 0;
+		for (m = n->backlog; m != NULL; m = m->next)
+			if (m->kept > 0)
+				m->on_done = NULL;
+		f->closing = true;
+		forward_remove(n);
 	}
 	pg_map_fini(&f->notes);
 	free(f);
@@ -450,7 +470,8 @@ forward_next(struct message_note *n)
 	size_t bytes;
 
 	n->busy = false;
-	while (!n->busy && (m = forward_pop(n)) != NULL) {
+	while (!n->busy && !n->owner->closing &&
+	    (m = forward_pop(n)) != NULL) {
 		bytes = m->body.n;
 		if (!n->dropped && !forward_exhausted(n, m)) {
 			n->busy = true;
@@ -466,8 +487,49 @@ forward_next(struct message_note *n)
 }
 
 static void
+forward_on_time(struct pg_timer *t)
+{
+	struct message_note *n = PG_CONTAINER(t, struct message_note, timer);
+
+	if (pg_loop_now(n->owner->host->loop) - n->time >
+	    PG_FORWARD_NOTE_TIME)
+		forward_forget(n);
+	else
+		forward_next(n);
+}
+
+/* One that was kept has been acknowledged: should the host where its agent
+ * went not be there, it is sent again, and the others wait behind it. */
+static bool
+forward_again(struct message_note *n, struct pg_msg *m,
+    const struct pg_response *r)
+{
+	if (m->kept == 0 || (r->status != 503 && (r->status != 0 ||
+	    r->err.code != PG_E_UNREACHABLE)))
+		return false;
+	m->hops--;
+	m->next = n->backlog;
+	n->backlog = m;
+	if (m->next == NULL)
+		n->end = &m->next;
+	n->flying--;
+	n->pause = n->pause == 0 ? PG_FORWARD_PAUSE_FIRST :
+	    PG_MIN(n->pause * 2, PG_FORWARD_PAUSE_MAX);
+	if (!n->dropped) {
+		pg_timer_set(n->owner->host->loop, &n->timer, n->pause,
+		    forward_on_time);
+	} else {
+		forward_next(n);
+		if (n->flying == 0)
+			forward_free(n);
+	}
+	return true;
+}
+
+static void
 forward_answered(struct message_note *n, size_t bytes, bool in_order)
 {
+	n->pause = 0;
 	n->flying--;
 	n->n--;
 	n->bytes -= bytes;
@@ -506,6 +568,58 @@ forward_post(struct message_note *n, struct pg_msg *m)
 	n->end = &m->next;
 	if (!n->busy)
 		forward_next(n);
+}
+
+/* For whom a message is kept. Owner: the arena of the message. */
+struct forward_kept {
+	struct pg_host *host;
+	struct pg_str id;
+};
+
+static void
+forward_on_kept_end(struct pg_msg *m, const struct pg_outcome *o)
+{
+	const struct forward_kept *k = m->arg;
+
+	/* One that the end of the host has ended waits for its next start. */
+	if (o->err == NULL || !k->host->asleep)
+		pg_durable_forwarded(k->host, k->id, m->kept);
+}
+
+PG_FN void
+pg_forward_own(struct pg_host *h, struct pg_str agent_id,
+    struct pg_msg *waiting)
+{
+	struct forward_kept *k;
+	struct pg_msg *m;
+
+	for (m = waiting; m != NULL; m = m->next) {
+		if (m->kept == 0 || m->on_done != NULL)
+			continue;
+		k = pg_arena_zalloc(&m->arena, sizeof(*k));
+		k->host = h;
+		k->id = pg_arena_str(&m->arena, agent_id);
+		m->on_done = forward_on_kept_end;
+		m->arg = k;
+	}
+}
+
+PG_FN bool
+pg_forward_kept(struct pg_host *h, struct pg_str agent_id, struct pg_msg *m)
+{
+	struct message_note *n = pg_map_get(&h->forwards->notes, agent_id);
+
+	if (n == NULL)
+		return false;
+	pg_forward_own(h, agent_id, m);
+	n->n++;
+	n->bytes += m->body.n;
+	*n->end = m;
+	n->end = &m->next;
+	/* When all are there. */
+	n->busy = true;
+	pg_timer_set(h->loop, &n->timer, 1, forward_on_time);
+	return true;
 }
 
 PG_FN void

@@ -9,6 +9,10 @@
 #define PG_FORWARD_HOPS_MAX 8
 #define PG_FORWARD_NOTES_MAX 10000
 #define PG_FORWARD_NOTE_TIME (24 * 3600 * PG_SEC)
+/* Pauses before what was kept is sent again to a host that can not be reached:
+ * from, doubling, to. */
+#define PG_FORWARD_PAUSE_FIRST (PG_SEC / 2)
+#define PG_FORWARD_PAUSE_MAX (60 * PG_SEC)
 /* How long another host may take over a message without a deadline. */
 #define PG_MESSAGE_REMOTE_TIME (600 * PG_SEC)
 
@@ -41,6 +45,14 @@ PG_FN void pg_forward_note(struct pg_host *h, struct pg_str agent_id,
 /* A note from before the last start, this old (ns). */
 PG_FN void pg_forward_restore(struct pg_host *h, struct pg_str agent_id,
     struct pg_str url, int64_t age);
+/* A message that was kept for it, and has not got there. Takes m, unless there
+ * is no note: then false. */
+PG_FN bool pg_forward_kept(struct pg_host *h, struct pg_str agent_id,
+    struct pg_msg *m);
+/* Of these, those that are kept on disk are, until they end; whoever brings
+ * them to the agent need not think of it. */
+PG_FN void pg_forward_own(struct pg_host *h, struct pg_str agent_id,
+    struct pg_msg *waiting);
 /* Where messages for this id go; borrowed. false: no note. */
 PG_FN bool pg_forward_url(struct pg_host *h, struct pg_str agent_id,
     struct pg_str *url);

@@ -115,23 +115,26 @@ move_free(struct move *m)
 }
 
 /* The agent goes on here: told, recorded, its process started again if it
- * has none since the host itself has been. */
+ * has none since the host itself has been. One that another move has in hand
+ * is that one's to decide about. */
 static void
 move_stay(struct move *m)
 {
 	struct pg_agent *a = m->agent;
+	bool ours = a->holder == &m->hold;
 
 	if (m->recorded && a->phase != PG_AGENT_GONE &&
 	    a->phase != PG_AGENT_CRASHED)
 		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL,
 		    move_take_resolved(m), m->resolved_arg);
-	if (a->phase == PG_AGENT_MOVING && !pg_child_running(&a->child)) {
+	if (ours && a->phase == PG_AGENT_MOVING &&
+	    !pg_child_running(&a->child)) {
 		pg_agent_set_phase(a, PG_AGENT_INACTIVE);
 		pg_agent_end_running(a, &(struct pg_outcome){
 		    .err = &m->failure });
 	}
 	pg_agent_release(&m->hold);
-	if (a->phase == PG_AGENT_INACTIVE)
+	if (ours && a->phase == PG_AGENT_INACTIVE)
 		pg_activate(a, NULL, NULL);
 }
 
@@ -237,6 +240,7 @@ move_leave(struct move *m, struct pg_str url, struct pg_agent *instead)
 	pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' has moved to %.*s",
 	    PG_STR_ARG(a->id), PG_STR_ARG(url));
 	waiting = pg_agent_take_waiting(a);
+	pg_forward_own(m->host, a->id, waiting);
 	if (instead != NULL)
 		pg_agent_adopt(instead, waiting);
 	else
@@ -341,11 +345,17 @@ move_on_silent(struct pg_settle *s)
 	pg_fail(&err, PG_E_TRANSFER, "Transfer to %.*s got no answer and can "
 	    "not be settled yet: %s", PG_STR_ARG(m->to.target.address),
 	    m->last.msg);
-	if (m->kind == PG_KIND_CLONE)
+	if (m->kind == PG_KIND_CLONE) {
 		move_fail(m, &err);
+		return;
+	}
 	/* The agent's own handler learns only how it ends. */
-	else if (!m->in_call)
+	if (!m->in_call)
 		move_tell(m, &err, PG_STR_NULL, PG_STR_NULL);
+	/* This may take days: nobody else is to wait for it. */
+	pg_fail(&err, PG_E_LIFECYCLE, "Paglet '%.*s' is moving",
+	    PG_STR_ARG(m->agent->id));
+	pg_agent_turn_away(m->agent, &err);
 }
 
 static void
@@ -532,10 +542,10 @@ move_record_value(struct move *m)
 }
 
 static void
-move_not_replaced(struct pg_agent *a, struct pg_str refused)
+move_not_replaced(struct pg_agent *a, struct pg_str undone)
 {
 	struct move *m = move_of(a);
-	struct pg_durable_extra extra = { .refused = refused };
+	struct pg_durable_extra extra = { .undone = undone };
 
 	if (m == NULL || m->stage == MOVE_LOCAL) {
 		pg_durable_save(a, PG_DURABLE_ACTIVE, &extra, NULL, NULL);
@@ -718,7 +728,8 @@ move_turn(struct move *m)
 		pg_fail(&err, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
 		    PG_STR_ARG(m->agent->id), m->agent->error);
 		move_fail(m, &err);
-	} else if (m->agent->phase == PG_AGENT_GONE) {
+	} else if (m->agent->phase == PG_AGENT_GONE ||
+	    m->agent->phase == PG_AGENT_INACTIVE) {
 		pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' "
 		    "on %.*s", PG_STR_ARG(m->agent->id),
 		    PG_STR_ARG(m->host->name));

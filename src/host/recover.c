@@ -35,8 +35,8 @@ recover_agent_fields(struct pg_agent *a, const struct pg_value *v,
 	    pg_field_float_opt(v, "time", &written, e) < 0 ||
 	    pg_field_str_opt(v, "restart", &restart, e) < 0)
 		return -1;
-	/* Who was awake sleeps since then, should it not wake. */
-	a->deactivated_at = pg_from_seconds(at != 0 ? at : written);
+	/* One that was awake sleeps, if it does not wake, since it was. */
+	a->deactivated_at = pg_from_seconds(at > 0 ? at : written);
 	age = PG_MAX(pg_now_wall() - pg_from_seconds(written), 0);
 	if (pg_dedupe_read(&a->window, pg_value_get(v, "seen"),
 	    pg_loop_now(a->host->loop) - age, &seen) < 0)
@@ -148,7 +148,7 @@ recover_transfer(struct pg_host *h, const struct pg_durable_record *r,
 		pg_transfer_restore(h, r->id, pg_str_eqz(status, "committed"),
 		    agent, age);
 	else
-		pg_durable_forget_transfer(h, r->id);
+		pg_durable_forget_transfer(h, r->id, NULL, NULL);
 	return 0;
 }
 
@@ -221,42 +221,18 @@ recover_files(struct pg_host *h, const struct pg_durable_record *r,
 	return 0;
 }
 
-/* queue/ID/N, and files/ID */
-static int
-recover_second(struct pg_host *h, const struct pg_durable_record *r,
-    struct pg_err *e)
+/* A message that is kept for a, which sleeps. */
+static void
+recover_kept(struct pg_agent *a, struct pg_msg *m)
 {
-	const char *slash = r->id.n > 0 ? memrchr(r->id.p, '/', r->id.n) :
-	    NULL;
-	struct pg_str id = r->id;
-	struct pg_agent *a;
-	struct pg_msg *m;
-	size_t bytes;
-	uint64_t n;
+	uint64_t n = m->kept - 1;
+	size_t bytes = m->body.n;
 
-	if (pg_str_eqz(r->kind, "files"))
-		return recover_files(h, r, e);
-	if (!pg_str_eqz(r->kind, "queue") || slash == NULL)
-		return 0;
-	id.n = (size_t)(slash - id.p);
-	a = pg_agent_find(h, id);
-	m = a != NULL ? pg_message_new(r->value, e) : NULL;
-	if (m == NULL) {
-		pg_log(PG_LOG_ERROR, "recover: queue/%.*s: %s",
-		    PG_STR_ARG(r->id), a != NULL ? e->msg : "no such agent");
-		*e = (struct pg_err){ 0 };
-		return 0;
-	}
-	n = strtoull(slash + 1, NULL, 10);
-	m->kept = n + 1;
-	bytes = m->body.n;
 	a->kept_bytes += bytes;
 	if (a->nkept++ == 0)
 		a->kept_first = n;
 	a->kept_first = PG_MIN(a->kept_first, n);
 	a->kept_next = PG_MAX(a->kept_next, n + 1);
-	m->once = pg_arena_str(&m->arena, pg_value_text(pg_value_get(r->value,
-	    "once"), PG_STR_NULL));
 	if (recover_enter(a, m)) {
 		*a->drain_end = m;
 		a->drain_end = &m->next;
@@ -265,6 +241,46 @@ recover_second(struct pg_host *h, const struct pg_durable_record *r,
 		a->kept_bytes -= bytes;
 		pg_durable_delivered(a, n + 1);
 	}
+}
+
+/* queue/ID/N; slash: the second. */
+static int
+recover_queued(struct pg_host *h, const struct pg_durable_record *r,
+    const char *slash, struct pg_err *e)
+{
+	struct pg_str id = { r->id.p, (size_t)(slash - r->id.p) };
+	struct pg_agent *a = pg_agent_find(h, id);
+	struct pg_msg *m = pg_message_new(r->value, e);
+
+	if (m != NULL) {
+		m->kept = strtoull(slash + 1, NULL, 10) + 1;
+		m->once = pg_arena_str(&m->arena, pg_value_text(
+		    pg_value_get(r->value, "once"), PG_STR_NULL));
+	}
+	if (m != NULL && a != NULL) {
+		recover_kept(a, m);
+	} else if (m == NULL || !pg_forward_kept(h, id, m)) {
+		pg_log(PG_LOG_ERROR, "recover: queue/%.*s: %s",
+		    PG_STR_ARG(r->id), m == NULL ? e->msg : "no such agent");
+		if (m != NULL)
+			pg_msg_end(m, &(struct pg_outcome){ 0 });
+	}
+	*e = (struct pg_err){ 0 };
+	return 0;
+}
+
+/* queue/ID/N, and files/ID */
+static int
+recover_second(struct pg_host *h, const struct pg_durable_record *r,
+    struct pg_err *e)
+{
+	const char *slash = r->id.n > 0 ? memrchr(r->id.p, '/', r->id.n) :
+	    NULL;
+
+	if (pg_str_eqz(r->kind, "files"))
+		return recover_files(h, r, e);
+	if (pg_str_eqz(r->kind, "queue") && slash != NULL)
+		return recover_queued(h, r, slash, e);
 	return 0;
 }
 

@@ -30,6 +30,7 @@ struct stream_listener {
 struct pg_streams {
 	struct pg_loop *loop;
 	struct pg_events *events;
+	const char *boot;
 	struct stream_listener *first;
 	size_t n;
 	struct pg_task task; /* sends what was added in this turn */
@@ -55,10 +56,10 @@ static void
 stream_put_gap(struct stream_listener *k, int64_t to)
 {
 	/* With an id, so that it is told once to one that comes back. */
-	pg_buf_printf(&k->all->text, "id: %" PRId64 "\nevent: gap\n"
+	pg_buf_printf(&k->all->text, "id: %" PRId64 "-%s\nevent: gap\n"
 	    "data: {\"kind\": \"gap\", \"missed\": %" PRId64 ", \"from\": %"
-	    PRId64 ", \"to\": %" PRId64 "}\n\n", to, to - k->last,
-	    k->last + 1, to);
+	    PRId64 ", \"to\": %" PRId64 "}\n\n", to, k->all->boot,
+	    to - k->last, k->last + 1, to);
 	k->last = to;
 }
 
@@ -68,8 +69,8 @@ stream_put_event(struct stream_listener *k)
 	const struct pg_events *ev = k->all->events;
 	struct pg_buf *b = &k->all->text;
 
-	pg_buf_printf(b, "id: %" PRId64 "\nevent: %s\ndata: ", k->last + 1,
-	    ev->ring[k->last % PG_EVENTS_MAX].kind);
+	pg_buf_printf(b, "id: %" PRId64 "-%s\nevent: %s\ndata: ",
+	    k->last + 1, k->all->boot, ev->ring[k->last % PG_EVENTS_MAX].kind);
 	/* JSON as we write it has no line ends. */
 	pg_events_write(ev, k->last, 1, b);
 	pg_buf_puts(b, PG_STR("\n\n"));
@@ -148,7 +149,10 @@ stream_add(struct pg_streams *s, struct pg_exchange *x, int64_t last)
 	x->on_gone = stream_on_gone;
 	x->on_room = stream_on_room;
 	pg_buf_reset(&s->text);
-	pg_buf_printf(&s->text, ": events\nretry: %d\n\n", PG_STREAM_RETRY);
+	/* An id without data: whoever hears of nothing else until this host
+	 * is started anew knows where it was, too. */
+	pg_buf_printf(&s->text, ": events\nid: %" PRId64 "-%s\nretry: %d\n\n",
+	    last, s->boot, PG_STREAM_RETRY);
 	stream_write(k);
 	stream_send(k);
 }
@@ -174,23 +178,41 @@ stream_on_added(void *arg)
 		pg_loop_defer(s->loop, &s->task, stream_run);
 }
 
+/* Cut the boot off an id; whether it is another than ours. */
+static bool
+stream_of_other_boot(const struct pg_streams *s, struct pg_str *id)
+{
+	const char *at = id->n > 1 ? memchr(id->p + 1, '-', id->n - 1) : NULL;
+	struct pg_str boot;
+
+	if (at == NULL)
+		return false;
+	boot = pg_str_skip(*id, (size_t)(at + 1 - id->p));
+	id->n = (size_t)(at - id->p);
+	return !pg_str_eqz(boot, s->boot);
+}
+
 /* The event after which the listener wants to hear. */
 static int
-stream_read_since(const struct pg_events *ev, struct pg_exchange *x,
+stream_read_since(const struct pg_streams *s, struct pg_exchange *x,
     struct pg_str query, int64_t *since, struct pg_err *e)
 {
 	struct pg_str text = pg_http1_field(x->head, "last-event-id");
+	const struct pg_events *ev = s->events;
 	const struct pg_value *v;
+	bool other;
 
 	*since = ev->last;
 	if (text.n == 0 && !pg_query_get(&x->arena, query, "since", &text))
 		return 0;
-	v = pg_value_decimal(&x->arena, pg_str_trim(text));
+	text = pg_str_trim(text);
+	other = stream_of_other_boot(s, &text);
+	v = pg_value_decimal(&x->arena, text);
 	if (v == NULL || v->type != PG_T_INT)
 		return pg_fail(e, PG_E_HOST, "the number of an event must be "
 		    "an integer, got '%.*s'",
 		    (int)PG_MIN(text.n, (size_t)40), text.p);
-	*since = v->u.i > ev->last ? 0 : PG_MAX(v->u.i, 0);
+	*since = other || v->u.i > ev->last ? 0 : PG_MAX(v->u.i, 0);
 	return 0;
 }
 
@@ -201,7 +223,7 @@ pg_streams_open(struct pg_streams *s, struct pg_exchange *x,
 	struct pg_err e = { 0 };
 	int64_t since;
 
-	if (stream_read_since(s->events, x, query, &since, &e) < 0) {
+	if (stream_read_since(s, x, query, &since, &e) < 0) {
 		pg_exchange_fail(x, &e);
 	} else if (s->n == PG_STREAM_LISTENERS_MAX) {
 		pg_fail(&e, PG_E_BUSY, "%d listeners follow the events of "
@@ -214,12 +236,13 @@ pg_streams_open(struct pg_streams *s, struct pg_exchange *x,
 }
 
 PG_FN struct pg_streams *
-pg_streams_new(struct pg_loop *l, struct pg_events *ev)
+pg_streams_new(struct pg_loop *l, struct pg_events *ev, const char *boot)
 {
 	struct pg_streams *s = pg_alloc(sizeof(*s));
 
 	s->loop = l;
 	s->events = ev;
+	s->boot = boot;
 	s->interval = PG_STREAM_KEEP_ALIVE;
 	ev->added = stream_on_added;
 	ev->added_arg = s;

@@ -96,7 +96,7 @@ transfer_sweep(struct pg_transfers *o)
 			return;
 		if (t->status == TRANSFER_RUNNING)
 			continue;
-		pg_durable_forget_transfer(o->host, t->id);
+		pg_durable_forget_transfer(o->host, t->id, NULL, NULL);
 		transfer_free(t);
 	}
 }
@@ -138,6 +138,46 @@ transfer_answer(const struct pg_transfer *t, pg_arrive_done *done, void *arg)
 	pg_fail(&err, PG_E_TRANSFER, "transfer %.*s was settled as refused",
 	    PG_STR_ARG(t->id));
 	done(arg, &err, PG_STR_NULL, PG_STR_NULL);
+}
+
+/* A refusal on its way to the disk: the id is fenced from now on, but nobody
+ * is told before it will be so after a crash, too. */
+struct transfer_refusal {
+	struct pg_host *host;
+	struct pg_str id; /* behind the struct */
+	pg_arrive_done *done;
+	void *arg;
+};
+
+static void
+transfer_on_refused(void *arg, const struct pg_err *err)
+{
+	struct transfer_refusal *r = arg;
+	struct pg_transfer *t = pg_map_get(&r->host->transfers->map, r->id);
+
+	if (err == NULL && t != NULL)
+		t->durable = true;
+	if (err != NULL || t == NULL)
+		r->done(r->arg, err, PG_STR_NULL, PG_STR_NULL);
+	else
+		transfer_answer(t, r->done, r->arg);
+	free(r);
+}
+
+static void
+transfer_refuse(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
+    void *arg)
+{
+	struct transfer_refusal *r = pg_alloc(sizeof(*r) + id.n);
+
+	memcpy(r + 1, id.p, id.n);
+	r->host = h;
+	r->id = (struct pg_str){ (const char *)(r + 1), id.n };
+	r->done = done;
+	r->arg = arg;
+	if (pg_map_get(&h->transfers->map, r->id) == NULL)
+		transfer_new(h->transfers, r->id, TRANSFER_REFUSED);
+	pg_durable_refuse(h, r->id, transfer_on_refused, r);
 }
 
 static void
@@ -220,14 +260,16 @@ pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
 	for (w = waiters; w != NULL; w = w->next)
 		asked = asked || w->settles;
 	t->waiters = NULL;
-	t->status = TRANSFER_REFUSED;
-	t->durable = true; /* by the arrival, before it ended */
+	t->status = TRANSFER_REFUSED; /* nothing on disk says so yet */
 	if (err == NULL)
 		transfer_commit(t, host_url, agent_id);
 	while ((w = waiters) != NULL) {
 		waiters = w->next;
-		if (err == NULL || w->settles)
+		if (err == NULL)
 			transfer_answer(t, w->done, w->arg);
+		else if (w->settles)
+			transfer_refuse(t->owner->host, t->id, w->done,
+			    w->arg);
 		else
 			w->done(w->arg, err, PG_STR_NULL, PG_STR_NULL);
 		free(w);
@@ -236,46 +278,6 @@ pg_transfer_end(struct pg_transfer *t, const struct pg_err *err,
 	 * told that it is over. */
 	if (t->unnamed || (err != NULL && !asked))
 		transfer_free(t);
-}
-
-/* A refusal on its way to the disk: the id is fenced from now on, but nobody
- * is told before it will be so after a crash, too. */
-struct transfer_refusal {
-	struct pg_host *host;
-	struct pg_str id; /* behind the struct */
-	pg_arrive_done *done;
-	void *arg;
-};
-
-static void
-transfer_on_refused(void *arg, const struct pg_err *err)
-{
-	struct transfer_refusal *r = arg;
-	struct pg_transfer *t = pg_map_get(&r->host->transfers->map, r->id);
-
-	if (err == NULL && t != NULL)
-		t->durable = true;
-	if (err != NULL || t == NULL)
-		r->done(r->arg, err, PG_STR_NULL, PG_STR_NULL);
-	else
-		transfer_answer(t, r->done, r->arg);
-	free(r);
-}
-
-static void
-transfer_refuse(struct pg_host *h, struct pg_str id, pg_arrive_done *done,
-    void *arg)
-{
-	struct transfer_refusal *r = pg_alloc(sizeof(*r) + id.n);
-
-	memcpy(r + 1, id.p, id.n);
-	r->host = h;
-	r->id = (struct pg_str){ (const char *)(r + 1), id.n };
-	r->done = done;
-	r->arg = arg;
-	if (pg_map_get(&h->transfers->map, r->id) == NULL)
-		transfer_new(h->transfers, r->id, TRANSFER_REFUSED);
-	pg_durable_refuse(h, r->id, transfer_on_refused, r);
 }
 
 PG_FN void

@@ -252,4 +252,20 @@ exits 0 call dora increment
 is "the other one wakes" '{"count": 5}' "$out"
 like "with the hook of any sleeper" '*"activation@alpha"]' "$(history dora)"
 exits 0 dispose odd
+
+# The host is stopped, and has no time to wait, while one wakes that has yet
+# to be given what was kept for it: it is kept on.
+exits 0 deactivate dora --no-activate-on-message
+exits 0 call dora sleep seconds=20
+exits 0 call dora increment by=100
+"$PAGLETS" activate dora >/dev/null 2>&1 &
+awake() {
+	p info dora --json && [ "$(pick active)" = true ]
+}
+eventually "it wakes" awake
+kill -TERM "${pid[alpha]}"
+sleep 0.2
+stop alpha
+is "both messages wait for the next start" 0 \
+	"$(cat "$work"/alpha/log/[0-9]* | grep -c '"del".*queue/dora')"
 finish

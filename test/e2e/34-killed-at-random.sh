@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: killed at any moment of a move, with messages under way, neither host
-# loses the agent, doubles it, or forgets a message that was answered; nor
-# counts one twice.
+# Goal: killed, or told to stop, at any moment of a move, with messages under
+# way, neither host loses the agent, doubles it, or forgets a message that was
+# answered; nor counts one twice.
 #
 # ROUNDS=200 for more of them.
 . "$(dirname "$0")/lib.sh"
@@ -40,8 +40,14 @@ for ((i = 1; i <= rounds; i++)); do
 	1) who=$there ;;
 	2) who="$here $there" ;;
 	esac
+	how=KILL
+	[ $((RANDOM % 2)) = 0 ] || how=TERM
 	for name in $who; do
-		down $name
+		unset "running[$name]"
+		kill -$how "${pid[$name]}"
+	done
+	for name in $who; do
+		wait "${pid[$name]}"
 	done
 	sleep 0.0$((RANDOM % 90 + 10))
 	for name in $who; do
@@ -49,7 +55,7 @@ for ((i = 1; i <= rounds; i++)); do
 	done
 	kill $calling
 	wait $calling $moving
-	found "round $i, killed: $who"
+	found "round $i, $how: $who"
 done
 
 touch "$work/answered"

@@ -107,6 +107,29 @@ count=$((count + 2))
 eventually "what waited has followed" count_is beta kim $count
 found "settled after a restart of the source"
 is "settled after a restart: it is there" beta "$here"
+exits 0 retract "${url[beta]}/agents/kim" --entry "${url[alpha]}"
+found "home once more"
+
+# What waited is on its way, when the source dies: it is not lost.
+strike beta "$(threads beta | head -n 1)" sendmsg 2
+exits 1 dispatch kim "${url[beta]}" --timeout 1s
+struck beta || bad "the target died before it answered, a third time"
+down beta
+exits 0 call kim increment tag=kept --oneway
+stop alpha
+up alpha
+strike alpha "$(threads alpha | head -n 1)" sendmsg 2
+up beta
+died() {
+	gone "${pid[alpha]}"
+}
+eventually "the source dies" died
+untrace
+down alpha
+up alpha
+count=$((count + 1))
+eventually "what was kept has followed" count_is beta kim $count
+found "settled, and the source died"
 is "the source has left a note" $((count + 1)) \
 	"$(p call kim increment --json; pick count)"
 

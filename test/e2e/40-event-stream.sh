@@ -66,7 +66,7 @@ in_order lines lines
 eventually "also as a table" grep -q 'message-delivered *agent' "$work/table"
 is "with one heading" 1 "$(grep -c '^ID ' "$work/table")"
 is "one document a line" "$(wc -l <"$work/lines")" "$(ids lines | wc -l)"
-like "server-sent events: none of before" $'*\n\n'"id: $(ids raw | head -1)"$'\nevent: message-queued\ndata: {*' \
+like "server-sent events: none of before" $'*\n\n'"id: $(ids raw | head -1)-"*$'\nevent: message-queued\ndata: {*' \
 	"$(<"$work/raw")"
 is "of the stream" "$(ids lines | tail -2)" "$(ids raw)"
 
@@ -98,6 +98,25 @@ eventually "seen after the cut" has_id across "$(last_id)"
 in_order "across cuts" across
 eventually "seen by asking again and again" has_id polled "$(last_id)"
 in_order "polled" polled
+
+# The host is started anew meanwhile, and has come further than it was: what
+# happens there is not what has been seen.
+host again --state-dir none
+at=${url[again]##*:}
+background "$TOOLS/between" 127.0.0.1 "$at" >"$work/way2"
+way2=$!
+eventually "a way to it" test -s "$work/way2"
+follow anew "$(<"$work/way2")" --json
+eventually "it is followed" has_id anew 1
+kill -STOP $follower
+stop again KILL
+host again --state-dir none --port "$at"
+exits 0 create $counter --entry "${url[again]}"
+kill -CONT $follower
+eventually "and followed on" has_id anew 2
+is "from its beginning" "1 1 2" "$(echo $(ids anew))"
+kill $follower
+stop again
 
 # One that does not read delays nobody, and is told.
 open_stream slow ''

@@ -14,7 +14,7 @@
 
 struct ring {
 	int64_t passed, steps, left;
-	struct paglets_bytes note, back;
+	struct paglets_bytes note, back, refuses;
 };
 
 static const struct paglets_field ring_fields[] = {
@@ -23,6 +23,7 @@ static const struct paglets_field ring_fields[] = {
 	PAGLETS_INT(struct ring, left),
 	PAGLETS_TEXT_OR(struct ring, note, "fresh"),
 	PAGLETS_TEXT(struct ring, back),
+	PAGLETS_TEXT(struct ring, refuses),
 	PAGLETS_END
 };
 
@@ -102,6 +103,30 @@ ring_bounce(struct paglets_call *c)
 	if (paglets_bytes_set(&s->back, here, strlen(here)) != 0)
 		return -1;
 	return paglets_dispatch(c, paglets_arg_text(c, "target", ""));
+}
+
+/* refuse {host}: from now on it does not come to life when it arrives at the
+ * host of that name, after a moment's thought. */
+static int
+ring_refuse(struct paglets_call *c)
+{
+	struct ring *s = paglets_state(c);
+	const char *host = paglets_arg_text(c, "host", "");
+
+	return paglets_bytes_set(&s->refuses, host, strlen(host));
+}
+
+static int
+ring_arrival(struct paglets_call *c)
+{
+	struct ring *s = paglets_state(c);
+	const char *host = paglets_host_name(c);
+
+	if (s->refuses.n == 0 || strlen(host) != s->refuses.n ||
+	    memcmp(host, s->refuses.p, s->refuses.n) != 0)
+		return 0;
+	usleep(300 * 1000);
+	return paglets_fail(c, "HostError", "it does not like it here");
 }
 
 /* property {name, value?}: set it if there is a value; how it is now. */
@@ -188,6 +213,7 @@ static const struct paglets_handler ring_handlers[] = {
 	{ "spawn", ring_spawn },
 	{ "go", ring_go },
 	{ "bounce", ring_bounce },
+	{ "refuse", ring_refuse },
 	{ "property", ring_property },
 	{ "hosts", ring_hosts },
 	{ "end", ring_end },
@@ -220,9 +246,15 @@ ring_run(struct paglets_call *c)
 	return ++s->steps % 3 != 0 ? 10 : PAGLETS_RUN_DONE;
 }
 
+static const struct paglets_hook ring_hooks[] = {
+	{ "arrival", ring_arrival },
+	{ NULL, NULL }
+};
+
 static const struct paglets_class ring_class = {
 	PAGLETS_CLASS("ring:RingPaglet", struct ring, ring_fields),
 	.handlers = ring_handlers,
+	.hooks = ring_hooks,
 	.run = ring_run,
 };
 

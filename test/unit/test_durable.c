@@ -610,15 +610,70 @@ what_is_gone_leaves_a_note(void **state)
 	(void)state;
 	has_state(3, 'x');
 	save(PG_DURABLE_LEAVING, NULL);
-	pg_durable_gone(&agent, PG_STR("http://b:1"), PG_STR("t-1"), on_done,
+	pg_durable_gone(&agent, PG_STR("http://b:1"), PG_STR_NULL, on_done,
 	    NULL);
 	wait_done(2);
 	restart();
-	assert_records("note a-1;transfer t-1;");
+	assert_records("note a-1;");
 	pg_durable_forget_note(&host, agent.id);
-	pg_durable_forget_transfer(&host, PG_STR("t-1"));
 	settle_and_restart();
 	assert_records("");
+}
+
+/* An arrival that is undone leaves nothing, in one step. */
+static void
+what_is_undone_leaves_nothing(void **state)
+{
+	struct pg_durable_extra came = { .event = "arrival",
+		.transfer = PG_STR("t-1") };
+	struct pg_durable_extra undone = { .undone = PG_STR("t-1") };
+	int before;
+
+	(void)state;
+	has_state(3, 'x');
+	save(PG_DURABLE_ARRIVED, &came);
+	assert_records("transfer t-1;agent a-1;");
+	pg_durable_gone(&agent, PG_STR_NULL, PG_STR("t-1"), on_done, NULL);
+	wait_done(2);
+	restart();
+	assert_records("");
+	agent.going = false;
+	save(PG_DURABLE_ARRIVED, &came);
+	save(PG_DURABLE_LEAVING, &undone);
+	assert_records("agent a-1;");
+	save(PG_DURABLE_ARRIVED, &came);
+	before = ndone;
+	pg_durable_forget_transfer(&host, PG_STR("t-1"), on_done, NULL);
+	wait_done(before + 1);
+	pg_durable_forget_transfer(&host, PG_STR_NULL, on_done, NULL);
+	assert_int_equal(ndone, before + 2);
+	restart();
+	assert_records("agent a-1;");
+}
+
+/* The end of the host overtakes a state that was being written: nobody is
+ * told that it is on disk. */
+static void
+what_the_end_overtakes_is_not_written(void **state)
+{
+	(void)state;
+	has_state(PG_STORE_STATE_INLINE + 1, 'x');
+	pg_durable_save(&agent, PG_DURABLE_LEAVING, NULL, on_done, NULL);
+	agent.phase = PG_AGENT_GONE;
+	agent.saved = ++agent.saves;
+	while (ndone < 1)
+		pg_loop_turn(host.loop, PG_SEC, NULL);
+	assert_int_equal(last.code, PG_E_BUSY);
+	assert_records("");
+	assert_int_equal(files(), 0);
+	/* It is not so for one that was disposed of. */
+	agent.phase = PG_AGENT_ACTIVE;
+	pg_durable_save(&agent, PG_DURABLE_LEAVING, NULL, on_done, NULL);
+	pg_durable_gone(&agent, PG_STR_NULL, PG_STR_NULL, on_done, NULL);
+	agent.phase = PG_AGENT_GONE;
+	wait_done(3);
+	assert_int_equal(last.code, PG_E_OK);
+	agent.phase = PG_AGENT_ACTIVE;
 }
 
 /* ---- messages kept ---------------------------------------------------- */
@@ -668,6 +723,26 @@ messages_are_kept_until_delivered(void **state)
 	wait_done(ndone + 1);
 	restart();
 	assert_records("");
+}
+
+/* Where it goes they have yet to go. */
+static void
+messages_are_kept_until_forwarded(void **state)
+{
+	(void)state;
+	has_state(3, 'x');
+	save(PG_DURABLE_LEAVING, NULL);
+	keep("one");
+	keep("two");
+	pg_durable_gone(&agent, PG_STR("http://b:1"), PG_STR_NULL, on_done,
+	    NULL);
+	wait_done(ndone + 1);
+	restart();
+	assert_records("queue a-1/0;queue a-1/1;note a-1;");
+	pg_durable_forwarded(&host, agent.id, 0);
+	pg_durable_forwarded(&host, agent.id, 2);
+	settle_and_restart();
+	assert_records("queue a-1/0;note a-1;");
 }
 
 static void
@@ -784,7 +859,7 @@ without_a_store_all_is_done_at_once(void **state)
 	pg_durable_delivered(&agent, m->kept);
 	pg_msg_end(m, &(struct pg_outcome){ 0 });
 	pg_durable_forget_note(&host, PG_STR("a"));
-	pg_durable_forget_transfer(&host, PG_STR("t"));
+	pg_durable_forget_transfer(&host, PG_STR("t"), NULL, NULL);
 	pg_durable_drop_state(&agent);
 	assert_non_null(agent.state);
 	assert_int_equal(pg_durable_record(&agent, &arena, &v, &e), -1);
@@ -902,7 +977,10 @@ main(void)
 		T(large_states_share_no_file),
 		T(a_record_can_be_forgotten_alone),
 		T(what_is_gone_leaves_a_note),
+		T(what_is_undone_leaves_nothing),
+		T(what_the_end_overtakes_is_not_written),
 		T(messages_are_kept_until_delivered),
+		T(messages_are_kept_until_forwarded),
 		T(a_message_that_can_not_be_kept_is_told),
 		T(a_kept_message_is_known_again),
 		T(properties_have_names_of_a_length),

@@ -6,7 +6,7 @@
  * test answers.
  */
 /* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/message */
-/* wrap: pg_agent_find pg_agent_ref pg_agent_unref pg_agent_post pg_inactive_post pg_deactivate pg_deactivation_read pg_durable_forget_note pg_remote_post pg_remote_reply */
+/* wrap: pg_agent_find pg_agent_ref pg_agent_unref pg_agent_post pg_inactive_post pg_deactivate pg_deactivation_read pg_durable_forget_note pg_durable_forwarded pg_remote_post pg_remote_reply */
 #include "codec/json.h"
 #include "codec/pickle.h"
 #include "host/inactive.h"
@@ -31,6 +31,8 @@ void __wrap_pg_deactivate(struct pg_agent *a, const struct pg_deactivation *d,
 int __wrap_pg_deactivation_read(const struct pg_value *record,
     struct pg_deactivation *d, struct pg_err *e);
 void __wrap_pg_durable_forget_note(struct pg_host *h, struct pg_str id);
+void __wrap_pg_durable_forwarded(struct pg_host *h, struct pg_str agent_id,
+    uint64_t kept);
 struct pg_call *__wrap_pg_remote_post(struct pg_host *h, struct pg_str url,
     const struct pg_post *post, pg_client_done *done, void *arg,
     const char *path, ...) __attribute__((format(printf, 6, 7)));
@@ -52,7 +54,8 @@ static struct pg_arena arena;
 static struct posted posted[POSTS_MAX];
 static size_t nposted;
 static int64_t now;
-static int ndelivered, nforgotten;
+static int ndelivered, nforgotten, nforwarded;
+static uint64_t forwarded; /* the last one that is no longer kept */
 /* How messages ended. */
 static int nended;
 static struct pg_err last;
@@ -121,6 +124,16 @@ __wrap_pg_durable_forget_note(struct pg_host *h, struct pg_str id)
 	(void)h;
 	(void)id;
 	nforgotten++;
+}
+
+void
+__wrap_pg_durable_forwarded(struct pg_host *h, struct pg_str agent_id,
+    uint64_t kept)
+{
+	(void)h;
+	assert_true(pg_str_eqz(agent_id, "a-1"));
+	forwarded = kept;
+	nforwarded++;
 }
 
 struct pg_call *
@@ -207,7 +220,7 @@ setup(void **state)
 		.phase = PG_AGENT_ACTIVE };
 	here = NULL;
 	nposted = 0;
-	ndelivered = nforgotten = nended = 0;
+	ndelivered = nforgotten = nended = nforwarded = 0;
 	last = (struct pg_err){ 0 };
 	return host.loop == NULL ? -1 : 0;
 }
@@ -527,6 +540,108 @@ what_waits_goes_to_who_is_back(void **state)
 	assert_int_equal(ndelivered, 2);
 }
 
+/* Time passes, and what is due happens. */
+static void
+turn(int64_t ns)
+{
+	pass(ns);
+	assert_int_equal(pg_loop_turn(host.loop, 0, NULL), 0);
+}
+
+/* Two from before a restart, that were acknowledged when they were kept. */
+static void
+two_are_kept(void)
+{
+	struct pg_msg *m;
+	uint64_t i;
+
+	moved_to("http://b:1");
+	for (i = 1; i <= 2; i++) {
+		m = message(i == 1 ? "first" : "second", false);
+		m->on_done = NULL;
+		m->kept = i;
+		assert_true(pg_forward_kept(&host, PG_STR("a-1"), m));
+	}
+	assert_int_equal(nposted, 0);
+	turn(PG_MS);
+	assert_int_equal(nposted, 1);
+	assert_posted(0, "http://b:1/agents/a-1/messages", "first");
+}
+
+/* They are kept until they have got there, however often it takes. */
+static void
+what_is_kept_is_sent_until_it_is_there(void **state)
+{
+	struct pg_msg *m = message("lost", false);
+	int64_t pause = PG_FORWARD_PAUSE_FIRST;
+	size_t i;
+
+	(void)state;
+	assert_false(pg_forward_kept(&host, PG_STR("a-1"), m));
+	pg_msg_end(m, &(struct pg_outcome){ 0 });
+	two_are_kept();
+	deliver(message("later", false));
+	for (i = 0; i < 12; i++) {
+		answer(nposted - 1, i % 2 == 0 ? 0 : 503);
+		turn(pause - PG_MS);
+		assert_int_equal(nposted, 1 + i);
+		turn(PG_MS);
+		assert_int_equal(nposted, 2 + i);
+		assert_posted(1 + i, "http://b:1/agents/a-1/messages",
+		    "first");
+		assert_non_null(strstr(posted[1 + i].body, "\"hops\": 1"));
+		pause = PG_MIN(pause * 2, PG_FORWARD_PAUSE_MAX);
+	}
+	assert_int_equal(nforwarded, 0);
+	answer(nposted - 1, 200);
+	assert_int_equal(forwarded, 1);
+	assert_posted(nposted - 1, "http://b:1/agents/a-1/messages",
+	    "second");
+	/* An error is an answer. */
+	answer(nposted - 1, 404);
+	assert_int_equal(forwarded, 2);
+	assert_int_equal(nforwarded, 2);
+	assert_posted(nposted - 1, "http://b:1/agents/a-1/messages", "later");
+}
+
+static void
+what_is_kept_goes_to_who_is_back(void **state)
+{
+	(void)state;
+	two_are_kept();
+	answer(0, 0);
+	here = &agent;
+	pg_forward_drop(&host, PG_STR("a-1"));
+	assert_int_equal(ndelivered, 2);
+	assert_int_equal(nforwarded, 2);
+}
+
+static void
+what_is_kept_is_given_up_with_the_note(void **state)
+{
+	struct pg_str url;
+
+	(void)state;
+	two_are_kept();
+	answer(0, 0);
+	turn(PG_FORWARD_NOTE_TIME + PG_SEC);
+	assert_int_equal(nposted, 1);
+	assert_int_equal(nforwarded, 2);
+	assert_false(pg_forward_url(&host, PG_STR("a-1"), &url));
+}
+
+/* The host ends: they stay where they are. */
+static void
+what_is_kept_outlives_the_host(void **state)
+{
+	(void)state;
+	two_are_kept();
+	answer(0, 0);
+	pg_forwards_free(host.forwards);
+	host.forwards = NULL;
+	assert_int_equal(nforwarded, 0);
+}
+
 static void
 hops_have_a_limit(void **state)
 {
@@ -680,6 +795,10 @@ main(void)
 		T(follows_a_note),
 		T(what_waited_goes_first_in_order),
 		T(what_waits_goes_to_who_is_back),
+		T(what_is_kept_is_sent_until_it_is_there),
+		T(what_is_kept_goes_to_who_is_back),
+		T(what_is_kept_is_given_up_with_the_note),
+		T(what_is_kept_outlives_the_host),
 		T(hops_have_a_limit),
 		T(notes_are_kept_for_a_time),
 		T(notes_have_a_limit),

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GREETING ": events\nretry: 2000\n\n"
+#define GREETING "retry: 2000\n\n"
 
 static struct pg_events events;
 
@@ -67,7 +67,7 @@ setup(void **state)
 	events.host_name = PG_STR("alpha");
 	f->loop = pg_loop_new(&e);
 	f->server = pg_server_new(f->loop, NULL, &ops, f, &e);
-	f->streams = pg_streams_new(f->loop, &events);
+	f->streams = pg_streams_new(f->loop, &events, "b7");
 	f->fd = -1;
 	pg_addr_parse(PG_STR("127.0.0.1"), 0, &any);
 	assert_int_equal(pg_server_listen(f->server, &any, &f->addr, &e), 0);
@@ -200,6 +200,9 @@ check_order(const struct fix *f, int64_t next, int64_t *missed)
 	*missed = 0;
 	while ((at = memmem(s.p, s.n, "\nid: ", 5)) != NULL) {
 		s = pg_str_skip(s, (size_t)(at - s.p) + 5);
+		/* Where the listener was when it came. */
+		if (memmem(s.p, 32, "\nretry: ", 8) != NULL)
+			continue;
 		id = strtoll(s.p, NULL, 10);
 		if (memmem(s.p, 32, "\nevent: gap\n", 12) != NULL)
 			*missed += id - next + 1;
@@ -222,12 +225,12 @@ form(void **state)
 	assert_true(has(f, "HTTP/1.1 200 OK\r\n"));
 	assert_true(has(f, "\r\nContent-Type: text/event-stream\r\n"));
 	assert_true(has(f, "\r\nCache-Control: no-store\r\n"));
-	await(f, "\r\n\r\n" GREETING);
+	await(f, "\r\n\r\n: events\nid: 3-b7\n" GREETING);
 	turns(f, 5);
 	/* Nothing of before. */
-	assert_false(has(f, "\nid:"));
+	assert_false(has(f, "\nevent: "));
 	pg_event_add(&events, "dispose", NULL);
-	await(f, GREETING "id: 4\nevent: dispose\ndata: {\"event_id\": 4, "
+	await(f, GREETING "id: 4-b7\nevent: dispose\ndata: {\"event_id\": 4, "
 	    "\"kind\": \"dispose\", \"host_name\": \"alpha\", ");
 	await(f, "\"error\": null}\n\n");
 }
@@ -239,20 +242,35 @@ since(void **state)
 
 	happen(5);
 	listen_to(f, "/?since=3", "");
-	await(f, GREETING "id: 4\n");
-	await(f, "}\n\nid: 5\n");
+	await(f, GREETING "id: 4-b7\n");
+	await(f, "}\n\nid: 5-b7\n");
 	/* The header goes before. */
 	listen_to(f, "/?since=1", "Last-Event-ID: 4\r\n");
-	await(f, GREETING "id: 5\n");
+	await(f, GREETING "id: 5-b7\n");
 	listen_to(f, "/?since=5", "Last-Event-ID:\r\n");
 	await(f, GREETING);
 	turns(f, 5);
-	assert_false(has(f, "\nid: "));
+	assert_false(has(f, "\nevent: "));
 	/* Of before a restart, and less than none. */
 	listen_to(f, "/", "Last-Event-ID: 6\r\n");
-	await(f, GREETING "id: 1\n");
+	await(f, GREETING "id: 1-b7\n");
 	listen_to(f, "/?since=-9", "");
-	await(f, GREETING "id: 1\n");
+	await(f, GREETING "id: 1-b7\n");
+	listen_to(f, "/?since=-9-b7", "");
+	await(f, GREETING "id: 1-b7\n");
+	/* With the boot that it is of. */
+	listen_to(f, "/", "Last-Event-ID: 4-b7\r\n");
+	await(f, GREETING "id: 5-b7\n");
+	listen_to(f, "/", "Last-Event-ID: 4-b6\r\n");
+	await(f, GREETING "id: 1-b7\n");
+	listen_to(f, "/?since=4-", "");
+	await(f, GREETING "id: 1-b7\n");
+	listen_to(f, "/?since=4-b7-b7", "");
+	await(f, GREETING "id: 1-b7\n");
+	listen_to(f, "/?since=x-b7", "");
+	assert_true(has(f, "HTTP/1.1 400 "));
+	listen_to(f, "/?since=-b7", "");
+	assert_true(has(f, "HTTP/1.1 400 "));
 	listen_to(f, "/?since=x", "");
 	assert_true(has(f, "HTTP/1.1 400 "));
 	listen_to(f, "/", "Last-Event-ID: 99999999999999999999\r\n");
@@ -269,11 +287,11 @@ coalesced(void **state)
 	await(f, GREETING);
 	pg_buf_reset(&f->got);
 	happen(3);
-	await(f, "id: 3\n");
+	await(f, "id: 3-b7\n");
 	turns(f, 2);
 	/* One chunk: its size, and nothing between the events. */
-	assert_false(has(f, "\r\nid: 2\n"));
-	assert_true(has(f, "}\n\nid: 2\n"));
+	assert_false(has(f, "\r\nid: 2-b7\n"));
+	assert_true(has(f, "}\n\nid: 2-b7\n"));
 }
 
 static void
@@ -299,19 +317,19 @@ gap_at_once(void **state)
 
 	happen(PG_EVENTS_MAX);
 	listen_to(f, "/?since=0", "");
-	await(f, "id: 1000\n");
+	await(f, "id: 1000-b7\n");
 	check_order(f, 1, &missed);
 	assert_int_equal(missed, 0);
 	happen(7);
 	listen_to(f, "/?since=0", "");
-	await(f, "id: 1007\n");
-	assert_true(has(f, GREETING "id: 7\nevent: gap\ndata: {\"kind\": "
-	    "\"gap\", \"missed\": 7, \"from\": 1, \"to\": 7}\n\nid: 8\n"));
+	await(f, "id: 1007-b7\n");
+	assert_true(has(f, GREETING "id: 7-b7\nevent: gap\ndata: {\"kind\": "
+	    "\"gap\", \"missed\": 7, \"from\": 1, \"to\": 7}\n\nid: 8-b7\n"));
 	listen_to(f, "/?since=4", "");
-	await(f, "id: 1007\n");
+	await(f, "id: 1007-b7\n");
 	assert_true(has(f, "\"missed\": 3, \"from\": 5, \"to\": 7}\n\n"));
 	listen_to(f, "/?since=7", "");
-	await(f, "id: 1007\n");
+	await(f, "id: 1007-b7\n");
 	assert_false(has(f, "event: gap"));
 }
 
@@ -334,13 +352,13 @@ slow_reader(void **state)
 		if (i % 10 == 0)
 			pg_loop_turn(f->loop, 0, &e);
 	}
-	snprintf(last, sizeof(last), "id: %" PRId64 "\n", events.last);
+	snprintf(last, sizeof(last), "id: %" PRId64 "-b7\n", events.last);
 	await(f, last);
 	assert_int_equal(check_order(f, 1, &missed), events.last + 1);
 	assert_true(missed > 3 * PG_EVENTS_MAX / 2);
 	/* And is as good as any again. */
 	happen(1);
-	await(f, "id: 3001\nevent: create\n");
+	await(f, "id: 3001-b7\nevent: create\n");
 }
 
 /* Every character takes six bytes as JSON: more than one queue. */
@@ -356,7 +374,7 @@ largest_event(void **state)
 	listen_to(f, "/", "");
 	for (i = 0; i < 5; i++)
 		pg_event_add(&events, "create", &d);
-	await(f, "id: 5\n");
+	await(f, "id: 5-b7\n");
 	turns(f, 20);
 	assert_true(f->got.n > 5 * 6 * sizeof(bytes));
 }
@@ -398,7 +416,7 @@ listener_limit(void **state)
 			close(fds[i]);
 	await_open(f, 1);
 	happen(1);
-	await(f, "id: 2\n");
+	await(f, "id: 2-b7\n");
 }
 
 static void
@@ -408,7 +426,7 @@ drained(void **state)
 
 	listen_to(f, "/", "");
 	happen(1);
-	await(f, "id: 1\n");
+	await(f, "id: 1-b7\n");
 	pg_server_drain(f->server);
 	while (!f->eof)
 		turn(f);

@@ -19,8 +19,9 @@ struct told {
 
 static struct pg_host host;
 
-/* The disk, which never fails here. */
+/* The disk, which fails if it is told to. */
 static int written, forgotten;
+static bool fails;
 
 PG_FN void
 pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
@@ -28,15 +29,22 @@ pg_durable_refuse(struct pg_host *h, struct pg_str transfer,
 {
 	(void)h;
 	(void)transfer;
+	struct pg_err e = { 0 };
+
 	written++;
-	done(arg, NULL);
+	if (fails)
+		pg_fail(&e, PG_E_SYS, "the disk fails");
+	done(arg, fails ? &e : NULL);
 }
 
 PG_FN void
-pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer)
+pg_durable_forget_transfer(struct pg_host *h, struct pg_str transfer,
+    pg_durable_done *done, void *arg)
 {
 	(void)h;
 	(void)transfer;
+	assert_null(done);
+	assert_null(arg);
 	forgotten++;
 }
 
@@ -52,6 +60,8 @@ setup(void **state)
 	(void)state;
 	at(PG_SEC);
 	memset(&host, 0, sizeof(host));
+	written = forgotten = 0;
+	fails = false;
 	host.loop = pg_loop_new(NULL);
 	host.transfers = pg_transfers_new(&host);
 	return host.loop == NULL ? -1 : 0;
@@ -224,11 +234,41 @@ a_question_makes_a_failure_final(void **state)
 	t = begin("t", &first);
 	assert_null(begin("t", &again));
 	settle("t", &asked);
+	assert_int_equal(written, 0);
 	fail_with(t, PG_E_SERIAL);
+	assert_int_equal(written, 1);
 	assert_refused(&again, PG_E_SERIAL);
 	assert_refused(&asked, PG_E_TRANSFER);
 	assert_null(begin("t", &late));
 	assert_refused(&late, PG_E_TRANSFER);
+}
+
+/* Who asked is not told that it is over before it is so after a crash, too. */
+static void
+a_refusal_that_is_not_on_disk_is_none(void **state)
+{
+	struct told first, asked, again;
+	struct pg_transfer *t;
+
+	(void)state;
+	fails = true;
+	settle("u", &asked);
+	assert_refused(&asked, PG_E_SYS);
+	t = begin("t", &first);
+	settle("t", &asked);
+	fail_with(t, PG_E_SERIAL);
+	assert_refused(&asked, PG_E_SYS);
+	settle("t", &again);
+	assert_refused(&again, PG_E_SYS);
+	fails = false;
+	settle("t", &again);
+	assert_refused(&again, PG_E_TRANSFER);
+	settle("u", &again);
+	assert_refused(&again, PG_E_TRANSFER);
+	assert_int_equal(written, 5);
+	/* Once is enough. */
+	settle("t", &again);
+	assert_int_equal(written, 5);
 }
 
 static void
@@ -295,6 +335,7 @@ main(void)
 		T(a_failed_post_may_come_again),
 		T(a_question_fences),
 		T(a_question_makes_a_failure_final),
+		T(a_refusal_that_is_not_on_disk_is_none),
 		T(what_is_old_is_dropped),
 		T(the_table_has_a_limit),
 		T(nobody_is_told_after_the_end),
