@@ -69,6 +69,15 @@ ticket_capabilities(const struct pg_value *list, struct pg_err *e)
 	return 0;
 }
 
+/* Nowhere is not here: only who leaves it out altogether may mean that. */
+static int
+ticket_check_named(struct pg_str destination, struct pg_err *e)
+{
+	if (destination.n == 0)
+		return pg_fail(e, PG_E_HOST, "Host URL cannot be empty");
+	return 0;
+}
+
 PG_FN int
 pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
     struct pg_err *e)
@@ -80,6 +89,7 @@ pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
 		    "got %s", pg_value_type_name(record));
 	pg_ticket_init(t, PG_STR_NULL);
 	if (pg_field_str(record, "destination", &t->destination, e) < 0 ||
+	    ticket_check_named(t->destination, e) < 0 ||
 	    ticket_seconds(record, "timeout", PG_TICKET_TIMEOUT_MAX,
 	    &t->timeout, e) < 0 ||
 	    ticket_seconds(record, "retry_interval", PG_TICKET_INTERVAL_MAX,
@@ -116,7 +126,8 @@ pg_ticket_read_order(const struct pg_value *body, enum pg_ticket_form form,
 	if (form == PG_TICKET_OPTIONAL) {
 		if (pg_field_str_opt(body, "target", &target, e) < 0)
 			return -1;
-	} else if (pg_field_str(body, "target", &target, e) < 0) {
+	} else if (pg_field_str(body, "target", &target, e) < 0 ||
+	    ticket_check_named(target, e) < 0) {
 		return -1;
 	}
 	pg_ticket_init(t, target);

@@ -126,6 +126,7 @@ refuses_what_is_malformed(void **state)
 		{ "null", "ticket" },
 		{ "{}", "destination" },
 		{ "{\"destination\": 1}", "destination" },
+		{ "{\"destination\": \"\"}", "Host URL cannot be empty" },
 		{ "{\"destination\": \"b\", \"timeout\": \"1\"}", "timeout" },
 		{ "{\"destination\": \"b\", \"retries\": 1.5}", "retries" },
 		{ "{\"destination\": \"b\", \"retry_interval\": true}",
@@ -151,6 +152,37 @@ refuses_what_is_malformed(void **state)
 		assert_int_equal(e.code, PG_E_HOST);
 		assert_non_null(strstr(e.msg, rows[i].names));
 	}
+}
+
+/* NULL: an order that is taken. */
+static void
+assert_order(enum pg_ticket_form form, const char *in, const char *error)
+{
+	struct pg_ticket t = { .retries = -1 };
+	struct pg_err e = { 0 };
+
+	assert_int_equal(pg_ticket_read_order(read_json(in), form, &t, &e),
+	    error == NULL ? 0 : -1);
+	assert_string_equal(e.msg, error == NULL ? "" : error);
+}
+
+static void
+only_a_clone_may_stay_here(void **state)
+{
+	const char *empty = "Host URL cannot be empty";
+
+	(void)state;
+	assert_order(PG_TICKET_EITHER, "{\"target\": \"\"}", empty);
+	assert_order(PG_TICKET_PLAIN, "{\"target\": \"\"}", empty);
+	assert_order(PG_TICKET_EITHER, "{}", "missing field 'target'");
+	assert_order(PG_TICKET_PLAIN, "{\"ticket\": {}}",
+	    "missing field 'target'");
+	assert_order(PG_TICKET_OPTIONAL, "{\"target\": \"\"}", NULL);
+	assert_order(PG_TICKET_OPTIONAL, "{\"target\": null}", NULL);
+	assert_order(PG_TICKET_OPTIONAL, "{}", NULL);
+	assert_order(PG_TICKET_OPTIONAL,
+	    "{\"ticket\": {\"destination\": \"\"}}",
+	    "ticket: Host URL cannot be empty");
 }
 
 static void
@@ -198,6 +230,7 @@ main(void)
 		T(all_fields_travel),
 		T(numbers_are_clamped),
 		T(refuses_what_is_malformed),
+		T(only_a_clone_may_stay_here),
 		T(checks_the_target),
 	};
 #undef T
