@@ -1,10 +1,11 @@
 /* test_agent: shows that turns on an agent are had one after the other, in
  * order, that so many may be asked for and no more, and that every one of
- * them is told when the agent goes; and how many messages may wait meanwhile.
+ * them is told when the agent goes; how many messages may wait meanwhile; and
+ * which answers are none.
  *
- * Its process is a pretended one, which never answers.
+ * Its process is a pretended one, which answers only what a test says.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/pickle_check codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent */
 /* wrap: pg_child_kill pg_child_running pg_child_send pg_child_start pg_child_stop pg_event_add pg_runtime_abi */
 #include "host/agent.h"
 
@@ -34,6 +35,8 @@ struct asker {
 static struct pg_host host;
 static struct pg_agent *agent;
 static struct asker askers[PG_AGENT_HOLDS_MAX + 3];
+static const struct pg_child_ops *ops;
+static uint32_t sent_id; /* of the last frame */
 static int nsent, nended;
 static enum pg_code last;
 static struct pg_buf said; /* the head of the last frame */
@@ -58,12 +61,12 @@ __wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
 {
 	(void)c;
 	(void)type;
-	(void)id;
 	(void)text;
 	(void)bulk;
 	(void)off;
 	(void)len;
 	(void)e;
+	sent_id = id;
 	pg_buf_reset(&said);
 	pg_buf_puts(&said, head);
 	nsent++;
@@ -72,15 +75,14 @@ __wrap_pg_child_send(struct pg_child *c, enum pg_frame_type type, uint32_t id,
 
 int
 __wrap_pg_child_start(struct pg_child *c, struct pg_loop *l, int exe,
-    const struct pg_child_ops *ops, struct pg_err *e)
+    const struct pg_child_ops *o, struct pg_err *e)
 {
 	(void)c;
 	(void)l;
 	(void)exe;
-	(void)ops;
 	(void)e;
-	fail_msg("no process is to be started");
-	return -1;
+	ops = o;
+	return 0;
 }
 
 void
@@ -336,6 +338,69 @@ so_many_messages_may_wait(void **state)
 	assert_int_equal(last, PG_E_INVALID_AGENT);
 }
 
+/* ---- answers ---------------------------------------------------------- */
+
+static void
+start(void)
+{
+	static const struct pg_span state = { .text = PG_STR("}") };
+
+	pg_agent_set_phase(agent, PG_AGENT_STARTING);
+	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	    &state, NULL, NULL, NULL), 0);
+}
+
+/* Whether the host takes a REPLY of this body to the last frame. */
+static bool
+answers(struct pg_str body)
+{
+	const struct pg_frame f = { .type = PG_FRAME_REPLY, .id = sent_id,
+		.body = body };
+	struct pg_err e = { 0 };
+
+	return ops->on_frame(&agent->child, &f, &e) == 0;
+}
+
+static void
+an_answer_is_one_value(void **state)
+{
+	static const struct pg_str bad[] = { PG_STR("\xff"), PG_STR("NN"),
+		PG_STR("cos\nsystem\n"), PG_STR("](N") };
+	size_t i;
+
+	(void)state;
+	start();
+	assert_true(answers(PG_STR("}(\x8c\x03run\x89u")));
+	post();
+	for (i = 0; i < PG_COUNT(bad); i++)
+		assert_false(answers(bad[i]));
+	assert_int_equal(nended, 0);
+	assert_true(answers(PG_STR("](NNe")));
+	assert_int_equal(nended, 1);
+	assert_int_equal(last, PG_E_OK);
+	post();
+	assert_true(answers(PG_STR_NULL));
+	assert_int_equal(nended, 2);
+}
+
+static void
+a_state_is_a_dict(void **state)
+{
+	(void)state;
+	start();
+	assert_false(answers(PG_STR("}(\x8c\x03run\x89\x8c\x05state](Neu")));
+	assert_true(answers(PG_STR("}(\x8c\x03run\x89\x8c\x05state}u")));
+	ask(&askers[0]);
+	assert_told(&askers[0], 1, PG_E_OK);
+	pg_agent_command(&askers[0].hold, NULL, PG_SEC, NULL, NULL);
+	assert_false(answers(PG_STR_NULL));
+	assert_false(answers(PG_STR("](Ne")));
+	assert_false(answers(PG_STR("}(")));
+	assert_true(answers(PG_STR("}(\x8c\x01nK\x05u")));
+	assert_int_equal(agent->state_len, 8);
+	pg_agent_release(&askers[0].hold);
+}
+
 int
 main(void)
 {
@@ -347,6 +412,8 @@ main(void)
 		T(the_queue_keeps_its_end),
 		T(the_end_is_told_to_all_who_wait),
 		T(so_many_messages_may_wait),
+		T(an_answer_is_one_value),
+		T(a_state_is_a_dict),
 	};
 #undef T
 

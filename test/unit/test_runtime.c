@@ -848,6 +848,26 @@ test_send(void **state)
 	lab_expect(t, PG_FRAME_REPLY, t->id, "", "null");
 }
 
+/* Another agent's answer may be nonsense: that is its fault, not ours. */
+static void
+test_send_answered_by_nonsense(void **state)
+{
+	struct lab *t = *state;
+	uint32_t call;
+
+	lab_start(t, BUSY);
+	lab_tell(t, "send", "{}");
+	assert_true(lab_hear(t));
+	call = t->f.id;
+	assert_int_equal(pg_frame_put(&t->out, PG_FRAME_RESULT, call,
+	    PG_STR_NULL, PG_STR("cos\nsystem\n"), NULL, 0, 0, &t->e), 0);
+	assert_int_equal(pg_frame_flush(&t->out, t->sock), 1);
+	lab_expect(t, PG_FRAME_REPLY, t->id, "{\"error_type\": "
+	    "\"HostError\", \"error\": \"the answer cannot be read: pickle "
+	    "opcode GLOBAL in a bare value at byte 0\"}", "");
+	lab_ask(t, "where", "{}", "{\"url\": \"http://a:1\"}");
+}
+
 static void
 test_other_calls(void **state)
 {
@@ -1455,6 +1475,7 @@ main(void)
 		T(test_clone),
 		T(test_address),
 		T(test_send),
+		T(test_send_answered_by_nonsense),
 		T(test_other_calls),
 		T(test_first_hook_may_not_leave),
 		T(test_first_hook_may_ask),
