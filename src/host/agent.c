@@ -13,6 +13,7 @@
 #include "wire.h"
 
 static void agent_pump(struct pg_agent *a);
+static void agent_resume_run(struct pg_agent *a);
 
 /* ---- Tables ------------------------------------------------------------ */
 
@@ -510,6 +511,7 @@ agent_started(struct pg_agent *a, struct pg_str body, struct pg_err *e)
 	if (rc == 0)
 		rc = pg_field_bool_opt(v, "run", &a->has_run, e);
 	state = rc == 0 ? pg_value_get(v, "state") : NULL;
+	a->run_held = a->has_run && state == NULL;
 	if (state != NULL && pg_wire_bare(&b, state, NULL) == 0 &&
 	    (rc = agent_check_state(pg_buf_str(&b), e)) == 0)
 		agent_keep_state(a, pg_buf_str(&b), NULL);
@@ -549,12 +551,17 @@ agent_commanded(struct pg_agent *a, struct pg_order *c,
 		pg_child_kill(&a->child);
 		return 0;
 	}
-	if (c->type == PG_FRAME_START) {
-		if (agent_started(a, f->body, e) < 0)
-			return -1;
-		pg_agent_set_phase(a, PG_AGENT_ACTIVE);
+	if (c->type != PG_FRAME_START) {
+		command_end(c, o);
+		return 0;
 	}
+	if (agent_started(a, f->body, e) < 0)
+		return -1;
+	pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 	command_end(c, o);
+	/* Else whoever has it in hand lets it go on. */
+	if (a->holder == NULL)
+		agent_resume_run(a);
 	return 0;
 }
 

@@ -96,7 +96,9 @@ pg_checkpoint(struct pg_agent *a, pg_durable_done *done, void *arg)
 	} else if (a->host->cfg.durability == PG_DURABILITY_NONE) {
 		/* What was on disk is no longer true. */
 		pg_durable_forget(a, done, arg);
-	} else if (a->state_fresh && !a->has_run) {
+	} else if (a->state_fresh) {
+		/* As it was before the first step of run, which nobody is to
+		 * wait for. */
 		pg_durable_save(a, PG_DURABLE_ACTIVE, NULL, done, arg);
 	} else {
 		pg_agent_hold(a, &checkpoint_new(a, done, arg)->hold);

@@ -37,6 +37,7 @@ static struct pg_agent *agent;
 static struct asker askers[PG_AGENT_HOLDS_MAX + 3];
 static const struct pg_child_ops *ops;
 static uint32_t sent_id; /* of the last frame */
+static bool alive; /* its process */
 static int nsent, nended;
 static enum pg_code last;
 static struct pg_buf said; /* the head of the last frame */
@@ -51,7 +52,7 @@ bool
 __wrap_pg_child_running(const struct pg_child *c)
 {
 	(void)c;
-	return false;
+	return alive;
 }
 
 int
@@ -126,6 +127,7 @@ setup(void **state)
 	memset(&host, 0, sizeof(host));
 	memset(askers, 0, sizeof(askers));
 	nsent = nended = 0;
+	alive = false;
 	host.loop = pg_loop_new(NULL);
 	pg_map_init(&host.agents, host.seed);
 	agent = pg_agent_new(&host, PG_STR("a-1"), PG_STR("m:C"),
@@ -401,6 +403,55 @@ a_state_is_a_dict(void **state)
 	pg_agent_release(&askers[0].hold);
 }
 
+/* A turn that is asked for as soon as the process runs. */
+static void
+on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	assert_ptr_equal(a, agent);
+	assert_null(o->err);
+	if (arg != NULL)
+		ask(arg);
+}
+
+static void
+start_running(pg_agent_done *done, void *arg)
+{
+	static const struct pg_span state = { .text = PG_STR("}") };
+
+	alive = true;
+	pg_agent_set_phase(agent, PG_AGENT_STARTING);
+	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	    &state, done, arg, NULL), 0);
+	/* {run: true}, and no state. */
+	assert_true(answers(PG_STR("}(\x8c\x03run\x88u")));
+}
+
+/* Its steps begin when nobody has it in hand. */
+static void
+a_run_that_waits_is_let_go_on(void **state)
+{
+	(void)state;
+	start_running(on_started, NULL);
+	assert_int_equal(nsent, 2);
+	assert_non_null(memmem(said.p, said.n, "resume", 6));
+	assert_true(answers(PG_STR("N")));
+	alive = false;
+}
+
+static void
+a_run_waits_for_who_was_first(void **state)
+{
+	(void)state;
+	start_running(on_started, &askers[0]);
+	assert_told(&askers[0], 1, PG_E_OK);
+	assert_int_equal(nsent, 1);
+	pg_agent_release(&askers[0].hold);
+	assert_int_equal(nsent, 2);
+	assert_non_null(memmem(said.p, said.n, "resume", 6));
+	assert_true(answers(PG_STR("N")));
+	alive = false;
+}
+
 int
 main(void)
 {
@@ -414,6 +465,8 @@ main(void)
 		T(so_many_messages_may_wait),
 		T(an_answer_is_one_value),
 		T(a_state_is_a_dict),
+		T(a_run_that_waits_is_let_go_on),
+		T(a_run_waits_for_who_was_first),
 	};
 #undef T
 

@@ -1274,6 +1274,25 @@ test_hold_within_a_call(void **state)
 	assert_true(lab_is_running(t, true));
 }
 
+/* Its host is to ask for the state before there is a step. */
+static void
+test_run_of_a_large_state_waits(void **state)
+{
+	struct lab *t = *state;
+	size_t n = 20000;
+	char *json = pg_alloc(n + 64);
+
+	memset(json, 'w', n);
+	memcpy(json, "{\"todo\": \"", 10);
+	snprintf(json + n, 64, "\", \"_schema\": 2, \"left\": 1000000}");
+	lab_start_as(t, BUSY, ", \"event\": \"creation\"", json);
+	lab_expect(t, PG_FRAME_REPLY, 1, "", "{\"run\": true}");
+	assert_false(lab_is_running(t, false));
+	lab_hook(t, 50, "{\"name\": \"resume\"}");
+	assert_true(lab_is_running(t, true));
+	free(json);
+}
+
 /* ---- Violations ---- */
 
 static void
@@ -1492,6 +1511,7 @@ main(void)
 		T(test_hold),
 		T(test_no_hold),
 		T(test_hold_within_a_call),
+		T(test_run_of_a_large_state_waits),
 		T(test_bytes_that_are_no_frame),
 		T(test_message_before_start),
 		T(test_second_start),
