@@ -46,6 +46,12 @@ p dispose "$(printf 'x%.0s' {1..128})"
 # Envelopes.
 envelope="\"agent_id\": \"e\", \"agent_class_name\": \"$counter\", \"state_class_name\": \"paglets_demo.counter:CounterState\", \"state\": {}, \"source_host_name\": \"s\", \"source_host_address\": \"http://127.0.0.1:9\", \"target_host_name\": \"t\", \"target_host_address\": \"$at\""
 refused 400 HostError "kind" agents "{\"envelope\": {$envelope, \"kind\": \"teleport\"}}"
+for meta in '"transfer_id": 7' '"transfer_id": "../x"' \
+	'"transfer_ticket": 7' '"transfer_ticket": {"arrival_mode": "later"}' \
+	'"transfer_ticket": {"arrival_mode": 7}' '"restart": "always"'; do
+	refused 400 HostError "metadata" agents "{\"envelope\": {$envelope,
+		\"kind\": \"dispatch\", \"metadata\": {$meta}}}"
+done
 refused 400 HostError "envelope" agents '{"envelope": 7}'
 refused 400 HostError "envelope" agents '{"envelope": null}'
 for field in agent_class_name state_class_name state source_host_name \
