@@ -37,6 +37,7 @@
 #include "src/codec/pickle_build.c"
 #include "src/codec/pickle.c"
 #include "src/codec/pickle_write.c"
+#include "src/codec/pickle_check.c"
 #include "src/codec/url.c"
 #include "src/codec/http1.c"
 #include "src/codec/range.c"

@@ -33,7 +33,8 @@
  * child -> host:
  *   REPLY    to START, MESSAGE, HOOK, SNAPSHOT, under the same id; head empty
  *            for success, else as RESULT; body: START {run B, state? {} if
- *            it is small}, MESSAGE the result, HOOK null, SNAPSHOT the state
+ *            it is small; else run stands still until a HOOK named resume},
+ *            MESSAGE the result, HOOK null, SNAPSHOT the state
  *   CALL     id chosen by the child, top bit set; head {op T, step? B: made
  *            by a step of run, so that a MESSAGE sent meanwhile is still to be
  *            handled}; body {...}:

@@ -434,7 +434,7 @@ runtime_load(struct paglets_call *c, struct pg_str bytes, struct pg_err *e)
 }
 
 /* {run, state?}: the host then need not ask for what the hook has made of a
- * small state. */
+ * small state. For a large one it has to, and must not find us in a step. */
 static const struct pg_value *
 runtime_started(struct paglets_call *c)
 {
@@ -443,8 +443,10 @@ runtime_started(struct paglets_call *c)
 
 	paglets_set(c, d, "run", paglets_bool(c, c->self->run));
 	if (pg_fields_weight(c->self->cls, c->self->state) >
-	    RUNTIME_STATE_MAX)
+	    RUNTIME_STATE_MAX) {
+		c->self->hold = true;
 		return pg_value_inner(d);
+	}
 	state = pg_value_dict(c->arena);
 	if (c->self->cls->schema > 0)
 		paglets_set(c, pg_value_outer(state), "_schema",

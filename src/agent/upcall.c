@@ -58,7 +58,8 @@ upcall_wait(struct paglets_call *c, uint32_t id, enum pg_upcall_kind kind,
 	}
 }
 
-/* A bare value from a frame, made to last as long as the call. */
+/* A bare value from a frame, made to last as long as the call; NULL with c's
+ * error set. What others answer may be too large for us, or be none. */
 static struct pg_value *
 upcall_decode(struct paglets_call *c, struct pg_str bytes,
     struct pg_bulk *bulk)
@@ -72,9 +73,12 @@ upcall_decode(struct paglets_call *c, struct pg_str bytes,
 		pg_invoke_hold(c, bulk);
 	else
 		bytes = pg_arena_str(c->arena, bytes);
-	if (pg_pickle_read_value(bytes, c->arena, 0, &v, &e) < 0)
-		pg_upline_broken(e.msg);
-	return v;
+	if (pg_pickle_read_value(bytes, c->arena, 0, &v, &e) == 0)
+		return v;
+	pg_wrap(&e, "the answer cannot be read");
+	pg_invoke_fail(c, e.code == PG_E_SERIAL ? PG_E_HOST : e.code,
+	    pg_str(e.msg));
+	return NULL;
 }
 
 static const struct pg_value *
@@ -86,6 +90,8 @@ upcall_result(struct paglets_call *c, const struct pg_frame *f)
 	if (f->head.n == 0)
 		return upcall_decode(c, f->body, f->bulk);
 	v = upcall_decode(c, f->head, NULL);
+	if (v == NULL)
+		return NULL;
 	wire = pg_value_text(pg_value_get(v, "error_type"), PG_STR_NULL);
 	text = pg_value_text(pg_value_get(v, "error"), PG_STR_NULL);
 	token = pg_value_text(pg_value_get(v, "code"), PG_STR_NULL);

@@ -8,10 +8,12 @@
 #include "../agent/runtime.h"
 #include "../base/log.h"
 #include "../codec/pickle.h"
+#include "../codec/pickle_check.h"
 #include "heads.h"
 #include "wire.h"
 
 static void agent_pump(struct pg_agent *a);
+static void agent_resume_run(struct pg_agent *a);
 
 /* ---- Tables ------------------------------------------------------------ */
 
@@ -507,6 +509,15 @@ agent_keep_state(struct pg_agent *a, struct pg_str body, struct pg_bulk *bulk)
 	a->state_fresh = true;
 }
 
+/* A state is a dict. (Its first opcode, as pickle_check knows it.) */
+static int
+agent_check_state(struct pg_str body, struct pg_err *e)
+{
+	if (body.n == 0 || body.p[0] != '}')
+		return pg_fail(e, PG_E_HOST, "a state that is no dict");
+	return 0;
+}
+
 /* What a REPLY to START says: {run, state?}. */
 static int
 agent_started(struct pg_agent *a, struct pg_str body, struct pg_err *e)
@@ -521,7 +532,9 @@ agent_started(struct pg_agent *a, struct pg_str body, struct pg_err *e)
 	if (rc == 0)
 		rc = pg_field_bool_opt(v, "run", &a->has_run, e);
 	state = rc == 0 ? pg_value_get(v, "state") : NULL;
-	if (state != NULL && pg_wire_bare(&b, state, NULL) == 0)
+	a->run_held = a->has_run && state == NULL;
+	if (state != NULL && pg_wire_bare(&b, state, NULL) == 0 &&
+	    (rc = agent_check_state(pg_buf_str(&b), e)) == 0)
 		agent_keep_state(a, pg_buf_str(&b), NULL);
 	pg_buf_fini(&b);
 	pg_arena_fini(&arena);
@@ -548,21 +561,39 @@ static int
 agent_commanded(struct pg_agent *a, struct pg_order *c,
     const struct pg_frame *f, const struct pg_outcome *o, struct pg_err *e)
 {
-	if (c->type == PG_FRAME_SNAPSHOT && o->err == NULL)
+	if (c->type == PG_FRAME_SNAPSHOT && o->err == NULL) {
+		if (agent_check_state(f->body, e) < 0)
+			return -1;
 		agent_keep_state(a, f->body, f->bulk);
+	}
 	if (c->type == PG_FRAME_START && o->err != NULL) {
 		a->refused = pg_alloc(sizeof(*a->refused));
 		*a->refused = *o->err;
 		pg_child_kill(&a->child);
 		return 0;
 	}
-	if (c->type == PG_FRAME_START) {
-		if (agent_started(a, f->body, e) < 0)
-			return -1;
-		pg_agent_set_phase(a, PG_AGENT_ACTIVE);
+	if (c->type != PG_FRAME_START) {
+		command_end(c, o);
+		return 0;
 	}
+	if (agent_started(a, f->body, e) < 0)
+		return -1;
+	pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 	command_end(c, o);
+	/* Else whoever has it in hand lets it go on. */
+	if (a->holder == NULL)
+		agent_resume_run(a);
 	return 0;
+}
+
+/* Its body goes on to other agents and hosts as it is. (One that is too large
+ * to be looked through here is, by whoever passes it on.) */
+static int
+agent_check_reply(const struct pg_frame *f, struct pg_err *e)
+{
+	if (f->body.n == 0 || f->body.n > PG_FRAME_INLINE_MAX)
+		return 0;
+	return pg_pickle_check(f->body, e);
 }
 
 static int
@@ -575,6 +606,8 @@ agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
 		if (pg_head_read_error(f->head, &told, e) < 0)
 			return -1;
 		o.err = &told;
+	} else if (agent_check_reply(f, e) < 0) {
+		return -1;
 	}
 	if (a->own.id != 0 && f->id == a->own.id) {
 		if (agent_commanded(a, &a->own, f, &o, e) < 0)

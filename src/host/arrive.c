@@ -12,6 +12,7 @@
 #include "import.h"
 #include "inactive.h"
 #include "message.h"
+#include "ticket.h"
 #include "wire.h"
 
 struct arriving {
@@ -670,20 +671,20 @@ static int
 arrive_read_metadata(const struct pg_value *envelope, struct pg_arrive *in,
     struct pg_err *e)
 {
-	struct pg_value *meta = NULL;
-	const struct pg_value *ticket;
-	struct pg_str id, mode;
+	struct pg_value *meta = NULL, *ticket = NULL;
+	struct pg_str id = PG_STR_NULL;
 
 	if (pg_field_dict_opt(envelope, "metadata", &meta, e) < 0)
 		return -1;
+	if (meta == NULL)
+		return 0;
 	in->items = pg_value_get(meta, "registered_files");
-	ticket = pg_value_get(meta, "transfer_ticket");
-	mode = pg_value_text(pg_value_get(ticket, "arrival_mode"),
-	    PG_STR_NULL);
-	in->inactive = pg_str_eqz(mode, "inactive");
-	in->restart = pg_restart_read(pg_value_text(pg_value_get(meta,
-	    "restart"), PG_STR_NULL));
-	id = pg_envelope_transfer_id(envelope);
+	if (pg_field_dict_opt(meta, "transfer_ticket", &ticket, e) < 0 ||
+	    (ticket != NULL &&
+	    pg_ticket_read_mode(ticket, &in->inactive, e) < 0) ||
+	    arrive_read_restart(meta, &in->restart, e) < 0 ||
+	    pg_field_str_opt(meta, "transfer_id", &id, e) < 0)
+		return pg_wrap(e, "metadata");
 	if (id.n > 0 && pg_wire_check_id(id, e) < 0)
 		return pg_wrap(e, "metadata.transfer_id");
 	return 0;

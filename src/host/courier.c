@@ -2,12 +2,14 @@
 
 #include "courier.h"
 
+#include "../codec/pickle_check.h"
 #include "../codec/url.h"
 #include "envelope.h"
 #include "remote.h"
 #include "wire.h"
 
 #define COURIER_ARENA_MAX (PG_REMOTE_REPLY_MAX * 4) /* of a decoded answer */
+#define COURIER_BUSY_TIME (100 * PG_MS) /* between two looks for a worker */
 
 /* ---- Asking -------------------------------------------------------------- */
 
@@ -102,13 +104,88 @@ pg_courier_write(struct pg_courier *c, const struct pg_papers *p)
 	pg_envelope_write(&v, &c->head, &c->tail);
 }
 
-/* ---- Posting ------------------------------------------------------------- */
-
 static void
 courier_on_retry_time(struct pg_timer *t)
 {
 	pg_courier_post(PG_CONTAINER(t, struct pg_courier, timer));
 }
+
+/* ---- Looking through a large state --------------------------------------- */
+
+/* A worker looks whether what the paglet's process gave is data and nothing
+ * else. Our hosts see for themselves; others run what they are sent. */
+struct courier_check {
+	struct pg_job job;
+	struct pg_courier *courier; /* NULL: stopped meanwhile */
+	struct pg_bulk *bulk;       /* a reference */
+	struct pg_str state;        /* in it */
+	struct pg_err err;
+};
+
+static void
+courier_check_free(struct pg_job *j)
+{
+	struct courier_check *k = PG_CONTAINER(j, struct courier_check, job);
+
+	pg_bulk_unref(k->bulk);
+	free(k);
+}
+
+static void
+courier_check_run(struct pg_job *j)
+{
+	struct courier_check *k = PG_CONTAINER(j, struct courier_check, job);
+
+	pg_pickle_check(k->state, &k->err);
+}
+
+static void
+courier_check_done(struct pg_job *j)
+{
+	struct courier_check *k = PG_CONTAINER(j, struct courier_check, job);
+	struct pg_courier *c = k->courier;
+	struct pg_err err = k->err;
+
+	courier_check_free(j);
+	if (c == NULL)
+		return;
+	c->check = NULL;
+	c->checked = true;
+	if (err.code == PG_E_OK) {
+		pg_courier_post(c);
+		return;
+	}
+	pg_wrap(&err, "the state that its process gave");
+	c->attempt++;
+	c->ops->failed(c, &err, false);
+}
+
+/* Whether the post has to wait for that. */
+static bool
+courier_checks(struct pg_courier *c)
+{
+	struct courier_check *k;
+
+	if (c->checked || c->target.settles ||
+	    c->state.len <= PG_FRAME_INLINE_MAX)
+		return false;
+	k = c->check = pg_alloc(sizeof(*k));
+	*k = (struct courier_check){ .courier = c, .job = {
+		.run = courier_check_run, .done = courier_check_done,
+		.drop = courier_check_free } };
+	k->bulk = pg_bulk_ref(c->state.bulk);
+	k->state = (struct pg_str){ k->bulk->p + c->state.off, c->state.len };
+	if (pg_work_submit(c->host->work, &k->job, NULL) < 0) {
+		/* Too much to do just now. */
+		courier_check_free(&k->job);
+		c->check = NULL;
+		pg_timer_set(c->host->loop, &c->timer, COURIER_BUSY_TIME,
+		    courier_on_retry_time);
+	}
+	return true;
+}
+
+/* ---- Posting ------------------------------------------------------------- */
 
 static void
 courier_failed(struct pg_courier *c, const struct pg_response *r,
@@ -168,6 +245,8 @@ pg_courier_post(struct pg_courier *c)
 	struct pg_post post = { .type = "application/x-paglets-pickle",
 		.timeout = c->ticket.timeout, .nbody = 3 };
 
+	if (courier_checks(c))
+		return;
 	c->attempt++;
 	post.body[0].text = pg_buf_str(&c->head);
 	post.body[1].bulk = c->state.bulk;
@@ -184,6 +263,9 @@ PG_FN void
 pg_courier_stop(struct pg_courier *c)
 {
 	pg_timer_stop(&c->timer);
+	if (c->check != NULL)
+		c->check->courier = NULL;
+	c->check = NULL;
 	if (c->call != NULL)
 		pg_call_cancel(c->call);
 	c->call = NULL;
@@ -199,3 +281,4 @@ pg_courier_fini(struct pg_courier *c)
 }
 
 #undef COURIER_ARENA_MAX
+#undef COURIER_BUSY_TIME

@@ -53,6 +53,8 @@ struct pg_courier {
 	bool ambiguous;
 	struct pg_timer timer;
 	struct pg_call *call;
+	struct courier_check *check; /* of a large state, under way */
+	bool checked;
 };
 
 /* Ask the target for its health; asked follows later. */

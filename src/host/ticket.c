@@ -42,8 +42,9 @@ ticket_seconds(const struct pg_value *d, const char *key, int64_t max,
 	return 0;
 }
 
-static int
-ticket_mode(const struct pg_value *d, bool *inactive, struct pg_err *e)
+PG_FN int
+pg_ticket_read_mode(const struct pg_value *d, bool *inactive,
+    struct pg_err *e)
 {
 	struct pg_str mode = PG_STR("activate");
 
@@ -97,7 +98,7 @@ pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
 	    ticket_seconds(record, "retry_interval", PG_TICKET_INTERVAL_MAX,
 	    &t->retry_interval, e) < 0 ||
 	    pg_field_int_opt(record, "retries", &t->retries, e) < 0 ||
-	    ticket_mode(record, &t->inactive, e) < 0)
+	    pg_ticket_read_mode(record, &t->inactive, e) < 0)
 		return pg_wrap(e, "ticket");
 	t->retries = PG_MIN(PG_MAX(t->retries, 0), PG_TICKET_RETRIES_MAX);
 	v = pg_value_get(record, "expected_code_version");

@@ -30,6 +30,9 @@ PG_FN int pg_ticket_copy(const struct pg_ticket *t, struct pg_arena *a,
 /* PG_E_HOST naming the field. */
 PG_FN int pg_ticket_read(const struct pg_value *record, struct pg_ticket *t,
     struct pg_err *e);
+/* Only its arrival_mode, which is all that concerns who receives it. */
+PG_FN int pg_ticket_read_mode(const struct pg_value *record, bool *inactive,
+    struct pg_err *e);
 /* What the body of a dispatch, clone or retract may say. */
 enum pg_ticket_form {
 	PG_TICKET_EITHER,   /* dispatch: {ticket} before {target} */

@@ -25,6 +25,15 @@ exits 0 call a get --json
 is "and no more" 3 "$(pick steps)"
 is "a default text" fresh "$(pick note)"
 
+# Nobody waits for run, however large the state is that is kept first.
+exits 0 create ring:ToilPaglet --id toils
+exits 0 create ring:ToilPaglet --id heavy note="$(printf '%020000d' 0)"
+is "their states are known" fresh \
+	"$(p state toils --json && pick state.note)"
+is "both" 0 "$(p state heavy --json && pick state.steps)"
+exits 0 dispose toils --force
+exits 0 dispose heavy --force
+
 # Messages from agent to agent; a ring fails at once and names itself.
 exits 0 call a pass to:='["b", "c"]' --json
 is "a chain of three" 3 "$(pick reached)"

@@ -46,6 +46,12 @@ p dispose "$(printf 'x%.0s' {1..128})"
 # Envelopes.
 envelope="\"agent_id\": \"e\", \"agent_class_name\": \"$counter\", \"state_class_name\": \"paglets_demo.counter:CounterState\", \"state\": {}, \"source_host_name\": \"s\", \"source_host_address\": \"http://127.0.0.1:9\", \"target_host_name\": \"t\", \"target_host_address\": \"$at\""
 refused 400 HostError "kind" agents "{\"envelope\": {$envelope, \"kind\": \"teleport\"}}"
+for meta in '"transfer_id": 7' '"transfer_id": "../x"' \
+	'"transfer_ticket": 7' '"transfer_ticket": {"arrival_mode": "later"}' \
+	'"transfer_ticket": {"arrival_mode": 7}' '"restart": "always"'; do
+	refused 400 HostError "metadata" agents "{\"envelope\": {$envelope,
+		\"kind\": \"dispatch\", \"metadata\": {$meta}}}"
+done
 refused 400 HostError "envelope" agents '{"envelope": 7}'
 refused 400 HostError "envelope" agents '{"envelope": null}'
 for field in agent_class_name state_class_name state source_host_name \
@@ -110,6 +116,28 @@ refused 400 HostError "base64" $m \
 refused 400 HostError "name" hosts/join '{}'
 refused 400 HostError "url" hosts/join '{"name": "x", "code_version": "y", "url": 7}'
 refused 400 HostError "" hosts/join '{"name": "x", "code_version": "y", "url": "gopher://x"}'
+
+# Limits that nobody has set: a body of 8 MiB, a movement of 1 GiB, a path of
+# ten segments.
+printf '%8388608s' '{}' >"$work/big"
+post_file "$at/agents/good/messages" "$work/big" application/json
+is "a body of 8 MiB" 400 "$status"
+like "was read" "*missing field*" "$body"
+# Of so many bytes, which do not come.
+announced() {
+	raw "$at" "POST /$1 HTTP/1.1\r\nHost: ${at#http://}\r\nContent-Length: $2\r\n\r\n" -h
+	split
+	is "$2 bytes for /$1" "$3" "$status"
+}
+announced agents/good/messages 8388608 400
+announced agents/good/messages 8388609 413
+announced agents 1073741824 400
+announced agents 1073741825 413
+for n in 9 10 11; do
+	get "$at$(printf '/x%.0s' $(seq $n))"
+	is "$n segments: status" 400 "$status"
+	like "$n segments: text" "*No route for GET /x/x*" "$body"
+done
 
 # Nothing came of any of it.
 exits 0 agents --json

@@ -1,10 +1,12 @@
 /* fuzz_pickle: any bytes are a pickle of plain data or are refused, within
  * memory in proportion; what was read can be written and reads back as the
  * same value, tuples and sets as lists; what the watch calls plain is the
- * value it names.
+ * value it names. What the check lets through is read, and it lets through
+ * what was written.
  */
-/* parts: base/err base/mem base/buf base/map codec/float codec/value codec/pickle_text codec/pickle_build codec/pickle codec/pickle_write */
+/* parts: base/err base/mem base/buf base/map codec/float codec/value codec/pickle_text codec/pickle_build codec/pickle codec/pickle_write codec/pickle_check */
 #include "codec/pickle.h"
+#include "codec/pickle_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -49,7 +51,9 @@ check_return(struct pg_value *v)
 
 	make_lists(v);
 	if (pg_pickle_write(&o, v, NULL) < 0 || pg_out_flush(&o, NULL) < 0 ||
-	    pg_pickle_read(pg_buf_str(&o.buf), &a, 0, NULL, &again, NULL) < 0)
+	    pg_pickle_read(pg_buf_str(&o.buf), &a, 0, NULL, &again, NULL) < 0 ||
+	    pg_pickle_check((struct pg_str){ o.buf.p + PG_PICKLE_HEAD,
+	    o.buf.n - PG_PICKLE_HEAD - PG_PICKLE_TAIL }, NULL) < 0)
 		abort();
 	assert(pg_value_eq(v, again));
 	pg_arena_fini(&a);
@@ -74,8 +78,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	assert(a.used <= n * 120 + 65536);
 	pg_arena_reset(&a);
-	if (pg_pickle_read_value(in, &a, EXPANDED_MAX, &v, NULL) == 0)
+	if (pg_pickle_read_value(in, &a, 0, &v, NULL) == 0)
 		check_return(v);
+	else if (pg_pickle_check(in, NULL) == 0)
+		abort();
 	pg_arena_fini(&a);
 	return 0;
 }

@@ -2,7 +2,8 @@
  *
  * Shows that paglets.h and libpaglets.a are all that an embedder needs: this
  * is a whole `paglets` with the class ring:RingPaglet added, which does what
- * the demo paglet cannot: send to others, step by itself, misbehave.
+ * the demo paglet cannot: send to others, step by itself, misbehave; and
+ * ring:ToilPaglet, the same with a first step that does not end.
  */
 #include "paglets.h"
 
@@ -321,8 +322,24 @@ static const struct paglets_class phoenix_class = {
 	.restart = PAGLETS_RESTART_ON_CRASH,
 };
 
+/* A first step without end. */
+static int64_t
+ring_toil(struct paglets_call *c)
+{
+	(void)c;
+	while (pause() < 0)
+		continue;
+	return PAGLETS_RUN_DONE;
+}
+
+static const struct paglets_class ring_toiler = {
+	PAGLETS_CLASS("ring:ToilPaglet", struct ring, ring_fields),
+	.handlers = ring_handlers,
+	.run = ring_toil,
+};
+
 static const struct paglets_class *const ring_classes[] = {
-	&ring_class, &phoenix_class, NULL
+	&ring_class, &phoenix_class, &ring_toiler, NULL
 };
 
 int

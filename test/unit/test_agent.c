@@ -1,11 +1,12 @@
 /* test_agent: shows that turns on an agent are had one after the other, in
  * order, that so many may be asked for and no more, and that every one of
  * them is told when the agent goes; how many messages may wait meanwhile; and
- * that those sent ahead come back when others are to come before them.
+ * that those sent ahead come back when others are to come before them; and
+ * which answers are none.
  *
  * Its process is a pretended one, which says what the test wants.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/pickle_check codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent */
 /* wrap: pg_child_flush pg_child_kill pg_child_put pg_child_running pg_child_send pg_child_start pg_child_stop pg_event_add pg_runtime_abi */
 #include "host/agent.h"
 
@@ -41,7 +42,8 @@ static struct pg_agent *agent;
 static struct asker askers[PG_AGENT_HOLDS_MAX + 3];
 static int nsent, nended, nkilled;
 static struct { enum pg_frame_type type; uint32_t id; } sent[2000];
-static const struct pg_child_ops *ops_of_child;
+static const struct pg_child_ops *ops;
+static bool alive; /* its process */
 static enum pg_code last;
 static struct pg_buf said; /* the head of the last frame */
 
@@ -56,7 +58,7 @@ bool
 __wrap_pg_child_running(const struct pg_child *c)
 {
 	(void)c;
-	return false;
+	return alive;
 }
 
 int
@@ -94,13 +96,13 @@ __wrap_pg_child_flush(struct pg_child *c)
 
 int
 __wrap_pg_child_start(struct pg_child *c, struct pg_loop *l, int exe,
-    const struct pg_child_ops *ops, struct pg_err *e)
+    const struct pg_child_ops *o, struct pg_err *e)
 {
 	(void)c;
 	(void)l;
 	(void)exe;
 	(void)e;
-	ops_of_child = ops;
+	ops = o;
 	return 0;
 }
 
@@ -145,6 +147,7 @@ setup(void **state)
 	memset(&host, 0, sizeof(host));
 	memset(askers, 0, sizeof(askers));
 	nsent = nended = nkilled = 0;
+	alive = false;
 	host.loop = pg_loop_new(NULL);
 	pg_map_init(&host.agents, host.seed);
 	agent = pg_agent_new(&host, PG_STR("a-1"), PG_STR("m:C"),
@@ -367,15 +370,7 @@ says(enum pg_frame_type type, uint32_t id)
 
 	if (type == PG_FRAME_REPLY)
 		f.body = PG_STR("}"); /* {} */
-	return ops_of_child->on_frame(&agent->child, &f, &e);
-}
-
-static void
-on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
-{
-	(void)arg;
-	(void)a;
-	assert_null(o->err);
+	return ops->on_frame(&agent->child, &f, &e);
 }
 
 /* Its process is there, and what it is sent is counted from here on. */
@@ -384,7 +379,7 @@ begin(void)
 {
 	pg_agent_set_phase(agent, PG_AGENT_STARTING);
 	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
-	    &(struct pg_span){ .text = PG_STR("}") }, on_started, NULL,
+	    &(struct pg_span){ .text = PG_STR("}") }, NULL, NULL,
 	    NULL), 0);
 	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
 	nsent = 0;
@@ -565,11 +560,123 @@ a_crash_returns_them(void **state)
 	post_as(5);
 	post_as(5);
 	turn();
-	ops_of_child->on_exit(&agent->child, 3);
+	ops->on_exit(&agent->child, 3);
 	assert_int_equal(agent->phase, PG_AGENT_CRASHED);
 	assert_int_equal(nended, 3);
 	assert_int_equal(last, PG_E_CRASHED);
 	assert_int_equal(pg_mailbox_waiting(&agent->box), 0);
+}
+
+/* ---- answers ---------------------------------------------------------- */
+
+static void
+start(void)
+{
+	static const struct pg_span state = { .text = PG_STR("}") };
+
+	pg_agent_set_phase(agent, PG_AGENT_STARTING);
+	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	    &state, NULL, NULL, NULL), 0);
+}
+
+/* Whether the host takes a REPLY of this body to the last frame. */
+static bool
+answers(struct pg_str body)
+{
+	const struct pg_frame f = { .type = PG_FRAME_REPLY, .id = sent[nsent - 1].id,
+		.body = body };
+	struct pg_err e = { 0 };
+
+	return ops->on_frame(&agent->child, &f, &e) == 0;
+}
+
+static void
+an_answer_is_one_value(void **state)
+{
+	static const struct pg_str bad[] = { PG_STR("\xff"), PG_STR("NN"),
+		PG_STR("cos\nsystem\n"), PG_STR("](N") };
+	size_t i;
+
+	(void)state;
+	start();
+	assert_true(answers(PG_STR("}(\x8c\x03run\x89u")));
+	post();
+	for (i = 0; i < PG_COUNT(bad); i++)
+		assert_false(answers(bad[i]));
+	assert_int_equal(nended, 0);
+	assert_true(answers(PG_STR("](NNe")));
+	assert_int_equal(nended, 1);
+	assert_int_equal(last, PG_E_OK);
+	post();
+	assert_true(answers(PG_STR_NULL));
+	assert_int_equal(nended, 2);
+}
+
+static void
+a_state_is_a_dict(void **state)
+{
+	(void)state;
+	start();
+	assert_false(answers(PG_STR("}(\x8c\x03run\x89\x8c\x05state](Neu")));
+	assert_true(answers(PG_STR("}(\x8c\x03run\x89\x8c\x05state}u")));
+	ask(&askers[0]);
+	assert_told(&askers[0], 1, PG_E_OK);
+	pg_agent_command(&askers[0].hold, NULL, PG_SEC, NULL, NULL);
+	assert_false(answers(PG_STR_NULL));
+	assert_false(answers(PG_STR("](Ne")));
+	assert_false(answers(PG_STR("}(")));
+	assert_true(answers(PG_STR("}(\x8c\x01nK\x05u")));
+	assert_int_equal(agent->state_len, 8);
+	pg_agent_release(&askers[0].hold);
+}
+
+/* A turn that is asked for as soon as the process runs. */
+static void
+on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
+{
+	assert_ptr_equal(a, agent);
+	assert_null(o->err);
+	if (arg != NULL)
+		ask(arg);
+}
+
+static void
+start_running(pg_agent_done *done, void *arg)
+{
+	static const struct pg_span state = { .text = PG_STR("}") };
+
+	alive = true;
+	pg_agent_set_phase(agent, PG_AGENT_STARTING);
+	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	    &state, done, arg, NULL), 0);
+	/* {run: true}, and no state. */
+	assert_true(answers(PG_STR("}(\x8c\x03run\x88u")));
+}
+
+/* Its steps begin when nobody has it in hand. */
+static void
+a_run_that_waits_is_let_go_on(void **state)
+{
+	(void)state;
+	start_running(on_started, NULL);
+	assert_int_equal(nsent, 2);
+	assert_non_null(memmem(said.p, said.n, "resume", 6));
+	assert_true(answers(PG_STR("N")));
+	alive = false;
+}
+
+static void
+a_run_waits_for_who_was_first(void **state)
+{
+	(void)state;
+	start_running(on_started, &askers[0]);
+	assert_told(&askers[0], 1, PG_E_OK);
+	assert_int_equal(nsent, 1);
+	pg_agent_release(&askers[0].hold);
+	assert_int_equal(nsent, 2);
+	assert_non_null(memmem(said.p, said.n, "resume", 6));
+	assert_true(answers(PG_STR("N")));
+	alive = false;
 }
 
 int
@@ -591,6 +698,10 @@ main(void)
 		T(a_recall_may_come_too_late),
 		T(so_many_go_ahead),
 		T(a_crash_returns_them),
+		T(an_answer_is_one_value),
+		T(a_state_is_a_dict),
+		T(a_run_that_waits_is_let_go_on),
+		T(a_run_waits_for_who_was_first),
 	};
 #undef T
 

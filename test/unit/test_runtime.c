@@ -852,6 +852,26 @@ test_send(void **state)
 	lab_expect(t, PG_FRAME_REPLY, t->id, "", "null");
 }
 
+/* Another agent's answer may be nonsense: that is its fault, not ours. */
+static void
+test_send_answered_by_nonsense(void **state)
+{
+	struct lab *t = *state;
+	uint32_t call;
+
+	lab_start(t, BUSY);
+	lab_tell(t, "send", "{}");
+	assert_true(lab_hear(t));
+	call = t->f.id;
+	assert_int_equal(pg_frame_put(&t->out, PG_FRAME_RESULT, call,
+	    PG_STR_NULL, PG_STR("cos\nsystem\n"), NULL, 0, 0, &t->e), 0);
+	assert_int_equal(pg_frame_flush(&t->out, t->sock), 1);
+	lab_expect(t, PG_FRAME_REPLY, t->id, "{\"error_type\": "
+	    "\"HostError\", \"error\": \"the answer cannot be read: pickle "
+	    "opcode GLOBAL in a bare value at byte 0\"}", "");
+	lab_ask(t, "where", "{}", "{\"url\": \"http://a:1\"}");
+}
+
 static void
 test_other_calls(void **state)
 {
@@ -1258,6 +1278,25 @@ test_hold_within_a_call(void **state)
 	assert_true(lab_is_running(t, true));
 }
 
+/* Its host is to ask for the state before there is a step. */
+static void
+test_run_of_a_large_state_waits(void **state)
+{
+	struct lab *t = *state;
+	size_t n = 20000;
+	char *json = pg_alloc(n + 64);
+
+	memset(json, 'w', n);
+	memcpy(json, "{\"todo\": \"", 10);
+	snprintf(json + n, 64, "\", \"_schema\": 2, \"left\": 1000000}");
+	lab_start_as(t, BUSY, ", \"event\": \"creation\"", json);
+	lab_expect(t, PG_FRAME_REPLY, 1, "", "{\"run\": true}");
+	assert_false(lab_is_running(t, false));
+	lab_hook(t, 50, "{\"name\": \"resume\"}");
+	assert_true(lab_is_running(t, true));
+	free(json);
+}
+
 /* ---- Violations ---- */
 
 static void
@@ -1617,6 +1656,7 @@ main(void)
 		T(test_clone),
 		T(test_address),
 		T(test_send),
+		T(test_send_answered_by_nonsense),
 		T(test_other_calls),
 		T(test_first_hook_may_not_leave),
 		T(test_first_hook_may_ask),
@@ -1633,6 +1673,7 @@ main(void)
 		T(test_hold),
 		T(test_no_hold),
 		T(test_hold_within_a_call),
+		T(test_run_of_a_large_state_waits),
 		T(test_bytes_that_are_no_frame),
 		T(test_message_before_start),
 		T(test_second_start),
