@@ -110,6 +110,7 @@
 #include "src/host/files.c"
 #include "src/host/errand.c"
 #include "src/host/agent.c"
+#include "src/host/process.c"
 #include "src/host/folder.c"
 #include "src/host/durable.c"
 #include "src/host/checkpoint.c"

@@ -1,19 +1,15 @@
 /* agent: see agent.h. The life of a command: pump finds the process idle and
- * sends a frame; on_reply finds the frame's id and ends what waits for it;
- * pump again.
+ * sends a frame; what its process says to that (process.c) ends what waits for
+ * it; pump again.
  */
 
 #include "agent.h"
 
-#include "../agent/runtime.h"
 #include "../base/log.h"
-#include "../codec/pickle.h"
-#include "../codec/pickle_check.h"
 #include "heads.h"
 #include "wire.h"
 
 static void agent_pump(struct pg_agent *a);
-static void agent_resume_run(struct pg_agent *a);
 
 /* ---- Tables ------------------------------------------------------------ */
 
@@ -172,8 +168,8 @@ pg_agent_unref(struct pg_agent *a)
 		pg_loop_defer(a->host->loop, &a->free_task, agent_free);
 }
 
-static void
-agent_progress(struct pg_agent *a)
+PG_FN void
+pg_agent_progress(struct pg_agent *a)
 {
 	if (a->on_progress != NULL)
 		a->on_progress(a, a->progress_arg);
@@ -181,8 +177,8 @@ agent_progress(struct pg_agent *a)
 
 /* ---- Ends of commands and messages ------------------------------------- */
 
-static void
-command_end(struct pg_order *c, const struct pg_outcome *o)
+PG_FN void
+pg_agent_end_order(struct pg_order *c, const struct pg_outcome *o)
 {
 	pg_agent_done *done = c->done;
 
@@ -193,11 +189,11 @@ command_end(struct pg_order *c, const struct pg_outcome *o)
 		done(c->arg, c->agent, o);
 }
 
-static void
-agent_end_commands(struct pg_agent *a, const struct pg_outcome *o)
+PG_FN void
+pg_agent_end_orders(struct pg_agent *a, const struct pg_outcome *o)
 {
-	command_end(&a->in_call, o);
-	command_end(&a->own, o);
+	pg_agent_end_order(&a->in_call, o);
+	pg_agent_end_order(&a->own, o);
 }
 
 PG_FN void
@@ -225,10 +221,8 @@ agent_refuse_message(struct pg_agent *a, struct pg_msg *m,
 	pg_msg_end(m, &o);
 }
 
-/* The running message is off its process, and the next one's turn has come
- * if that has it already. The caller's, or NULL. */
-static struct pg_msg *
-agent_take_running(struct pg_agent *a)
+PG_FN struct pg_msg *
+pg_agent_take_running(struct pg_agent *a)
 {
 	struct pg_msg *m = a->running;
 
@@ -236,10 +230,10 @@ agent_take_running(struct pg_agent *a)
 	return m;
 }
 
-static void
-agent_end_message(struct pg_agent *a, const struct pg_outcome *o)
+PG_FN void
+pg_agent_end_handled(struct pg_agent *a, const struct pg_outcome *o)
 {
-	struct pg_msg *m = agent_take_running(a);
+	struct pg_msg *m = pg_agent_take_running(a);
 
 	if (m != NULL)
 		pg_agent_end_message(a, m, o);
@@ -259,7 +253,7 @@ pg_agent_end_running(struct pg_agent *a, const struct pg_outcome *o)
 		if (m != NULL && o->err == NULL)
 			pg_dedupe_answer(a->window, m->once, o,
 			    pg_loop_now(a->host->loop));
-		agent_end_message(a, o);
+		pg_agent_end_handled(a, o);
 	}
 }
 
@@ -278,8 +272,8 @@ agent_next_hold(struct pg_agent *a)
 	return h;
 }
 
-static void
-agent_fail_holds(struct pg_agent *a, const struct pg_err *err)
+PG_FN void
+pg_agent_turn_away(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_hold *h;
 
@@ -291,12 +285,6 @@ agent_fail_holds(struct pg_agent *a, const struct pg_err *err)
 }
 
 PG_FN void
-pg_agent_turn_away(struct pg_agent *a, const struct pg_err *err)
-{
-	agent_fail_holds(a, err);
-}
-
-PG_FN void
 pg_agent_asleep(struct pg_agent *a)
 {
 	struct pg_err err = { 0 };
@@ -305,7 +293,7 @@ pg_agent_asleep(struct pg_agent *a)
 	a->pid = 0;
 	pg_fail(&err, PG_E_INVALID_AGENT, "No active paglet '%.*s' on %.*s",
 	    PG_STR_ARG(a->id), PG_STR_ARG(a->host->name));
-	agent_fail_holds(a, &err);
+	pg_agent_turn_away(a, &err);
 }
 
 static void
@@ -318,8 +306,8 @@ agent_fail_message(struct pg_agent *a, struct pg_msg *m,
 }
 
 /* What waits fails, but for what was kept: that stays. */
-static void
-agent_fail_mailbox(struct pg_agent *a, const struct pg_err *err)
+PG_FN void
+pg_agent_fail_mailbox(struct pg_agent *a, const struct pg_err *err)
 {
 	struct pg_msg *m;
 
@@ -369,358 +357,18 @@ pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 		agent_unlink(a);
 	a->call_id = 0;
 	pg_mailbox_return(&a->box);
-	agent_end_commands(a, &(struct pg_outcome){ .err = err });
-	agent_end_message(a, &(struct pg_outcome){ .err = err });
-	agent_fail_holds(a, err);
+	pg_agent_end_orders(a, &(struct pg_outcome){ .err = err });
+	pg_agent_end_handled(a, &(struct pg_outcome){ .err = err });
+	pg_agent_turn_away(a, err);
 	agent_fail_waiting(a, err);
 	if (a->wakers != NULL)
 		a->host->up.abandon(a, err);
-	agent_progress(a);
+	pg_agent_progress(a);
 	if (pg_child_running(&a->child))
 		pg_child_stop(&a->child);
 	else
 		pg_agent_unref(a);
 }
-
-/* ---- The process ------------------------------------------------------- */
-
-/* The record and the event of a crash. */
-static void
-agent_mark_crashed(struct pg_agent *a, int status)
-{
-	struct pg_arena arena = { 0 };
-	struct pg_value *data = pg_value_dict(&arena);
-	struct pg_err why = { 0 };
-
-	pg_put_int(&arena, data, "pid", a->pid);
-	pg_put_int(&arena, data, "exitcode", status);
-	pg_fail(&why, PG_E_CRASHED, "%s", a->error);
-	/* A move that has its state in hand goes on without it. */
-	if (a->phase != PG_AGENT_MOVING || !a->host->up.outlives(a))
-		pg_agent_set_phase(a, PG_AGENT_CRASHED);
-	pg_host_event(a->host, "paglet-crashed", a, data, &why);
-	pg_log(PG_LOG_WARN, "agent: %.*s: %s", PG_STR_ARG(a->id), a->error);
-	pg_arena_fini(&arena);
-}
-
-static void
-agent_tell_crash(struct pg_agent *a)
-{
-	if (!a->crash_untold || a->holder != NULL ||
-	    a->phase != PG_AGENT_CRASHED)
-		return;
-	a->crash_untold = false;
-	a->host->up.crashed(a);
-}
-
-static void
-agent_crashed(struct pg_agent *a, int status)
-{
-	struct pg_err now = { 0 }, later = { 0 };
-	/* A start that fails is its starter's to tell; a crash is for all. */
-	bool starting = a->phase == PG_AGENT_STARTING;
-
-	snprintf(a->error, sizeof(a->error), "process exited with code %d",
-	    status);
-	pg_fail(&now, PG_E_CRASHED, "Paglet '%.*s' process exited",
-	    PG_STR_ARG(a->id));
-	pg_fail(&later, PG_E_CRASHED, "Paglet '%.*s' crashed: %s",
-	    PG_STR_ARG(a->id), a->error);
-	a->exitcode = status;
-	a->call_id = 0;
-	pg_mailbox_return(&a->box);
-	if (!starting)
-		agent_mark_crashed(a, status);
-	pg_agent_ref(a);
-	agent_end_commands(a, &(struct pg_outcome){ .err = &now });
-	if (a->phase != PG_AGENT_MOVING) {
-		agent_end_message(a, &(struct pg_outcome){ .err = &now });
-		agent_fail_holds(a, &later);
-		if (!starting)
-			agent_fail_mailbox(a, &later);
-	}
-	if (!starting && a->phase == PG_AGENT_CRASHED) {
-		agent_progress(a);
-		/* It may be started again, but not under somebody's hands. */
-		a->crash_untold = true;
-		agent_tell_crash(a);
-	}
-	pg_agent_unref(a);
-}
-
-/* The process that refused its START has ended. */
-static void
-agent_refused(struct pg_agent *a)
-{
-	struct pg_err *err = a->refused;
-
-	a->refused = NULL;
-	command_end(&a->own, &(struct pg_outcome){ .err = err });
-	free(err);
-}
-
-static void
-agent_on_exit(struct pg_child *c, int status)
-{
-	struct pg_agent *a = PG_CONTAINER(c, struct pg_agent, child);
-
-	void (*ended)(struct pg_agent *) = a->on_ended;
-
-	a->host->nchildren--;
-	a->on_ended = NULL;
-	if (a->phase == PG_AGENT_GONE) {
-		if (ended != NULL)
-			ended(a);
-		pg_agent_unref(a);
-	} else if (a->refused != NULL) {
-		agent_refused(a);
-	} else if (ended != NULL) {
-		ended(a);
-	} else {
-		agent_crashed(a, status);
-	}
-}
-
-PG_FN void
-pg_agent_quit(struct pg_agent *a, void (*ended)(struct pg_agent *a))
-{
-	a->call_id = 0;
-	a->on_ended = ended;
-	pg_child_stop(&a->child);
-}
-
-/* Keep the state that a frame brought. */
-static void
-agent_keep_state(struct pg_agent *a, struct pg_str body, struct pg_bulk *bulk)
-{
-	struct pg_bulk *b;
-
-	if (bulk != NULL) {
-		b = pg_bulk_ref(bulk);
-		a->state_off = (size_t)(body.p - bulk->p);
-	} else {
-		b = pg_bulk_copy(body, NULL);
-		a->state_off = 0;
-	}
-	pg_bulk_unref(a->state);
-	a->state = b;
-	a->state_len = b != NULL ? body.n : 0;
-	a->state_time = pg_loop_now(a->host->loop);
-	a->state_fresh = true;
-}
-
-/* A state is a dict. (Its first opcode, as pickle_check knows it.) */
-static int
-agent_check_state(struct pg_str body, struct pg_err *e)
-{
-	if (body.n == 0 || body.p[0] != '}')
-		return pg_fail(e, PG_E_HOST, "a state that is no dict");
-	return 0;
-}
-
-/* What a REPLY to START says: {run, state?}. */
-static int
-agent_started(struct pg_agent *a, struct pg_str body, struct pg_err *e)
-{
-	struct pg_arena arena;
-	struct pg_value *v, *state;
-	struct pg_buf b = PG_BUF_INIT(PG_FRAME_MAX);
-	int rc;
-
-	pg_arena_init(&arena, 4 * PG_FRAME_MAX);
-	rc = pg_pickle_read_value(body, &arena, 0, &v, e);
-	if (rc == 0)
-		rc = pg_field_bool_opt(v, "run", &a->has_run, e);
-	state = rc == 0 ? pg_value_get(v, "state") : NULL;
-	a->run_held = a->has_run && state == NULL;
-	if (state != NULL && pg_wire_bare(&b, state, NULL) == 0 &&
-	    (rc = agent_check_state(pg_buf_str(&b), e)) == 0)
-		agent_keep_state(a, pg_buf_str(&b), NULL);
-	pg_buf_fini(&b);
-	pg_arena_fini(&arena);
-	return rc;
-}
-
-/* The handler of the running message has returned. */
-static void
-agent_handled(struct pg_agent *a, const struct pg_outcome *o)
-{
-	struct pg_msg *m = a->running;
-
-	pg_dedupe_answer(a->window, m->once, o, pg_loop_now(a->host->loop));
-	if (a->host->up.checkpoint_message == NULL) {
-		agent_end_message(a, o);
-		return;
-	}
-	agent_take_running(a);
-	a->host->up.checkpoint_message(a, m, o);
-}
-
-/* Its process has done what it was told. */
-static int
-agent_commanded(struct pg_agent *a, struct pg_order *c,
-    const struct pg_frame *f, const struct pg_outcome *o, struct pg_err *e)
-{
-	if (c->type == PG_FRAME_SNAPSHOT && o->err == NULL) {
-		if (agent_check_state(f->body, e) < 0)
-			return -1;
-		agent_keep_state(a, f->body, f->bulk);
-	}
-	if (c->type == PG_FRAME_START && o->err != NULL) {
-		a->refused = pg_alloc(sizeof(*a->refused));
-		*a->refused = *o->err;
-		pg_child_kill(&a->child);
-		return 0;
-	}
-	if (c->type != PG_FRAME_START) {
-		command_end(c, o);
-		return 0;
-	}
-	if (agent_started(a, f->body, e) < 0)
-		return -1;
-	pg_agent_set_phase(a, PG_AGENT_ACTIVE);
-	command_end(c, o);
-	/* Else whoever has it in hand lets it go on. */
-	if (a->holder == NULL)
-		agent_resume_run(a);
-	return 0;
-}
-
-/* Its body goes on to other agents and hosts as it is. (One that is too large
- * to be looked through here is, by whoever passes it on.) */
-static int
-agent_check_reply(const struct pg_frame *f, struct pg_err *e)
-{
-	if (f->body.n == 0 || f->body.n > PG_FRAME_INLINE_MAX)
-		return 0;
-	return pg_pickle_check(f->body, e);
-}
-
-static int
-agent_on_reply(struct pg_agent *a, const struct pg_frame *f, struct pg_err *e)
-{
-	struct pg_err told = { 0 };
-	struct pg_outcome o = { .body = f->body, .bulk = f->bulk };
-
-	if (f->head.n > 0) {
-		if (pg_head_read_error(f->head, &told, e) < 0)
-			return -1;
-		o.err = &told;
-	} else if (agent_check_reply(f, e) < 0) {
-		return -1;
-	}
-	if (a->own.id != 0 && f->id == a->own.id) {
-		if (agent_commanded(a, &a->own, f, &o, e) < 0)
-			return -1;
-	} else if (a->in_call.id != 0 && f->id == a->in_call.id) {
-		if (agent_commanded(a, &a->in_call, f, &o, e) < 0)
-			return -1;
-	} else if (a->running != NULL && f->id == a->running->frame &&
-	    a->call_id == 0) {
-		agent_handled(a, &o);
-	} else {
-		return pg_fail(e, PG_E_HOST, "reply to nothing (id %u)",
-		    (unsigned)f->id);
-	}
-	agent_pump(a);
-	return 0;
-}
-
-/* It has given back what it had not begun: all that is lent, and the running
- * one too if that was to be next. */
-static int
-agent_on_recalled(struct pg_agent *a, uint32_t first, struct pg_err *e)
-{
-	const struct pg_msg *lent = a->box.lent;
-	struct pg_msg *m = a->running;
-	bool all = m != NULL && first == m->frame;
-
-	if (!a->recalling || (!all && first != (lent != NULL ? lent->frame :
-	    0)))
-		return pg_fail(e, PG_E_HOST, "gives back what it has not got "
-		    "(id %u)", (unsigned)first);
-	a->recalling = false;
-	pg_mailbox_return(&a->box);
-	if (all) {
-		a->running = NULL;
-		pg_mailbox_put_back(&a->box, m);
-	}
-	agent_pump(a);
-	return 0;
-}
-
-static int
-agent_on_host_call(struct pg_agent *a, const struct pg_frame *f,
-    struct pg_err *e)
-{
-	struct pg_arena arena;
-	struct pg_value *head, *args;
-	int rc = -1;
-
-	if (a->call_id != 0 || (f->id & PG_FRAME_CALL_ID) == 0)
-		return pg_fail(e, PG_E_HOST, "call out of turn");
-	pg_arena_init(&arena, (size_t)a->host->cfg.body_move_max);
-	if (pg_pickle_read_value(f->head, &arena, PG_HEAD_MAX, &head,
-	    e) == 0 &&
-	    pg_pickle_read_value(f->body, &arena, 0, &args, e) == 0) {
-		a->call_id = f->id;
-		a->call_in_step = pg_value_get(head, "step") != NULL;
-		a->call_bulk = f->bulk;
-		rc = a->host->up.on_call(a, f->id,
-		    pg_value_text(pg_value_get(head, "op"), PG_STR_NULL), args,
-		    e);
-		a->call_bulk = NULL;
-	}
-	pg_arena_fini(&arena);
-	return rc;
-}
-
-static int
-agent_on_frame(struct pg_child *c, const struct pg_frame *f, struct pg_err *e)
-{
-	struct pg_agent *a = PG_CONTAINER(c, struct pg_agent, child);
-	int rc = 0;
-
-	if (a->phase == PG_AGENT_GONE)
-		return 0;
-	pg_agent_ref(a);
-	switch (f->type) {
-	case PG_FRAME_REPLY:
-		rc = agent_on_reply(a, f, e);
-		break;
-	case PG_FRAME_CALL:
-		rc = agent_on_host_call(a, f, e);
-		break;
-	case PG_FRAME_RECALLED:
-		rc = agent_on_recalled(a, f->id, e);
-		break;
-	case PG_FRAME_LOG:
-		rc = pg_head_read_log(f->head, a->id, e);
-		break;
-	case PG_FRAME_RUN_DONE:
-		a->run_done = true;
-		agent_progress(a);
-		break;
-	case PG_FRAME_START:
-	case PG_FRAME_MESSAGE:
-	case PG_FRAME_HOOK:
-	case PG_FRAME_SNAPSHOT:
-	case PG_FRAME_RECALL:
-	case PG_FRAME_STOP:
-	case PG_FRAME_RESULT:
-	case PG_FRAME_TYPES:
-		rc = pg_fail(e, PG_E_HOST, "frame type %d from a child",
-		    (int)f->type);
-		break;
-	}
-	pg_agent_unref(a);
-	return rc;
-}
-
-static const struct pg_child_ops agent_child_ops = {
-	.on_frame = agent_on_frame,
-	.on_exit = agent_on_exit,
-};
 
 /* ---- Commands ---------------------------------------------------------- */
 
@@ -745,8 +393,8 @@ agent_on_command_time(struct pg_timer *t)
 		done(c->arg, a, &(struct pg_outcome){ .err = &err });
 }
 
-static void
-command_expect(struct pg_order *c, enum pg_frame_type type, uint32_t id,
+PG_FN void
+pg_agent_expect(struct pg_order *c, enum pg_frame_type type, uint32_t id,
     int64_t time, pg_agent_done *done, void *arg)
 {
 	c->type = type;
@@ -758,57 +406,19 @@ command_expect(struct pg_order *c, enum pg_frame_type type, uint32_t id,
 }
 
 /* Ids of the host's own frames: never 0, top bit clear. */
-static uint32_t
-agent_next_id(struct pg_agent *a)
+PG_FN uint32_t
+pg_agent_next_id(struct pg_agent *a)
 {
 	a->next_id = (a->next_id + 1) & ~PG_FRAME_CALL_ID;
 	return a->next_id != 0 ? a->next_id : ++a->next_id;
 }
 
-PG_FN int
-pg_agent_start(struct pg_agent *a, const char *event, struct pg_str init,
-    const struct pg_span *state, pg_agent_done *done, void *arg,
-    struct pg_err *e)
+PG_FN void
+pg_agent_quit(struct pg_agent *a, void (*ended)(struct pg_agent *a))
 {
-	struct pg_buf head = PG_BUF_INIT(PG_FRAME_MAX / 2);
-	uint32_t id = agent_next_id(a);
-	int rc = -1;
-
-	assert(a->phase == PG_AGENT_STARTING);
-	if (pg_head_start(&(struct pg_head_start){ .class_name = a->class_name,
-	    .state_class = a->state_class, .agent_id = a->id,
-	    .host_name = a->host->name, .host_address = a->host->address,
-	    .event = event, .init = init }, &head, e) < 0)
-		goto out;
-	if (pg_child_start(&a->child, a->host->loop, a->host->exe,
-	    &agent_child_ops, e) < 0)
-		goto out;
-	a->host->nchildren++;
-	a->pid = a->child.proc.pid;
-	a->told_address = a->host->address;
-	command_expect(&a->own, PG_FRAME_START, id, PG_AGENT_START_TIME, done,
-	    arg);
-	rc = pg_child_send(&a->child, PG_FRAME_START, id, pg_buf_str(&head),
-	    state->text, state->bulk, state->off, state->len, e);
-	if (rc < 0) {
-		pg_timer_stop(&a->own.timer);
-		a->own.id = 0;
-		a->own.done = NULL;
-		goto out;
-	}
-	if (state->bulk != NULL) {
-		pg_bulk_unref(a->state);
-		a->state = pg_bulk_ref(state->bulk);
-		a->state_off = state->off;
-		a->state_len = state->len;
-		a->state_time = pg_loop_now(a->host->loop);
-	} else {
-		agent_keep_state(a, state->text, NULL);
-	}
-	a->state_fresh = a->run_held = a->recalling = false;
-out:
-	pg_buf_fini(&head);
-	return rc;
+	a->call_id = 0;
+	a->on_ended = ended;
+	pg_child_stop(&a->child);
 }
 
 PG_FN void
@@ -817,7 +427,7 @@ pg_agent_freeze(struct pg_hold *h)
 	assert(h->agent->holder == h);
 	if (h->agent->phase == PG_AGENT_ACTIVE)
 		pg_agent_set_phase(h->agent, PG_AGENT_MOVING);
-	agent_progress(h->agent);
+	pg_agent_progress(h->agent);
 }
 
 PG_FN void
@@ -865,8 +475,8 @@ agent_order(struct pg_agent *a, enum pg_frame_type type, uint32_t id,
 }
 
 /* The turn is over and the agent is still here: its run goes on. */
-static void
-agent_resume_run(struct pg_agent *a)
+PG_FN void
+pg_agent_resume_run(struct pg_agent *a)
 {
 	struct pg_buf head = PG_BUF_INIT(1024);
 
@@ -875,7 +485,7 @@ agent_resume_run(struct pg_agent *a)
 		return;
 	a->run_held = false;
 	pg_head_hook("resume", false, &head);
-	command_expect(&a->own, PG_FRAME_HOOK, agent_next_id(a),
+	pg_agent_expect(&a->own, PG_FRAME_HOOK, pg_agent_next_id(a),
 	    PG_AGENT_HOOK_TIME, NULL, NULL);
 	agent_order(a, PG_FRAME_HOOK, a->own.id, &head);
 	pg_buf_fini(&head);
@@ -889,7 +499,7 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 	struct pg_order *c = h->in_call ? &a->in_call : &a->own;
 	enum pg_frame_type type = name != NULL ? PG_FRAME_HOOK :
 	    PG_FRAME_SNAPSHOT;
-	uint32_t id = h->in_call ? a->call_id : agent_next_id(a);
+	uint32_t id = h->in_call ? a->call_id : pg_agent_next_id(a);
 	struct pg_buf head = PG_BUF_INIT(1024);
 
 	assert(a->holder == h && c->id == 0);
@@ -899,7 +509,7 @@ pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 		pg_head_hook(name, !h->in_call && agent_holds_run(a, name),
 		    &head);
 	}
-	command_expect(c, type, id, time, done, arg);
+	pg_agent_expect(c, type, id, time, done, arg);
 	agent_order(a, type, id, &head);
 	pg_buf_fini(&head);
 }
@@ -1007,6 +617,16 @@ pg_agent_check_call(const struct pg_agent *a, struct pg_err *e)
 }
 
 PG_FN void
+pg_agent_tell_crash(struct pg_agent *a)
+{
+	if (!a->crash_untold || a->holder != NULL ||
+	    a->phase != PG_AGENT_CRASHED)
+		return;
+	a->crash_untold = false;
+	a->host->up.crashed(a);
+}
+
+PG_FN void
 pg_agent_release(struct pg_hold *h)
 {
 	struct pg_agent *a = h->agent;
@@ -1032,10 +652,10 @@ pg_agent_release(struct pg_hold *h)
 	h->next = NULL;
 	if (moving) {
 		pg_agent_set_phase(a, PG_AGENT_ACTIVE);
-		agent_progress(a);
+		pg_agent_progress(a);
 	}
-	agent_tell_crash(a);
-	agent_resume_run(a);
+	pg_agent_tell_crash(a);
+	pg_agent_resume_run(a);
 	agent_pump(a);
 	pg_agent_unref(a);
 }
@@ -1048,7 +668,7 @@ agent_put_message(struct pg_agent *a, struct pg_msg *m, struct pg_err *e)
 	struct pg_str address = a->host->address;
 	int rc;
 
-	m->frame = agent_next_id(a);
+	m->frame = pg_agent_next_id(a);
 	a->state_fresh = false;
 	if (pg_str_eq(address, a->told_address))
 		address = PG_STR_NULL;
@@ -1069,7 +689,7 @@ agent_deliver(struct pg_agent *a, struct pg_msg *m)
 
 	a->running = m;
 	if (agent_put_message(a, m, &err) < 0)
-		agent_end_message(a, &(struct pg_outcome){ .err = &err });
+		pg_agent_end_handled(a, &(struct pg_outcome){ .err = &err });
 	else
 		pg_child_flush(&a->child);
 }
@@ -1123,7 +743,7 @@ static void
 agent_recall(struct pg_agent *a)
 {
 	a->recalling = true;
-	if (pg_child_send(&a->child, PG_FRAME_RECALL, agent_next_id(a),
+	if (pg_child_send(&a->child, PG_FRAME_RECALL, pg_agent_next_id(a),
 	    PG_STR_NULL, PG_STR_NULL, NULL, 0, 0, NULL) < 0)
 		pg_child_kill(&a->child);
 }

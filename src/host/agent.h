@@ -198,14 +198,6 @@ PG_FN struct pg_agent *pg_agent_new(struct pg_host *h, struct pg_str id,
     struct pg_str class_name, struct pg_str state_class);
 PG_FN struct pg_agent *pg_agent_find(const struct pg_host *h,
     struct pg_str id);
-/* Start its process with a state. event: the hook to run; init: a bare value
- * or empty. After success it is ACTIVE and delivers; when done tells of a
- * failure the process has ended, and the caller removes the agent or lets it
- * sleep on. done is never called before this returns 0; on -1 it is not
- * called at all. */
-PG_FN int pg_agent_start(struct pg_agent *a, const char *event,
-    struct pg_str init, const struct pg_span *state, pg_agent_done *done,
-    void *arg, struct pg_err *e);
 /* Take the agent off the tables: waiting holds, the running message and all
  * that wait fail with err; the process is told to stop. The agent lives on
  * only for those who hold a reference. */
@@ -279,5 +271,32 @@ PG_FN void pg_agent_command(struct pg_hold *h, const char *name, int64_t time,
 /* Answer the present call of its handler. */
 PG_FN void pg_agent_answer(struct pg_agent *a, uint32_t call_id,
     const struct pg_outcome *o);
+
+/* ---- For process, which hears what its process says ---- */
+
+/* Ids of the host's own frames: never 0, top bit clear. */
+PG_FN uint32_t pg_agent_next_id(struct pg_agent *a);
+/* The order c has been sent as frame id; done as for pg_agent_command. */
+PG_FN void pg_agent_expect(struct pg_order *c, enum pg_frame_type type,
+    uint32_t id, int64_t time, pg_agent_done *done, void *arg);
+/* It has ended like this. Fine when there is none. */
+PG_FN void pg_agent_end_order(struct pg_order *c, const struct pg_outcome *o);
+PG_FN void pg_agent_end_orders(struct pg_agent *a,
+    const struct pg_outcome *o);
+/* The running message is off its process, and the next one's turn has come
+ * if that has it already. The caller's, or NULL. */
+PG_FN struct pg_msg *pg_agent_take_running(struct pg_agent *a);
+/* The same, and it ends like this. */
+PG_FN void pg_agent_end_handled(struct pg_agent *a,
+    const struct pg_outcome *o);
+/* What waits fails, but for what was kept: that stays. */
+PG_FN void pg_agent_fail_mailbox(struct pg_agent *a,
+    const struct pg_err *err);
+/* Its steps go on if they stand still and nobody needs that. */
+PG_FN void pg_agent_resume_run(struct pg_agent *a);
+/* Call on_progress. */
+PG_FN void pg_agent_progress(struct pg_agent *a);
+/* Tell of its crash, once, and not under somebody's hands. */
+PG_FN void pg_agent_tell_crash(struct pg_agent *a);
 
 #endif

@@ -12,6 +12,7 @@
 #include "import.h"
 #include "inactive.h"
 #include "message.h"
+#include "process.h"
 #include "ticket.h"
 #include "wire.h"
 
@@ -328,7 +329,7 @@ arrive_start(struct arriving *r)
 {
 	struct pg_err err = { 0 };
 
-	if (pg_agent_start(r->agent, arrive_hook(r->kind), r->init,
+	if (pg_process_start(r->agent, arrive_hook(r->kind), r->init,
 	    &r->state, arrive_on_started, r, &err) < 0)
 		arrive_undo(r, &err);
 	else if (r->import != NULL)

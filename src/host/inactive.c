@@ -6,6 +6,7 @@
 #include "../base/log.h"
 #include "../codec/pickle.h"
 #include "checkpoint.h"
+#include "process.h"
 #include "wire.h"
 
 /* ---- Requests ------------------------------------------------------------------ */
@@ -548,7 +549,7 @@ activate_start(struct pg_agent *a, struct pg_err *e)
 	pg_agent_set_phase(a, PG_AGENT_STARTING);
 	a->error[0] = '\0';
 	a->run_done = false;
-	if (pg_agent_start(a, a->wake_event != NULL ? a->wake_event :
+	if (pg_process_start(a, a->wake_event != NULL ? a->wake_event :
 	    "activation", PG_STR_NULL, &state, activate_on_started, NULL,
 	    e) < 0)
 		pg_agent_set_phase(a, PG_AGENT_INACTIVE);

@@ -6,9 +6,9 @@
  *
  * Its process is a pretended one, which says what the test wants.
  */
-/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/pickle_check codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent */
+/* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/pickle_check codec/sha256 os/file os/rand os/loop host/wire host/mailbox host/dedupe host/heads host/files host/agent host/process */
 /* wrap: pg_child_flush pg_child_kill pg_child_put pg_child_running pg_child_send pg_child_start pg_child_stop pg_event_add pg_runtime_abi */
-#include "host/agent.h"
+#include "host/process.h"
 
 #include <setjmp.h>
 
@@ -378,7 +378,7 @@ static void
 begin(void)
 {
 	pg_agent_set_phase(agent, PG_AGENT_STARTING);
-	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	assert_int_equal(pg_process_start(agent, "creation", PG_STR_NULL,
 	    &(struct pg_span){ .text = PG_STR("}") }, NULL, NULL,
 	    NULL), 0);
 	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
@@ -575,7 +575,7 @@ start(void)
 	static const struct pg_span state = { .text = PG_STR("}") };
 
 	pg_agent_set_phase(agent, PG_AGENT_STARTING);
-	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	assert_int_equal(pg_process_start(agent, "creation", PG_STR_NULL,
 	    &state, NULL, NULL, NULL), 0);
 }
 
@@ -647,7 +647,7 @@ start_running(pg_agent_done *done, void *arg)
 
 	alive = true;
 	pg_agent_set_phase(agent, PG_AGENT_STARTING);
-	assert_int_equal(pg_agent_start(agent, "creation", PG_STR_NULL,
+	assert_int_equal(pg_process_start(agent, "creation", PG_STR_NULL,
 	    &state, done, arg, NULL), 0);
 	/* {run: true}, and no state. */
 	assert_true(answers(PG_STR("}(\x8c\x03run\x88u")));
