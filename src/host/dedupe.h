@@ -17,7 +17,7 @@
  *   message: pg_dedupe_enter. On 1 the message is gone. Before it: the check
  *   for rings, and the timer of the deadline, because a message that joins
  *   may expire as well.
- * - agent_handled: pg_dedupe_answer, before checkpoint_message, so that the
+ * - process_handled: pg_dedupe_answer, before checkpoint_message, so that the
  *   checkpoint that precedes the answer holds it.
  * - pg_agent_end_message, and the end of a message that puts its agent to
  *   sleep: pg_dedupe_drop. After pg_dedupe_answer it ends those who joined;
