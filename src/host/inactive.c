@@ -501,7 +501,7 @@ activate_on_saved(void *arg, const struct pg_err *err)
 	struct pg_agent *a = arg;
 
 	/* Awake it is, whatever the disk says. */
-	if (err != NULL)
+	if (err != NULL && a->phase != PG_AGENT_GONE)
 		pg_log(PG_LOG_ERROR, "agent: %.*s: checkpoint: %s",
 		    PG_STR_ARG(a->id), err->msg);
 	activate_step(a, err);
