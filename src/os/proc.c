@@ -284,6 +284,21 @@ pg_proc_reap(pid_t pid)
 
 /* ---- The child, after exec ---- */
 
+/* Without /proc it stays as it is: that is no reason not to start. */
+static void
+proc_offer_memory(void)
+{
+	const size_t n = sizeof(PG_PROC_OOM_ADJ) - 1;
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, PG_PROC_OOM_ADJ, n) != (ssize_t)n)
+		pg_log(PG_LOG_DEBUG, "proc: oom_score_adj: %s",
+		    strerror(errno));
+	close(fd);
+}
+
 PG_FN void
 pg_proc_enter(pid_t parent, const char *name)
 {
@@ -295,6 +310,7 @@ pg_proc_enter(pid_t parent, const char *name)
 	if (getppid() != parent)
 		_exit(1);
 	setrlimit(RLIMIT_CORE, &none);
+	proc_offer_memory();
 	prctl(PR_SET_NAME, name);
 	sigemptyset(&nothing);
 	pthread_sigmask(SIG_SETMASK, &nothing, NULL);

@@ -19,6 +19,10 @@
  * child does not learn; of those ignored later it does. */
 PG_FN int pg_proc_self(struct pg_err *e);
 
+/* The oom_score_adj of a child (proc(5)): it goes before its host where memory
+ * runs out. */
+#define PG_PROC_OOM_ADJ "500"
+
 struct pg_proc {
 	pid_t pid;
 	int pidfd; /* readable when it has ended; the owner closes it */
@@ -35,7 +39,7 @@ PG_FN int pg_proc_spawn(int exe, char *const argv[], char *const envp[],
 
 /* First thing in a child's main: ask for SIGKILL when the parent dies, and
  * exit at once if it already has (getppid() is not `parent`). Core dumps off;
- * sets the process name; lets signals through. */
+ * PG_PROC_OOM_ADJ; sets the process name; lets signals through. */
 PG_FN void pg_proc_enter(pid_t parent, const char *name);
 
 /* Reap pid (must have ended or been killed). Returns the exit status, or

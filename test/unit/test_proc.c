@@ -28,7 +28,7 @@
 struct facts {
 	int open_above; /* descriptors over 3 */
 	bool stdin_ends, stdout_is_stderr;
-	bool leader, unblocked, default_signals, parent;
+	bool leader, unblocked, default_signals, parent, offered;
 	unsigned long core;
 	char name[16], word[16];
 };
@@ -58,6 +58,7 @@ child_report(pid_t parent)
 	struct facts f = { .parent = getppid() == parent };
 	struct rlimit core = { 1, 1 };
 	const char *word = getenv("WORD");
+	char adj[sizeof(PG_PROC_OOM_ADJ)];
 	sigset_t mask, none;
 	int fd;
 	char c;
@@ -74,6 +75,10 @@ child_report(pid_t parent)
 	    is_default(SIGUSR1);
 	getrlimit(RLIMIT_CORE, &core);
 	f.core = core.rlim_cur + core.rlim_max;
+	fd = open("/proc/self/oom_score_adj", O_RDONLY);
+	f.offered = read(fd, adj, sizeof(adj)) == sizeof(adj) &&
+	    memcmp(adj, PG_PROC_OOM_ADJ "\n", sizeof(adj)) == 0;
+	close(fd);
 	prctl(PR_GET_NAME, f.name);
 	if (word != NULL)
 		memcpy(f.word, word, PG_MIN(strlen(word), sizeof(f.word) - 1));
@@ -197,6 +202,7 @@ check_report(int exe, int fds[2])
 	assert_true(f.default_signals);
 	assert_true(f.parent);
 	assert_int_equal(f.core, 0);
+	assert_true(f.offered);
 	assert_string_equal(f.name, CHILD_NAME);
 	assert_string_equal(f.word, "given");
 }
