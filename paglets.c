@@ -95,8 +95,8 @@
 #include "src/agent/runtime.c"
 #include "src/agent/class/counter.c"
 
-/* host: agents, their mailboxes and children, moves, the API. Never runs the code
- * of an agent. */
+/* host: agents, their mailboxes and children, moves, the API. Never runs the
+ * code of an agent. */
 #include "src/host/event.c"
 #include "src/host/stream.c"
 #include "src/host/wire.c"
@@ -173,8 +173,8 @@
 #include "src/client/fetch.c"
 #include "src/client/enclose.c"
 
-/* cli: words and flags in, exit codes out; one file per group of commands. Knows
- * hosts by the client only, but for `serve` and `state --offline`. */
+/* cli: words and flags in, exit codes out; one file per group of commands.
+ * Knows hosts by the client only, but for `serve` and `state --offline`. */
 #include "src/cli/forms.c"
 #include "src/cli/args.c"
 #include "src/cli/show.c"

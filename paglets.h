@@ -376,7 +376,8 @@ struct paglets_creation {
 	const char *agent_class, *state_class, *agent_id;
 	const char *target; /* a host, by name or URL; NULL: this one */
 	const struct paglets_value *state, *init;
-	const char *restart; /* "never" or "on-crash"; NULL: as its class says */
+	/* "never" or "on-crash"; NULL: as its class says. */
+	const char *restart;
 };
 /* {host_url, agent_id} of the new paglet. */
 PG_API const struct paglets_value *paglets_create(struct paglets_call *c,

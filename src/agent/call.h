@@ -37,7 +37,7 @@ struct pg_self {
 	uint32_t last_call; /* id of the last CALL, without the top bit */
 	bool asking;        /* a CALL waits for its RESULT */
 	bool run;           /* the class's run is to be called, at run_at */
-	bool hold;          /* but not now: the host is about to take the state */
+	bool hold;          /* but not now: the host will take the state */
 	int64_t run_at;
 	/* Serves a HOOK or SNAPSHOT that is part of answering a CALL. */
 	void (*serve)(struct pg_self *self, const struct pg_frame *f);

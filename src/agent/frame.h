@@ -78,7 +78,7 @@
 #define PG_FRAME_MAX (1024 * 1024)       /* payload of one frame */
 #define PG_FRAME_INLINE_MAX (64 * 1024)  /* body within the frame */
 #define PG_FRAME_FDS_MAX 4               /* descriptors waiting for frames */
-#define PG_FRAME_AHEAD_MAX 16            /* MESSAGEs behind the outstanding one */
+#define PG_FRAME_AHEAD_MAX 16            /* MESSAGEs behind the first */
 #define PG_FRAME_CALL_ID 0x80000000u     /* top bit of ids the child chooses */
 
 enum pg_frame_type {

@@ -13,7 +13,7 @@
 /* A frame put off. Owner: the line. */
 struct pg_upline_later {
 	struct pg_upline_later *next;
-	struct pg_frame frame; /* what it borrows: bytes, or a bulk of its own */
+	struct pg_frame frame; /* what it borrows: bytes, or its own bulk */
 	char bytes[];
 };
 

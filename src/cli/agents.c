@@ -422,7 +422,7 @@ pg_call_run(struct pg_cli *c, struct pg_err *e)
 		"  paglets call kim get\n"
 		"  paglets call kim increment by=2 tag=hello\n"
 		"  paglets call beta/kim echo list:='[1, 2]'\n"
-		"  paglets call kim store scan=@artifact:scan.tiff" };
+		"  paglets call kim echo scan=@artifact:scan.tiff" };
 
 	return pg_ask_run(c, &spec, agents_call, e);
 }

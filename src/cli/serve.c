@@ -532,8 +532,8 @@ static const struct pg_option serve_options[] = {
 	    "512K, 8M, 1G, none (8M)" },
 	{ "max-move", 0, "SIZE", "PAGLETS_MAX_MOVE", "longest agent that may "
 	    "arrive (1G)" },
-	{ "artifact-max-size", 0, "SIZE", "PAGLETS_ARTIFACT_MAX_SIZE", "largest "
-	    "artifact, or none (1G)" },
+	{ "artifact-max-size", 0, "SIZE", "PAGLETS_ARTIFACT_MAX_SIZE",
+	    "largest artifact, or none (1G)" },
 	{ "artifact-storage-quota", 0, "SIZE",
 	    "PAGLETS_ARTIFACT_STORAGE_QUOTA", "all artifacts together, or "
 	    "none (10G)" },

@@ -178,6 +178,9 @@ admin_remember(struct admin_stream *s)
 	struct paglets_client *c = s->c;
 	struct pg_arena a = { 0 };
 
+	/* Nothing to ask with. */
+	if (s->sse.id.n == 0)
+		return;
 	c->followed = admin_number(s, &a);
 	pg_buf_reset(&c->followed_url);
 	pg_buf_puts(&c->followed_url, s->url);

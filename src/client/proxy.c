@@ -200,7 +200,8 @@ proxy_search(struct paglets_proxy *p, struct pg_found *found)
 
 	if (pg_find(c, p->anywhere ? PG_STR_NULL : p->url, p->id, found) <
 	    0) {
-		if (moved && c->err.code == PG_E_INVALID_AGENT)
+		if (moved && (c->err.code == PG_E_INVALID_AGENT ||
+		    c->err.code == PG_E_USAGE))
 			c->err = said;
 		return -1;
 	}

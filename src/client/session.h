@@ -27,7 +27,7 @@ struct paglets_client {
 	struct pg_str key;
 	int64_t timeout; /* ns, of a request that does not say */
 	struct pg_seal seal;
-	struct pg_map named; /* URLs that get the key: of struct pg_session_url */
+	struct pg_map named; /* URLs that get the key: struct pg_session_url */
 	struct pg_str entry_text; /* as configured; p NULL: not */
 	struct pg_str entry;      /* URL; p NULL until it is needed */
 	struct pg_arena arena;       /* of the next two; until forgotten */

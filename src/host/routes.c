@@ -264,7 +264,7 @@ routes_mailbox(const struct pg_agent *a, struct pg_arena *arena)
 {
 	struct pg_value *d = pg_value_dict(arena);
 
-	pg_put_int(arena, d, "queued_count", 
+	pg_put_int(arena, d, "queued_count",
 	    (int64_t)pg_mailbox_waiting(&a->box));
 	pg_put_int(arena, d, "in_flight_count", a->running != NULL);
 	pg_put_int(arena, d, "delivered_count", a->delivered);

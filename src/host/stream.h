@@ -2,10 +2,9 @@
  * server-sent events (WHATWG HTML, section "Server-sent events").
  *
  * Each event is "id" (NUMBER-BOOT), "event" with its kind, and "data" with its
- * JSON. What
- * a listener has missed, as it fell behind by more than the host remembers,
- * is one event "gap" {"kind": "gap", "missed", "from", "to"}. A comment keeps
- * an idle stream alive.
+ * JSON. What a listener has missed, as it fell behind by more than the host
+ * remembers, is one event "gap" {"kind": "gap", "missed", "from", "to"}. A
+ * comment keeps an idle stream alive.
  */
 #ifndef PG_STREAM_H
 #define PG_STREAM_H

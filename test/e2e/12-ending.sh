@@ -47,6 +47,7 @@ kill -HUP "${pid[nohup]}"
 exits 0 health --entry "${url[nohup]}"
 stop nohup TERM
 is "nohup: exit code" 0 $code
+grep -q SIGHUP "$work/nohup.err" && bad "nohup: the terminal ended it"
 
 # Busy ones are given a moment, and then not asked any more.
 crowd term

@@ -157,7 +157,7 @@ exits 0 deactivate kim
 is "nor does it wait any more" 0 "$(waiting)"
 
 # So does one whose agent woke and slept before it came to it.
-post "${url[alpha]}/agents/kim/messages" '{"activate_if_inactive": false, "message": {"kind": "sleep", "args": {"seconds": 0.5}}}'
+post "${url[alpha]}/agents/kim/messages" '{"activate_if_inactive": false, "message": {"kind": "sleep", "args": {"seconds": 2}}}'
 quiet seven
 "$PAGLETS" activate kim >"$work/activate" 2>&1 &
 waker=$!

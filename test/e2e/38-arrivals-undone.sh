@@ -105,7 +105,7 @@ process=$(pick pid)
 go alpha "$(<"$work/hole")" 1500ms
 sleep 0.2
 strike beta "$(threads beta | head -n 1)" sendmsg 2
-exits 1 dispatch "${url[alpha]}/agents/kim" "${url[beta]}" --timeout 500ms
+exits 1 dispatch "${url[alpha]}/agents/kim" "${url[beta]}" --timeout 2s
 struck beta || bad "the target died before it answered"
 down beta
 kill -KILL $process
@@ -124,7 +124,7 @@ p create $counter --id lou --entry "${url[alpha]}"
 exits 0 call "${url[alpha]}/agents/lou" sleep seconds=1 --oneway
 for i in 1 2; do
 	"$PAGLETS" dispatch "${url[alpha]}/agents/lou" "$(<"$work/fake")" \
-		--timeout 500ms >"$work/order.$i" 2>&1 &
+		--timeout 2s >"$work/order.$i" 2>&1 &
 	orders[i]=$!
 	started+=($!)
 done

@@ -50,6 +50,7 @@ static const struct world_page pages[] = {
 	{ E "/agents/kimo/", 404, ABSENT },
 	{ E "/agents/kimono/messages", 200, "{\"result\": \"here\"}" },
 	{ E "/agents/kimon", 404, MOVED },
+	{ E "/agents/ki", 404, MOVED },
 	{ E "/agents/lou", 404, ABSENT },
 	{ F "/agents/lou/messages", 200, "{\"result\": \"there\"}" },
 	{ F "/agents/lou/dispatch", 200, "{\"proxy\": {\"host_url\": \"" G
@@ -287,11 +288,15 @@ proxies_find_their_agent(void **state)
 	assert_non_null(strstr(paglets_client_error(c), "no address"));
 	paglets_proxy_free(p);
 	assert_null(paglets_proxy_find(c, "f/"));
-	/* It says where it went: no other agent is meant. */
+	/* It says where it went: no other agent is meant, nor one of two. */
 	p = paglets_proxy_find(c, "e/kimon");
 	assert_int_equal(paglets_proxy_dispose(p, false), -1);
 	assert_non_null(strstr(paglets_client_error(c), "http://x:1"));
 	assert_int_equal(world_asked(E "/agents/kimono/dispose", false), 0);
+	paglets_proxy_free(p);
+	p = paglets_proxy_find(c, "e/ki");
+	assert_int_equal(paglets_proxy_dispose(p, false), -1);
+	assert_non_null(strstr(paglets_client_error(c), "http://x:1"));
 	paglets_proxy_free(p);
 	/* An id that is given as such is not looked for. */
 	p = paglets_proxy_new(c, NULL, "lou");
