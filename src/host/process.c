@@ -194,9 +194,7 @@ process_commanded(struct pg_agent *a, struct pg_order *c,
 		return -1;
 	pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 	pg_agent_end_order(c, o);
-	/* Else whoever has it in hand lets it go on. */
-	if (a->holder == NULL)
-		pg_agent_resume_run(a);
+	pg_agent_resume_run(a);
 	return 0;
 }
 

@@ -679,6 +679,26 @@ a_run_waits_for_who_was_first(void **state)
 	alive = false;
 }
 
+/* Somebody who tires of waiting does not let it go on under the hands of who
+ * has it, who may be writing down what it was. */
+static void
+a_run_stands_still_as_long_as_a_turn(void **state)
+{
+	(void)state;
+	start_running(on_started, &askers[0]);
+	ask(&askers[1]);
+	pg_agent_release(&askers[1].hold);
+	assert_int_equal(nsent, 1);
+	pg_agent_command(&askers[0].hold, NULL, PG_SEC, NULL, NULL);
+	assert_int_equal(sent[1].type, PG_FRAME_SNAPSHOT);
+	assert_true(answers(PG_STR("}")));
+	pg_agent_release(&askers[0].hold);
+	assert_int_equal(nsent, 3);
+	assert_non_null(memmem(said.p, said.n, "resume", 6));
+	assert_true(answers(PG_STR("N")));
+	alive = false;
+}
+
 int
 main(void)
 {
@@ -702,6 +722,7 @@ main(void)
 		T(a_state_is_a_dict),
 		T(a_run_that_waits_is_let_go_on),
 		T(a_run_waits_for_who_was_first),
+		T(a_run_stands_still_as_long_as_a_turn),
 	};
 #undef T
 
