@@ -252,6 +252,8 @@ process_on_recalled(struct pg_agent *a, uint32_t first, struct pg_err *e)
 		return pg_fail(e, PG_E_HOST, "gives back what it has not got "
 		    "(id %u)", (unsigned)first);
 	a->recalling = false;
+	/* One of them may have told it where its host is now. */
+	a->told_address = PG_STR_NULL;
 	pg_mailbox_return(&a->box);
 	if (all) {
 		a->running = NULL;

@@ -507,6 +507,27 @@ a_turn_calls_them_back(void **state)
 	assert_int_equal(nsent, 4);
 }
 
+/* The one that told of it was given back unread. */
+static void
+a_new_address_is_told_again(void **state)
+{
+	const char *new = "http://h:22";
+
+	(void)state;
+	host.address = PG_STR("http://h:1");
+	begin();
+	post_as(5);
+	host.address = pg_str(new);
+	post_as(5);
+	turn();
+	assert_non_null(memmem(said.p, said.n, new, strlen(new)));
+	post_as(9);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
+	assert_int_equal(says(PG_FRAME_RECALLED, sent[1].id), 0);
+	assert_int_equal(nsent, 4);
+	assert_non_null(memmem(said.p, said.n, new, strlen(new)));
+}
+
 /* It was done with all of them before the recall came. */
 static void
 a_recall_may_come_too_late(void **state)
@@ -715,6 +736,7 @@ main(void)
 		T(the_urgent_one_comes_first),
 		T(all_of_them_come_back),
 		T(a_turn_calls_them_back),
+		T(a_new_address_is_told_again),
 		T(a_recall_may_come_too_late),
 		T(so_many_go_ahead),
 		T(a_crash_returns_them),
