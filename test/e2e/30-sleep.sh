@@ -283,6 +283,30 @@ for how in KILL TERM; do
 	is "and no other" 1 "$(history dora | grep -o '"one"' | wc -l)"
 done
 
+# One crashes before it has had all that was kept for it, and another takes
+# its place: that has the rest, once.
+exits 0 create $counter --id odd
+exits 0 deactivate odd --no-activate-on-message
+exits 0 call odd sleep seconds=20
+exits 0 call odd increment
+"$PAGLETS" activate odd >/dev/null 2>&1 &
+eventually "it wakes" is_active odd
+kill -KILL "$(pick pid)"
+crashed() {
+	p info odd --json && [ "$(pick crashed)" = true ]
+}
+eventually "it crashes" crashed
+exits 0 create $counter --id odd
+counted() {
+	p call odd get --json && [ "$(pick count)" = 1 ]
+}
+eventually "the rest is for the other one" counted
+stop alpha
+up
+exits 0 call odd get --json
+is "it has it once" 1 "$(pick count)"
+exits 0 dispose odd
+
 # The host is stopped, and has no time to wait, while one wakes that has yet
 # to be given what was kept for it: it is kept on.
 struck_off() {
