@@ -262,8 +262,9 @@ nap() {
 exits 0 deactivate dora --no-activate-on-message
 exits 0 call dora sleep seconds=1
 exits 0 call dora sleep seconds=1
-exits 0 call dora increment tag=one
-exits 0 call dora increment tag=two
+for n in one two three four five; do
+	exits 0 call dora increment tag=$n
+done
 "$PAGLETS" activate dora >/dev/null 2>&1 &
 eventually "it wakes" is_active dora
 "$PAGLETS" dispatch dora alpha >"$work/moved" 2>&1 &
@@ -278,7 +279,7 @@ for how in KILL TERM; do
 	up
 	is_active dora || exits 0 activate dora
 	exits 0 call dora get
-	like "each is handled once" '*"activation@alpha", "one", "two"*' \
+	like "each is handled once" '*"activation@alpha", "one", "two", "three", "four", "five"*' \
 		"$(history dora)"
 	is "and no other" 1 "$(history dora | grep -o '"one"' | wc -l)"
 done
@@ -288,7 +289,7 @@ done
 exits 0 create $counter --id odd
 exits 0 deactivate odd --no-activate-on-message
 exits 0 call odd sleep seconds=20
-exits 0 call odd increment
+say odd increment
 "$PAGLETS" activate odd >/dev/null 2>&1 &
 eventually "it wakes" is_active odd
 kill -KILL "$(pick pid)"
