@@ -474,13 +474,15 @@ agent_order(struct pg_agent *a, enum pg_frame_type type, uint32_t id,
 		pg_child_kill(&a->child);
 }
 
-/* The turn is over and the agent is still here: its run goes on. */
+/* Not because somebody else no longer wants a turn: what whoever has it in
+ * hand has taken of the state is to stay true. */
 PG_FN void
 pg_agent_resume_run(struct pg_agent *a)
 {
 	struct pg_buf head = PG_BUF_INIT(1024);
 
-	if (!a->run_held || a->phase != PG_AGENT_ACTIVE || a->own.id != 0 ||
+	if (!a->run_held || a->holder != NULL ||
+	    a->phase != PG_AGENT_ACTIVE || a->own.id != 0 ||
 	    !pg_child_running(&a->child))
 		return;
 	a->run_held = false;

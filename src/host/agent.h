@@ -292,7 +292,7 @@ PG_FN void pg_agent_end_handled(struct pg_agent *a,
 /* What waits fails, but for what was kept: that stays. */
 PG_FN void pg_agent_fail_mailbox(struct pg_agent *a,
     const struct pg_err *err);
-/* Its steps go on if they stand still and nobody needs that. */
+/* Its steps go on if they stand still and nobody has it in hand. */
 PG_FN void pg_agent_resume_run(struct pg_agent *a);
 /* Call on_progress. */
 PG_FN void pg_agent_progress(struct pg_agent *a);

@@ -217,6 +217,7 @@ arrive_restore(struct arriving *r, struct pg_msg *waiting)
 	/* Its list is to be written again. */
 	pg_files_unref(r->old->files_kept);
 	r->old->files_kept = pg_files_ref(r->agent->files_kept);
+	r->old->kept_next = r->agent->kept_next;
 	pg_agent_unhide(r->old);
 	pg_agent_adopt(r->old, waiting);
 	if (r->old->phase == PG_AGENT_CRASHED)
@@ -231,6 +232,7 @@ static void
 arrive_replace(struct arriving *r)
 {
 	struct pg_err gone = { 0 };
+	struct pg_msg *waiting;
 
 	if (r->old == NULL)
 		return;
@@ -243,6 +245,10 @@ arrive_replace(struct arriving *r)
 		r->host->up.replaced(r->old, r->agent);
 		return;
 	}
+	/* What was kept for the one that crashed. */
+	waiting = pg_agent_take_waiting(r->old);
+	pg_forward_own(r->host, r->agent->id, waiting);
+	pg_agent_adopt(r->agent, waiting);
 	pg_fail(&gone, PG_E_INVALID_AGENT, "Paglet '%.*s' was replaced",
 	    PG_STR_ARG(r->agent->id));
 	pg_agent_remove(r->old, &gone);
@@ -463,9 +469,16 @@ arrive_new_agent(struct arriving *r, const struct pg_arrive *in)
 	if (in->digest != NULL)
 		memcpy(a->arrival_digest, in->digest,
 		    sizeof(a->arrival_digest));
-	/* First what waits, which the window forgets then; it is entered
-	 * again with the new one. */
+	/* What is kept of messages has numbers that those kept for who was
+	 * here before, who may still be on disk, have not. */
+	a->kept_next = pg_forward_kept_next(r->host, in->id);
 	if (r->old != NULL)
+		a->kept_next = PG_MAX(a->kept_next, r->old->kept_next);
+	a->kept_first = a->kept_next;
+	/* First what waits, which the window forgets then; it is entered
+	 * again with the new one. What is kept for one that crashed stays its
+	 * own until it is replaced. */
+	if (r->old != NULL && r->old->phase != PG_AGENT_CRASHED)
 		waiting = pg_agent_take_waiting(r->old);
 	if (in->window != NULL) {
 		a->window = *in->window;

@@ -59,11 +59,11 @@ PG_FN void pg_durable_queue(struct pg_agent *a, struct pg_msg *m,
     pg_durable_done *done, void *arg);
 /* It has been delivered: kept is its m->kept. */
 PG_FN void pg_durable_delivered(struct pg_agent *a, uint64_t kept);
-/* It could not be kept. */
-PG_FN void pg_durable_unkept(struct pg_agent *a, uint64_t kept);
 /* The same for one that was kept for an agent that has gone elsewhere. */
 PG_FN void pg_durable_forwarded(struct pg_host *h, struct pg_str agent_id,
     uint64_t kept);
+/* It could not be kept. */
+PG_FN void pg_durable_unkept(struct pg_agent *a, uint64_t kept);
 /* No longer to be kept. */
 PG_FN void pg_durable_forget_transfer(struct pg_host *h,
     struct pg_str transfer, pg_durable_done *done, void *arg);

@@ -87,7 +87,7 @@ inactive_request_value(const struct pg_deactivation *d, struct pg_arena *a)
 /* A message whose sender waits for it to be kept. */
 struct inactive_keep {
 	struct pg_agent *agent; /* a reference */
-	struct pg_msg *m;
+	struct pg_msg *m, *copy;
 };
 
 static void activate_on_delivered(struct pg_msg *m,
@@ -122,25 +122,19 @@ static void
 inactive_on_kept(void *arg, const struct pg_err *err)
 {
 	struct inactive_keep *k = arg;
-	struct pg_msg *m = k->m, *copy;
+	struct pg_msg *m = k->m, *copy = k->copy;
 	struct pg_arena a = { 0 };
 	struct pg_value *d = pg_value_dict(&a);
 	struct pg_buf b = { 0 };
 
 	if (err != NULL) {
-		pg_durable_unkept(k->agent, m->kept);
+		pg_durable_unkept(k->agent, copy->kept);
+		pg_msg_end(copy, &(struct pg_outcome){ .err = NULL });
 		pg_dedupe_drop(k->agent->window, m->once,
 		    &(struct pg_outcome){ .err = err });
 		pg_msg_fail(m, err);
 		goto out;
 	}
-	/* The sender's part is over; what is kept has no sender. */
-	copy = pg_msg_new();
-	copy->id = pg_arena_str(&copy->arena, m->id);
-	copy->body = pg_arena_str(&copy->arena, m->body);
-	copy->once = pg_arena_str(&copy->arena, m->once);
-	copy->given_id = m->given_id;
-	copy->kept = m->kept;
 	pg_put_bool(&a, d, "queued", true);
 	pg_put_str(&a, d, "message_id", m->id);
 	if (!m->oneway)
@@ -165,6 +159,20 @@ inactive_refuse(struct pg_agent *a, struct pg_msg *m,
 	pg_msg_fail(m, err);
 }
 
+/* What is kept of m has no sender. It has a number of its own also if m is
+ * kept already: that is struck off when m ends. */
+static struct pg_msg *
+inactive_copy(const struct pg_msg *m)
+{
+	struct pg_msg *copy = pg_msg_new();
+
+	copy->id = pg_arena_str(&copy->arena, m->id);
+	copy->body = pg_arena_str(&copy->arena, m->body);
+	copy->once = pg_arena_str(&copy->arena, m->once);
+	copy->given_id = m->given_id;
+	return copy;
+}
+
 static void
 inactive_keep(struct pg_agent *a, struct pg_msg *m)
 {
@@ -181,9 +189,10 @@ inactive_keep(struct pg_agent *a, struct pg_msg *m)
 	k = pg_alloc(sizeof(*k));
 	k->agent = a;
 	k->m = m;
+	k->copy = inactive_copy(m);
 	m->pending = true;
 	pg_agent_ref(a);
-	pg_durable_queue(a, m, inactive_on_kept, k);
+	pg_durable_queue(a, k->copy, inactive_on_kept, k);
 }
 
 /* All that wait for an agent that falls asleep. */

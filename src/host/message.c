@@ -333,6 +333,7 @@ struct message_note {
 	struct pg_msg *backlog, **end;
 	size_t n, bytes; /* of all that are under way or wait */
 	size_t flying;   /* under way */
+	uint64_t kept_next; /* above the numbers of those kept on disk */
 	bool busy;    /* one of the backlog is under way, or about to be */
 	bool dropped; /* off the table; freed when no longer busy */
 	int64_t pause; /* before the next attempt */
@@ -614,12 +615,22 @@ pg_forward_kept(struct pg_host *h, struct pg_str agent_id, struct pg_msg *m)
 	pg_forward_own(h, agent_id, m);
 	n->n++;
 	n->bytes += m->body.n;
+	n->kept_next = PG_MAX(n->kept_next, m->kept);
 	*n->end = m;
 	n->end = &m->next;
 	/* When all are there. */
 	n->busy = true;
 	pg_timer_set(h->loop, &n->timer, 1, forward_on_time);
 	return true;
+}
+
+PG_FN uint64_t
+pg_forward_kept_next(const struct pg_host *h, struct pg_str agent_id)
+{
+	const struct message_note *n = pg_map_get(&h->forwards->notes,
+	    agent_id);
+
+	return n != NULL ? n->kept_next : 0;
 }
 
 PG_FN void
@@ -644,6 +655,7 @@ pg_forward_note(struct pg_host *h, struct pg_str agent_id, struct pg_str url,
 	    n->end = &(*n->end)->next) {
 		n->n++;
 		n->bytes += (*n->end)->body.n;
+		n->kept_next = PG_MAX(n->kept_next, (*n->end)->kept);
 	}
 	n->prev = f->newest;
 	if (f->newest != NULL)

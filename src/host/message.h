@@ -49,6 +49,9 @@ PG_FN void pg_forward_restore(struct pg_host *h, struct pg_str agent_id,
  * is no note: then false. */
 PG_FN bool pg_forward_kept(struct pg_host *h, struct pg_str agent_id,
     struct pg_msg *m);
+/* Above the numbers of all that are kept for it on disk and follow it. */
+PG_FN uint64_t pg_forward_kept_next(const struct pg_host *h,
+    struct pg_str agent_id);
 /* Of these, those that are kept on disk are, until they end; whoever brings
  * them to the agent need not think of it. */
 PG_FN void pg_forward_own(struct pg_host *h, struct pg_str agent_id,

@@ -194,9 +194,7 @@ process_commanded(struct pg_agent *a, struct pg_order *c,
 		return -1;
 	pg_agent_set_phase(a, PG_AGENT_ACTIVE);
 	pg_agent_end_order(c, o);
-	/* Else whoever has it in hand lets it go on. */
-	if (a->holder == NULL)
-		pg_agent_resume_run(a);
+	pg_agent_resume_run(a);
 	return 0;
 }
 
@@ -254,6 +252,8 @@ process_on_recalled(struct pg_agent *a, uint32_t first, struct pg_err *e)
 		return pg_fail(e, PG_E_HOST, "gives back what it has not got "
 		    "(id %u)", (unsigned)first);
 	a->recalling = false;
+	/* One of them may have told it where its host is now. */
+	a->told_address = PG_STR_NULL;
 	pg_mailbox_return(&a->box);
 	if (all) {
 		a->running = NULL;

@@ -253,8 +253,67 @@ is "the other one wakes" '{"count": 5}' "$out"
 like "with the hook of any sleeper" '*"activation@alpha"]' "$(history dora)"
 exits 0 dispose odd
 
+# It moves to where it is and falls asleep again before all that was kept is
+# handled: the rest is kept on, and each is handled once.
+nap() {
+	p deactivate dora --no-activate-on-message
+	[ "$code" = 0 ]
+}
+exits 0 deactivate dora --no-activate-on-message
+exits 0 call dora sleep seconds=1
+exits 0 call dora sleep seconds=1
+for n in one two three four five; do
+	exits 0 call dora increment tag=$n
+done
+"$PAGLETS" activate dora >/dev/null 2>&1 &
+eventually "it wakes" is_active dora
+"$PAGLETS" dispatch dora alpha >"$work/moved" 2>&1 &
+moving=$!
+sleep 0.2
+eventually "it sleeps again" nap
+wait $moving
+is "it has moved: $(<"$work/moved")" 0 $?
+like "the rest waits" '*"arrival@alpha", "deactivating@alpha"]' "$(history dora)"
+for how in KILL TERM; do
+	stop alpha $how
+	up
+	is_active dora || exits 0 activate dora
+	exits 0 call dora get
+	like "each is handled once" '*"activation@alpha", "one", "two", "three", "four", "five"*' \
+		"$(history dora)"
+	is "and no other" 1 "$(history dora | grep -o '"one"' | wc -l)"
+done
+
+# One crashes before it has had all that was kept for it, and another takes
+# its place: that has the rest, once.
+exits 0 create $counter --id odd
+exits 0 deactivate odd --no-activate-on-message
+exits 0 call odd sleep seconds=20
+say odd increment
+"$PAGLETS" activate odd >/dev/null 2>&1 &
+eventually "it wakes" is_active odd
+kill -KILL "$(pick pid)"
+crashed() {
+	p info odd --json && [ "$(pick crashed)" = true ]
+}
+eventually "it crashes" crashed
+exits 0 create $counter --id odd
+counted() {
+	p call odd get --json && [ "$(pick count)" = 1 ]
+}
+eventually "the rest is for the other one" counted
+stop alpha
+up
+exits 0 call odd get --json
+is "it has it once" 1 "$(pick count)"
+exits 0 dispose odd
+
 # The host is stopped, and has no time to wait, while one wakes that has yet
 # to be given what was kept for it: it is kept on.
+struck_off() {
+	cat "$work"/alpha/log/[0-9]* | grep -c '"del".*queue/dora'
+}
+before=$(struck_off)
 exits 0 deactivate dora --no-activate-on-message
 exits 0 call dora sleep seconds=20
 exits 0 call dora increment by=100
@@ -266,6 +325,5 @@ eventually "it wakes" awake
 kill -TERM "${pid[alpha]}"
 sleep 0.2
 stop alpha
-is "both messages wait for the next start" 0 \
-	"$(cat "$work"/alpha/log/[0-9]* | grep -c '"del".*queue/dora')"
+is "both messages wait for the next start" "$before" "$(struck_off)"
 finish

@@ -507,6 +507,27 @@ a_turn_calls_them_back(void **state)
 	assert_int_equal(nsent, 4);
 }
 
+/* The one that told of it was given back unread. */
+static void
+a_new_address_is_told_again(void **state)
+{
+	const char *new = "http://h:22";
+
+	(void)state;
+	host.address = PG_STR("http://h:1");
+	begin();
+	post_as(5);
+	host.address = pg_str(new);
+	post_as(5);
+	turn();
+	assert_non_null(memmem(said.p, said.n, new, strlen(new)));
+	post_as(9);
+	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
+	assert_int_equal(says(PG_FRAME_RECALLED, sent[1].id), 0);
+	assert_int_equal(nsent, 4);
+	assert_non_null(memmem(said.p, said.n, new, strlen(new)));
+}
+
 /* It was done with all of them before the recall came. */
 static void
 a_recall_may_come_too_late(void **state)
@@ -679,6 +700,26 @@ a_run_waits_for_who_was_first(void **state)
 	alive = false;
 }
 
+/* Somebody who tires of waiting does not let it go on under the hands of who
+ * has it, who may be writing down what it was. */
+static void
+a_run_stands_still_as_long_as_a_turn(void **state)
+{
+	(void)state;
+	start_running(on_started, &askers[0]);
+	ask(&askers[1]);
+	pg_agent_release(&askers[1].hold);
+	assert_int_equal(nsent, 1);
+	pg_agent_command(&askers[0].hold, NULL, PG_SEC, NULL, NULL);
+	assert_int_equal(sent[1].type, PG_FRAME_SNAPSHOT);
+	assert_true(answers(PG_STR("}")));
+	pg_agent_release(&askers[0].hold);
+	assert_int_equal(nsent, 3);
+	assert_non_null(memmem(said.p, said.n, "resume", 6));
+	assert_true(answers(PG_STR("N")));
+	alive = false;
+}
+
 int
 main(void)
 {
@@ -695,6 +736,7 @@ main(void)
 		T(the_urgent_one_comes_first),
 		T(all_of_them_come_back),
 		T(a_turn_calls_them_back),
+		T(a_new_address_is_told_again),
 		T(a_recall_may_come_too_late),
 		T(so_many_go_ahead),
 		T(a_crash_returns_them),
@@ -702,6 +744,7 @@ main(void)
 		T(a_state_is_a_dict),
 		T(a_run_that_waits_is_let_go_on),
 		T(a_run_waits_for_who_was_first),
+		T(a_run_stands_still_as_long_as_a_turn),
 	};
 #undef T
 

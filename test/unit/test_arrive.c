@@ -5,7 +5,7 @@
  * The rest of the host is a pretended one; no process ever starts.
  */
 /* parts: base/err base/mem base/buf base/map base/log base/clock codec/value codec/float codec/json codec/pickle codec/pickle_build codec/pickle_text codec/pickle_write codec/sha256 os/file os/rand os/loop host/wire host/files host/ticket host/arrive */
-/* wrap: pg_agent_find pg_agent_new pg_agent_ref pg_agent_remove pg_process_start pg_agent_unref pg_runtime_class pg_agent_adopt pg_agent_asleep pg_agent_hide pg_agent_take_waiting pg_agent_unhide pg_checkpoint pg_checkpoint_first pg_dedupe_free pg_dedupe_read pg_durable_gone pg_durable_forget_transfer pg_durable_save pg_forward_drop pg_folder_aside pg_folder_drop pg_folder_forget pg_folder_restore pg_forward_url pg_host_event pg_import_end pg_import_files pg_import_keep pg_import_needed pg_import_place pg_import_plain pg_import_start pg_import_sync pg_inactive_post pg_transfer_begin pg_transfer_begin_body pg_transfer_end */
+/* wrap: pg_agent_find pg_agent_new pg_agent_ref pg_agent_remove pg_process_start pg_agent_unref pg_runtime_class pg_agent_adopt pg_agent_asleep pg_agent_hide pg_agent_take_waiting pg_agent_unhide pg_checkpoint pg_checkpoint_first pg_dedupe_free pg_dedupe_read pg_durable_gone pg_durable_forget_transfer pg_durable_save pg_forward_drop pg_folder_aside pg_folder_drop pg_folder_forget pg_folder_restore pg_forward_url pg_forward_kept_next pg_forward_own pg_host_event pg_import_end pg_import_files pg_import_keep pg_import_needed pg_import_place pg_import_plain pg_import_start pg_import_sync pg_inactive_post pg_transfer_begin pg_transfer_begin_body pg_transfer_end */
 #include "codec/json.h"
 #include "host/arrive.h"
 #include "host/wire.h"
@@ -22,6 +22,8 @@ void __wrap_pg_agent_ref(struct pg_agent *a);
 void __wrap_pg_agent_unref(struct pg_agent *a);
 void __wrap_pg_agent_remove(struct pg_agent *a, const struct pg_err *err);
 void __wrap_pg_agent_adopt(struct pg_agent *a, struct pg_msg *waiting);
+uint64_t __wrap_pg_forward_kept_next(const struct pg_host *h,
+    struct pg_str agent_id);
 int __wrap_pg_process_start(struct pg_agent *a, const char *event,
     struct pg_str init, const struct pg_span *state, pg_agent_done *done,
     void *arg, struct pg_err *e);
@@ -73,6 +75,14 @@ __wrap_pg_agent_remove(struct pg_agent *a, const struct pg_err *err)
 	(void)err;
 	pg_bulk_unref(a->state);
 	a->state = NULL;
+}
+
+uint64_t
+__wrap_pg_forward_kept_next(const struct pg_host *h, struct pg_str agent_id)
+{
+	(void)h;
+	(void)agent_id;
+	return 7;
 }
 
 void
@@ -144,6 +154,7 @@ NEVER(pg_folder_aside)
 NEVER(pg_folder_forget)
 NEVER(pg_folder_restore)
 NEVER(pg_forward_drop)
+NEVER(pg_forward_own)
 NEVER(pg_forward_url)
 NEVER(pg_host_event)
 NEVER(pg_import_files)
@@ -201,8 +212,12 @@ creates(const struct pg_value *payload)
 
 	pg_arrive_creation(&host, payload, on_done, NULL);
 	assert_int_equal(ntold, told_before + 1);
-	if (nstarted > before)
+	if (nstarted > before) {
 		assert_int_equal(told.code, PG_E_SYS);
+		/* Beyond what is kept for who had its id before. */
+		assert_int_equal(agent.kept_first, 7);
+		assert_int_equal(agent.kept_next, 7);
+	}
 	return nstarted > before;
 }
 

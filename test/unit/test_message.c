@@ -563,6 +563,7 @@ two_are_kept(void)
 		assert_true(pg_forward_kept(&host, PG_STR("a-1"), m));
 	}
 	assert_int_equal(nposted, 0);
+	assert_int_equal(pg_forward_kept_next(&host, PG_STR("a-1")), 2);
 	turn(PG_MS);
 	assert_int_equal(nposted, 1);
 	assert_posted(0, "http://b:1/agents/a-1/messages", "first");
@@ -600,6 +601,8 @@ what_is_kept_is_sent_until_it_is_there(void **state)
 	/* An error is an answer. */
 	answer(nposted - 1, 404);
 	assert_int_equal(forwarded, 2);
+	assert_int_equal(pg_forward_kept_next(&host, PG_STR("a-1")), 2);
+	assert_int_equal(pg_forward_kept_next(&host, PG_STR("a-2")), 0);
 	assert_int_equal(nforwarded, 2);
 	assert_posted(nposted - 1, "http://b:1/agents/a-1/messages", "later");
 }
