@@ -405,7 +405,6 @@ pg_agent_expect(struct pg_order *c, enum pg_frame_type type, uint32_t id,
 	    agent_on_command_time);
 }
 
-/* Ids of the host's own frames: never 0, top bit clear. */
 PG_FN uint32_t
 pg_agent_next_id(struct pg_agent *a)
 {
