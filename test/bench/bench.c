@@ -39,8 +39,9 @@
 
 static const char notes[] =
 "Medians of %d rounds, ours and floor in turn; ratios are of figures of the\n"
-"same round. An agent of ours has one message at a time, the floor writes all\n"
-"that wait for a child at once: with an agent for each, both write one by one.\n"
+"same round. An agent of ours looks for an urgent message before each, and\n"
+"answers each at once; a child of the floor reads and writes all that wait in\n"
+"one go: with an agent for each, both go one by one.\n"
 "Times in ms were aimed at where the first floor is 17 us and posix_spawn\n"
 "0.135 ms: on a slower or busy machine read the ratio. Memory of an agent:\n"
 "private pages and page tables of its process (/proc), %d kB kernel stack,\n"
