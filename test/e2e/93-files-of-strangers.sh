@@ -122,18 +122,19 @@ raw "$alpha" "DELETE /artifacts/$id HTTP/1.1\r\nHost: x\r\nConnection: close\r\n
 
 # ---- What comes ---------------------------------------------------------------
 
+own=work/e/x # where it is put
 stored alpha
 comes "[$(item .../...x "$alpha" $id ", \"sha256\": \"$sha\", \"size_bytes\": 3")]"
 is "it comes" 200 "$status"
 p call "$alpha/agents/e" files --json
 is "its name" .../...x "$(pick files.0.name)"
-is "its place" "$work/alpha/work/e/x" "$(pick files.0.current_path)"
-is "its content" abc "$(<"$work/alpha/work/e/x")"
+is "its place" "$work/alpha/$own" "$(pick files.0.current_path)"
+is "its content" abc "$(<"$work/alpha/$own")"
 is "its hash" "$sha" "$(pick files.0.sha256)"
-is "the artifact is gone" work/e/x "$(there alpha)"
+is "the artifact is gone" $own "$(there alpha)"
 comes "[$(item y "$alpha" 00ff)]"
 like "a second one" "*already active*" "$(pick error "$body")"
-is "has touched nothing" work/e/x "$(there alpha)"
+is "has touched nothing" $own "$(there alpha)"
 p dispose "$alpha/agents/e"
 eventually "nothing is left" nothing alpha
 
@@ -142,7 +143,7 @@ more='"transfer_ticket": {"arrival_mode": "inactive"},'
 comes "[$(item x "$beta" $id ", \"sha256\": \"$sha\", \"size_bytes\": 3")]"
 more=
 is "it comes with one from elsewhere" 200 "$status"
-is "its content" abc "$(<"$work/alpha/work/e/x")"
+is "its content" abc "$(<"$work/alpha/$own")"
 eventually "which is gone there" nothing beta
 p dispose "$alpha/agents/e"
 eventually "nothing is left" nothing alpha
@@ -179,7 +180,7 @@ wait "${posting[@]}"
 is "both are told that it is here" "200 e 200 e" \
 	"$(cat "$work"/again?/told | xargs)"
 is "it came once" $((before + 1)) "$(arrivals)"
-is "its content" abc "$(<"$work/alpha/work/e/x")"
+is "its content" abc "$(<"$work/alpha/$own")"
 p dispose "$alpha/agents/e"
 eventually "nothing is left" nothing alpha
 is_gone() {

@@ -16,6 +16,7 @@ exits 0 create $keeper --id a
 p call a status --json
 root=$(pick root)
 before=none rounds=0 hits=0
+own=work/w # the work folder of the other one
 
 # What the files under the storage of the class have together.
 bytes() {
@@ -35,9 +36,9 @@ look_at() {
 	is "$1: what is counted" "$(bytes)" "$(pick used_bytes)"
 	p info w --json
 	if [ $code = 0 ]; then
-		is "$1: its work folder" note "$(ls "$work/alpha/work/w")"
+		is "$1: its work folder" note "$(ls "$work/alpha/$own")"
 	else
-		eventually "$1: no work folder" [ ! -e "$work/alpha/work/w" ]
+		eventually "$1: no work folder" [ ! -e "$work/alpha/$own" ]
 	fi
 	eventually "$1: nothing is left over" clean
 }

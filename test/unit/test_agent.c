@@ -363,24 +363,37 @@ so_many_messages_may_wait(void **state)
 /* ---- messages sent ahead ---------------------------------------------- */
 
 static int
-says(enum pg_frame_type type, uint32_t id)
+says_body(enum pg_frame_type type, uint32_t id, struct pg_str body)
 {
-	struct pg_frame f = { .type = type, .id = id };
+	const struct pg_frame f = { .type = type, .id = id, .body = body };
 	struct pg_err e = { 0 };
 
-	if (type == PG_FRAME_REPLY)
-		f.body = PG_STR("}"); /* {} */
 	return ops->on_frame(&agent->child, &f, &e);
+}
+
+static int
+says(enum pg_frame_type type, uint32_t id)
+{
+	return says_body(type, id, type == PG_FRAME_REPLY ? PG_STR("}") :
+	    PG_STR_NULL);
+}
+
+/* Its process has been sent a START, which it has not answered yet. */
+static void
+start(pg_agent_done *done, void *arg)
+{
+	static const struct pg_span state = { .text = PG_STR("}") };
+
+	pg_agent_set_phase(agent, PG_AGENT_STARTING);
+	assert_int_equal(pg_process_start(agent, "creation", PG_STR_NULL,
+	    &state, done, arg, NULL), 0);
 }
 
 /* Its process is there, and what it is sent is counted from here on. */
 static void
 begin(void)
 {
-	pg_agent_set_phase(agent, PG_AGENT_STARTING);
-	assert_int_equal(pg_process_start(agent, "creation", PG_STR_NULL,
-	    &(struct pg_span){ .text = PG_STR("}") }, NULL, NULL,
-	    NULL), 0);
+	start(NULL, NULL);
 	assert_int_equal(says(PG_FRAME_REPLY, sent[0].id), 0);
 	nsent = 0;
 }
@@ -590,25 +603,11 @@ a_crash_returns_them(void **state)
 
 /* ---- answers ---------------------------------------------------------- */
 
-static void
-start(void)
-{
-	static const struct pg_span state = { .text = PG_STR("}") };
-
-	pg_agent_set_phase(agent, PG_AGENT_STARTING);
-	assert_int_equal(pg_process_start(agent, "creation", PG_STR_NULL,
-	    &state, NULL, NULL, NULL), 0);
-}
-
 /* Whether the host takes a REPLY of this body to the last frame. */
 static bool
 answers(struct pg_str body)
 {
-	const struct pg_frame f = { .type = PG_FRAME_REPLY, .id = sent[nsent - 1].id,
-		.body = body };
-	struct pg_err e = { 0 };
-
-	return ops->on_frame(&agent->child, &f, &e) == 0;
+	return says_body(PG_FRAME_REPLY, sent[nsent - 1].id, body) == 0;
 }
 
 static void
@@ -619,7 +618,7 @@ an_answer_is_one_value(void **state)
 	size_t i;
 
 	(void)state;
-	start();
+	start(NULL, NULL);
 	assert_true(answers(PG_STR("}(\x8c\x03run\x89u")));
 	post();
 	for (i = 0; i < PG_COUNT(bad); i++)
@@ -637,7 +636,7 @@ static void
 a_state_is_a_dict(void **state)
 {
 	(void)state;
-	start();
+	start(NULL, NULL);
 	assert_false(answers(PG_STR("}(\x8c\x03run\x89\x8c\x05state](Neu")));
 	assert_true(answers(PG_STR("}(\x8c\x03run\x89\x8c\x05state}u")));
 	ask(&askers[0]);
@@ -661,15 +660,12 @@ on_started(void *arg, struct pg_agent *a, const struct pg_outcome *o)
 		ask(arg);
 }
 
+/* One with a run, in the hands of k if that is not NULL. */
 static void
-start_running(pg_agent_done *done, void *arg)
+start_running(struct asker *k)
 {
-	static const struct pg_span state = { .text = PG_STR("}") };
-
 	alive = true;
-	pg_agent_set_phase(agent, PG_AGENT_STARTING);
-	assert_int_equal(pg_process_start(agent, "creation", PG_STR_NULL,
-	    &state, done, arg, NULL), 0);
+	start(on_started, k);
 	/* {run: true}, and no state. */
 	assert_true(answers(PG_STR("}(\x8c\x03run\x88u")));
 }
@@ -679,7 +675,7 @@ static void
 a_run_that_waits_is_let_go_on(void **state)
 {
 	(void)state;
-	start_running(on_started, NULL);
+	start_running(NULL);
 	assert_int_equal(nsent, 2);
 	assert_non_null(memmem(said.p, said.n, "resume", 6));
 	assert_true(answers(PG_STR("N")));
@@ -690,7 +686,7 @@ static void
 a_run_waits_for_who_was_first(void **state)
 {
 	(void)state;
-	start_running(on_started, &askers[0]);
+	start_running(&askers[0]);
 	assert_told(&askers[0], 1, PG_E_OK);
 	assert_int_equal(nsent, 1);
 	pg_agent_release(&askers[0].hold);
@@ -706,7 +702,7 @@ static void
 a_run_stands_still_as_long_as_a_turn(void **state)
 {
 	(void)state;
-	start_running(on_started, &askers[0]);
+	start_running(&askers[0]);
 	ask(&askers[1]);
 	pg_agent_release(&askers[1].hold);
 	assert_int_equal(nsent, 1);

@@ -89,7 +89,8 @@ __wrap_pg_folder_path(const struct pg_host *h, struct pg_str id,
     char out[PG_FOLDER_PATH], struct pg_err *e)
 {
 	(void)h, (void)e;
-	snprintf(out, PG_FOLDER_PATH, "%s/work/%.*s", dir, PG_STR_ARG(id));
+	snprintf(out, PG_FOLDER_PATH, "%s/%s/%.*s", dir, "work",
+	    PG_STR_ARG(id));
 	return 0;
 }
 
